@@ -1,0 +1,41 @@
+# Needs git, make and Python >= 3.11; everything else is fetched into .venv.
+PYTHON ?= python3
+VENV := .venv
+UV := $(VENV)/bin/uv
+RUN := $(VENV)/bin/python -m
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+
+.PHONY: setup demo test check bench faults clean
+
+setup: $(VENV)/.synced ## the locked dependencies in .venv
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "interlock needs Python >= 3.11; set PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check uv
+
+$(VENV)/.synced: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --quiet --locked --inexact
+	@touch $@
+
+demo: setup ## the main job on a generated clinic, then the board on 127.0.0.1
+	$(VENV)/bin/interlock demo
+
+test: setup ## every test
+	$(RUN) pytest -n 2
+
+check: setup ## lint, types, import directions
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(VENV)/bin/lint-imports
+
+bench: setup ## every benchmark; writes benchmarks/results
+	$(RUN) benchmarks
+
+faults: setup ## races and faults at full size
+	INTERLOCK_FAULTS=full $(RUN) pytest tests/races tests/faults
+
+clean:
+	rm -rf $(VENV)
