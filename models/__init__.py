@@ -1,0 +1,1 @@
+"""What a business is: states with their legal transitions, errors, tables. Imports nothing of the project."""

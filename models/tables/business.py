@@ -1,0 +1,160 @@
+"""The tenant and what it sells: lanes, staff, resources, services, allocations, hours, clients."""
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    Identity,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import INT4MULTIRANGE, JSONB, UUID, ExcludeConstraint
+
+from models.tables.base import (
+    belongs_to,
+    created_at,
+    identifier,
+    metadata,
+    name_column,
+    tenant_table,
+    version,
+)
+
+
+def _named() -> CheckConstraint:
+    return CheckConstraint("char_length(name) BETWEEN 1 AND 200", name="name_length")
+
+
+business = Table(
+    "business",
+    metadata,
+    Column("id", UUID, nullable=False),
+    Column("slug", Text, nullable=False),
+    name_column(),
+    Column("zone", Text, nullable=False),
+    Column("settings", JSONB, nullable=False, server_default=text("'{}'")),
+    created_at(),
+    PrimaryKeyConstraint("id"),
+    UniqueConstraint("slug"),
+    CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="slug_form"),
+    _named(),
+    info={"tenant_column": "id"},
+)
+
+lane = tenant_table(
+    "lane",
+    Column("lane_no", Integer, Identity(always=True), nullable=False),
+    Column("availability_version", Integer, nullable=False, server_default=text("1")),
+    UniqueConstraint("lane_no"),
+    key=("lane_no",),
+)
+"""Anything that can be claimed. The version grows with every change of the hours of this lane (by trigger)."""
+
+staff = tenant_table(
+    "staff",
+    identifier(),
+    Column("lane_no", Integer, nullable=False),
+    name_column(),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    belongs_to("lane", "lane_no", "lane_no"),
+    UniqueConstraint("lane_no"),
+    _named(),
+)
+
+resource = tenant_table(
+    "resource",
+    identifier(),
+    Column("lane_no", Integer, nullable=False),
+    name_column(),
+    Column("kind", Text, nullable=False),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    belongs_to("lane", "lane_no", "lane_no"),
+    UniqueConstraint("lane_no"),
+    _named(),
+)
+
+service = tenant_table(
+    "service",
+    identifier(),
+    name_column(),
+    Column("duration", Integer, nullable=False),
+    Column("buffer_before", Integer, nullable=False, server_default=text("0")),
+    Column("buffer_after", Integer, nullable=False, server_default=text("0")),
+    Column("slot_interval", Integer, nullable=False, server_default=text("15")),
+    Column("minimum_notice", Integer, nullable=False, server_default=text("0")),
+    Column("maximum_advance", Integer, nullable=False, server_default=text("60")),
+    Column("price_cents", Integer, nullable=False, server_default=text("0")),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    _named(),
+    CheckConstraint("duration BETWEEN 1 AND 1440", name="duration_minutes"),
+    CheckConstraint("buffer_before BETWEEN 0 AND 720", name="buffer_before_minutes"),
+    CheckConstraint("buffer_after BETWEEN 0 AND 720", name="buffer_after_minutes"),
+    CheckConstraint("slot_interval BETWEEN 5 AND 120", name="slot_interval_minutes"),
+    CheckConstraint("minimum_notice BETWEEN 0 AND 527040", name="minimum_notice_minutes"),
+    CheckConstraint("maximum_advance BETWEEN 1 AND 366", name="maximum_advance_days"),
+    CheckConstraint("price_cents >= 0", name="price_not_negative"),
+)
+
+allocation = tenant_table(
+    "allocation",
+    Column("service_id", UUID, nullable=False),
+    Column("staff_id", UUID, nullable=False),
+    Column("duration", Integer),
+    belongs_to("service", "service_id"),
+    belongs_to("staff", "staff_id"),
+    CheckConstraint("duration BETWEEN 1 AND 1440", name="duration_minutes"),
+    key=("service_id", "staff_id"),
+)
+
+working_hours = tenant_table(
+    "working_hours",
+    identifier(),
+    Column("lane_no", Integer, nullable=False),
+    Column("weekday", SmallInteger, nullable=False),
+    Column("opens", SmallInteger, nullable=False),
+    Column("closes", SmallInteger, nullable=False),
+    Column("valid_from", Date),
+    Column("valid_to", Date),
+    belongs_to("lane", "lane_no", "lane_no"),
+    CheckConstraint("weekday BETWEEN 0 AND 6", name="weekday_monday_is_0"),
+    CheckConstraint("opens BETWEEN 0 AND 1439 AND closes > opens AND closes <= 2880", name="span_minutes"),
+    CheckConstraint("valid_to > valid_from", name="validity"),
+    ExcludeConstraint(
+        (text("int8range(lane_no, lane_no, '[]')"), "&&"),
+        (text("int4range(weekday * 1440 + opens, weekday * 1440 + closes)"), "&&"),
+        (text("daterange(valid_from, valid_to)"), "&&"),
+        name="ex_working_hours_no_overlap",
+        using="gist",
+    ),
+)
+"""Weekly hours in local wall minutes of the day; `closes` beyond 1440 runs past midnight; valid [from, to)."""
+
+staff_day = tenant_table(
+    "staff_day",
+    Column("lane_no", Integer, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("hours", INT4MULTIRANGE),
+    version(),
+    belongs_to("lane", "lane_no", "lane_no"),
+    CheckConstraint("hours <@ '{[0,2880)}'::int4multirange", name="hours_minutes"),
+    key=("lane_no", "day"),
+)
+"""One staff member (their lane) on one date. `hours` (local wall minutes) replace the weekly ones; NULL keeps them, {} closes."""
+
+client = tenant_table(
+    "client",
+    identifier(),
+    name_column(),
+    Column("email", Text),
+    Column("phone", Text),
+    created_at(),
+    _named(),
+)
+Index(None, client.c.business_id, client.c.email)

@@ -1,0 +1,72 @@
+"""What every write leaves behind: outbox events, audit entries, idempotency keys, the change log."""
+
+from sqlalchemy import BigInteger, Column, Date, Identity, Index, Integer, LargeBinary, Text, text
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.types import UserDefinedType
+
+from models.tables.base import TIME, created_at, tenant_table
+
+
+class XID8(UserDefinedType[int]):
+    """A 64-bit transaction id; its order is the order of starting, not of committing."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """Return the type's name in PostgreSQL."""
+        return "xid8"
+
+
+outbox_event = tenant_table(
+    "outbox_event",
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("aggregate_id", UUID, nullable=False),
+    Column("aggregate_version", Integer, nullable=False),
+    Column("payload", JSONB, nullable=False),
+    created_at(),
+    Column("published_at", TIME),
+)
+"""One event a change, written in the change's own transaction; published at least once."""
+Index(
+    "ix_outbox_event_unpublished",
+    outbox_event.c.id,
+    postgresql_where=text("published_at IS NULL"),
+)
+
+audit_entry = tenant_table(
+    "audit_entry",
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    created_at(),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("aggregate_id", UUID, nullable=False),
+    Column("before", JSONB),
+    Column("after", JSONB),
+)
+"""Who did what, with the state before and after. Append-only: the app's role may not update or delete it."""
+Index(None, audit_entry.c.business_id, audit_entry.c.aggregate_id)
+
+idempotency_key = tenant_table(
+    "idempotency_key",
+    Column("principal", Text, nullable=False),
+    Column("route", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("request_hash", LargeBinary, nullable=False),
+    Column("response", JSONB),
+    created_at(),
+    key=("principal", "route", "key"),
+)
+
+change_log = tenant_table(
+    "change_log",
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    Column("xid", XID8, nullable=False, server_default=text("pg_current_xact_id()")),
+    Column("lane_no", Integer),
+    Column("day", Date),
+)
+"""What a snapshot must read again: one lane's claims of one UTC day, one lane's hours (no day), or all (no lane).
+
+Written by triggers, so that no path of writing can forget it.
+"""
+Index(None, change_log.c.business_id, change_log.c.xid)

@@ -1,0 +1,272 @@
+"""Taking and giving back lane time: the statements that only the claim table's constraint decides.
+
+Every command that sells time goes through `take`; nothing else inserts a claim for an item.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from psycopg.rows import DictRow
+
+from models.errors import HoldExpired, NotAllocated, SlotTaken, StaleSnapshot
+from service.db.database import Transaction
+
+# One statement: the guard (allocated, active, hours unchanged: FOR SHARE waits for a concurrent change of hours and
+# sees its outcome), the claims, and only if all of them stand, the appointment with its items, event and audit.
+TAKE = """
+WITH wanted AS (
+    SELECT * FROM unnest(
+        %(items)s::uuid[], %(services)s::uuid[], %(staff)s::uuid[], %(lanes)s::int[], %(versions)s::int[],
+        %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(claim_starts)s::timestamptz[], %(claim_ends)s::timestamptz[]
+    ) WITH ORDINALITY AS w(item_id, service_id, staff_id, lane_no, availability_version,
+                           starts_at, ends_at, claim_starts_at, claim_ends_at, position)
+), guarded AS (
+    SELECT w.* FROM wanted w
+    JOIN lane l ON l.business_id = %(business)s AND l.lane_no = w.lane_no
+               AND l.availability_version = w.availability_version
+    JOIN staff s ON s.business_id = %(business)s AND s.id = w.staff_id AND s.lane_no = w.lane_no AND s.active
+    JOIN allocation a ON a.business_id = %(business)s AND a.service_id = w.service_id AND a.staff_id = w.staff_id
+    ORDER BY w.lane_no, w.claim_starts_at
+    FOR SHARE OF l
+), expiry AS (
+    SELECT clock_timestamp() + %(hold_minutes)s::int * interval '1 minute' AS expires_at
+), claimed AS (
+    INSERT INTO claim (business_id, lane_no, starts_at, ends_at, kind, item_id, expires_at)
+    SELECT %(business)s, lane_no, claim_starts_at, claim_ends_at, 'item', item_id, expires_at FROM guarded, expiry
+    WHERE (SELECT count(*) FROM guarded) = cardinality(%(items)s::uuid[])
+    ON CONFLICT DO NOTHING
+    RETURNING item_id
+), made AS (
+    INSERT INTO appointment (business_id, id, client_id, status, source, holder, expires_at)
+    SELECT %(business)s, %(id)s, %(client)s, %(status)s, %(source)s, %(holder)s, expires_at FROM expiry
+    WHERE (SELECT count(*) FROM claimed) = cardinality(%(items)s::uuid[])
+    RETURNING id, version, status, client_id, expires_at
+), itemised AS (
+    INSERT INTO appointment_item
+        (business_id, id, appointment_id, position, service_id, staff_id, starts_at, ends_at)
+    SELECT %(business)s, item_id, made.id, position, service_id, staff_id, starts_at, ends_at FROM guarded, made
+), told AS (
+    SELECT made.id, made.version, 'appointment.' || made.status AS topic, jsonb_build_object(
+        'status', made.status, 'client_id', made.client_id,
+        'items', (SELECT jsonb_agg(jsonb_build_object('service_id', service_id, 'staff_id', staff_id,
+                  'starts_at', starts_at, 'ends_at', ends_at) ORDER BY position) FROM guarded)) AS after
+    FROM made
+), event AS (
+    INSERT INTO outbox_event (business_id, topic, aggregate_id, aggregate_version, payload)
+    SELECT %(business)s, topic, id, version, after FROM told
+), audit AS (
+    INSERT INTO audit_entry (business_id, actor, action, aggregate_id, after)
+    SELECT %(business)s, %(actor)s, topic, id, after FROM told
+)
+SELECT (SELECT count(*) FROM guarded) AS guarded, (SELECT count(*) FROM claimed) AS claimed,
+       (SELECT expires_at FROM made) AS expires_at
+"""
+
+# Moves one or more appointments from one state to the next with every condition in the WHERE, gives back or keeps
+# their claims, and leaves event and audit; rows that another transaction changed meanwhile are seen changed.
+_CHANGE_HEAD = """
+WITH changed AS (
+    UPDATE appointment SET status = %(target)s, version = version + 1, expires_at = NULL, holder = NULL,
+                           client_id = coalesce(%(client)s, client_id)
+    WHERE business_id = %(business)s AND status = ANY(%(sources)s)
+"""
+_CHANGE_TAIL = """
+    RETURNING id, version, status, client_id
+), claims AS (
+    UPDATE claim c SET expires_at = NULL, released_at = CASE WHEN %(release)s THEN clock_timestamp() END
+    FROM changed JOIN appointment_item i ON i.business_id = %(business)s AND i.appointment_id = changed.id
+    WHERE c.business_id = %(business)s AND c.item_id = i.id AND c.released_at IS NULL
+), told AS (
+    SELECT id, version, 'appointment.' || status AS topic,
+           jsonb_build_object('status', status, 'client_id', client_id, 'reason', %(reason)s::text) AS after
+    FROM changed
+), event AS (
+    INSERT INTO outbox_event (business_id, topic, aggregate_id, aggregate_version, payload)
+    SELECT %(business)s, topic, id, version, after FROM told
+), audit AS (
+    INSERT INTO audit_entry (business_id, actor, action, aggregate_id, after)
+    SELECT %(business)s, %(actor)s, topic, id, after FROM told
+)
+SELECT id, version FROM changed
+"""
+CHANGE_ONE = (
+    _CHANGE_HEAD
+    + """
+      AND id = %(id)s AND (%(version)s::int IS NULL OR version = %(version)s)
+      AND (%(holder)s::text IS NULL OR holder = %(holder)s)
+      AND (expires_at IS NULL OR expires_at > clock_timestamp())
+"""
+    + _CHANGE_TAIL
+)
+EXPIRE = (
+    _CHANGE_HEAD
+    + """
+      AND expires_at <= clock_timestamp()
+      AND (%(lanes)s::int[] IS NULL OR id IN (
+        SELECT i.appointment_id
+        FROM unnest(%(lanes)s::int[], %(claim_starts)s::timestamptz[], %(claim_ends)s::timestamptz[]) AS w(l, s, e)
+        JOIN claim c ON c.business_id = %(business)s AND c.lane_no = w.l AND c.released_at IS NULL
+                    AND c.starts_at < w.e AND c.ends_at > w.s AND c.expires_at <= clock_timestamp()
+        JOIN appointment_item i ON i.business_id = %(business)s AND i.id = c.item_id))
+"""
+    + _CHANGE_TAIL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One service by one staff member at one time, with the lane time that it occupies, buffers included.
+
+    Times are aware and half-open. `availability_version` is that of the lane's hours when the time was found legal.
+    """
+
+    id: UUID
+    service_id: UUID
+    staff_id: UUID
+    lane_no: int
+    availability_version: int
+    starts_at: datetime
+    ends_at: datetime
+    claim_starts_at: datetime
+    claim_ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """The appointment that the items become if their time is free."""
+
+    id: UUID
+    status: str
+    source: str
+    client_id: UUID | None = None
+    holder: str | None = None
+    hold_minutes: int | None = None
+
+
+def hashed(token: str) -> str:
+    """Return the SHA-256 of a holder's token; the token itself is never stored."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+async def take(tx: Transaction, appointment: Appointment, items: list[Item]) -> DictRow:
+    """Insert the claims, and the appointment if every claim stands; all or nothing.
+
+    Expired holds that overlap are released first, in this transaction, when they turn out to be in the way.
+
+    Returns
+    -------
+    DictRow
+        `expires_at` of a hold by the database's clock, None for others.
+
+    Raises
+    ------
+    SlotTaken
+        Someone else holds a lane at that time.
+    StaleSnapshot
+        A lane's hours changed since the items were found legal.
+    NotAllocated
+        A staff member does not perform the service (any more).
+    """
+    params = _take_params(tx, appointment, items)
+    outcome = await _attempt(tx, params)
+    if outcome["guarded"] < len(items):
+        raise await _unguarded(tx, items)
+    if outcome["claimed"] == 0 and await expire_holds(tx, params):
+        outcome = await _attempt(tx, params)
+    if outcome["claimed"] < len(items):
+        raise SlotTaken("That time has just been taken; choose another.")
+    return outcome
+
+
+async def expire_holds(tx: Transaction, overlapping: dict[str, object] | None = None) -> int:
+    """Release expired holds (all, or those over given lane times) by the database's clock; returns how many."""
+    params: dict[str, object] = {
+        "lanes": None,
+        "claim_starts": None,
+        "claim_ends": None,
+        **(overlapping or {}),
+    }
+    return len(await tx.rows(EXPIRE, params | _change("expired", ["hold"], release=True) | _who(tx)))
+
+
+async def change(
+    tx: Transaction,
+    appointment_id: UUID,
+    target: str,
+    sources: list[str],
+    *,
+    release: bool,
+    version: int | None = None,
+    holder: str | None = None,
+    client_id: UUID | None = None,
+    reason: str | None = None,
+) -> int | None:
+    """Move one appointment to `target` if all conditions hold now; returns its new version, or None.
+
+    A hold past its expiry by the database's clock never matches.
+    """
+    conditions = {"id": appointment_id, "version": version, "holder": holder}
+    row = await tx.row(
+        CHANGE_ONE,
+        _change(target, sources, release=release, client_id=client_id, reason=reason) | conditions | _who(tx),
+    )
+    return None if row is None else int(row["version"])
+
+
+async def _attempt(tx: Transaction, params: dict[str, object]) -> DictRow:
+    row = await tx.row(TAKE, params)
+    if row is None:
+        raise HoldExpired("The booking left no trace; try again.")
+    return row
+
+
+def _take_params(tx: Transaction, appointment: Appointment, items: list[Item]) -> dict[str, object]:
+    return {
+        "items": [i.id for i in items],
+        "services": [i.service_id for i in items],
+        "staff": [i.staff_id for i in items],
+        "lanes": [i.lane_no for i in items],
+        "versions": [i.availability_version for i in items],
+        "starts": [i.starts_at for i in items],
+        "ends": [i.ends_at for i in items],
+        "claim_starts": [i.claim_starts_at for i in items],
+        "claim_ends": [i.claim_ends_at for i in items],
+        "id": appointment.id,
+        "client": appointment.client_id,
+        "status": appointment.status,
+        "source": appointment.source,
+        "holder": appointment.holder,
+        "hold_minutes": appointment.hold_minutes,
+        **_who(tx),
+    }
+
+
+def _who(tx: Transaction) -> dict[str, object]:
+    return {"business": tx.business_id, "actor": tx.actor}
+
+
+def _change(
+    target: str,
+    sources: list[str],
+    *,
+    release: bool,
+    client_id: UUID | None = None,
+    reason: str | None = None,
+) -> dict[str, object]:
+    return {"target": target, "sources": sources, "release": release, "client": client_id, "reason": reason}
+
+
+async def _unguarded(tx: Transaction, items: list[Item]) -> NotAllocated | StaleSnapshot:
+    allocated = await tx.rows(
+        "SELECT l.lane_no, l.availability_version FROM allocation a "
+        "JOIN staff s ON s.business_id = a.business_id AND s.id = a.staff_id AND s.active "
+        "JOIN lane l ON l.business_id = a.business_id AND l.lane_no = s.lane_no "
+        "JOIN unnest(%s::uuid[], %s::uuid[]) AS w(service_id, staff_id) "
+        "  ON w.service_id = a.service_id AND w.staff_id = a.staff_id WHERE a.business_id = %s",
+        [[i.service_id for i in items], [i.staff_id for i in items], tx.business_id],
+    )
+    if len(allocated) < len({(i.service_id, i.staff_id) for i in items}):
+        return NotAllocated("That staff member does not perform the service.")
+    return StaleSnapshot("Working hours have changed since this time was offered; look again.")

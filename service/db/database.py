@@ -1,0 +1,226 @@
+"""The pool, and transactions that know their business: the one way to the rows."""
+
+import asyncio
+import random
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, LiteralString, Self, TypeVar
+from uuid import UUID
+
+import psycopg
+from psycopg import AsyncConnection, errors
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from models.errors import InterlockError, InvalidInput, NotFound, Unavailable
+from models.tables import APP_ROLE
+
+T = TypeVar("T")
+Params = Mapping[str, object] | Sequence[object]
+
+TRANSIENT = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
+ATTEMPTS = 4
+SESSION = """
+SET TimeZone = 'UTC';
+SET lock_timeout = '2s';
+SET statement_timeout = '5s';
+SET idle_in_transaction_session_timeout = '10s'
+"""
+OWNS_OR_BYPASSES = """
+SELECT rolsuper OR rolbypassrls OR EXISTS (SELECT FROM pg_class WHERE relowner = r.oid AND relname = 'claim')
+FROM pg_roles r WHERE rolname = current_user
+"""
+
+
+@dataclass(slots=True)
+class Transaction:
+    """One transaction of one business.
+
+    BEGIN, the tenant and the first locks travel in one message, sent with the first statement.
+    """
+
+    connection: AsyncConnection[DictRow]
+    business_id: UUID
+    actor: str
+    _prelude: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._prelude = ["BEGIN", f"SELECT set_config('app.business', '{self.business_id}', true)"]
+
+    async def rows(self, sql: LiteralString, params: Params | None = None) -> list[DictRow]:
+        """Run one statement and return its rows as dictionaries."""
+        await self.begin()
+        cursor = await self.connection.execute(sql, params)
+        return await cursor.fetchall() if cursor.description else []
+
+    async def row(self, sql: LiteralString, params: Params | None = None) -> DictRow | None:
+        """Run one statement and return its first row, or None."""
+        rows = await self.rows(sql, params)
+        return rows[0] if rows else None
+
+    async def execute(self, sql: LiteralString, params: Params | None = None) -> int:
+        """Run one statement and return the number of rows it touched."""
+        await self.begin()
+        return (await self.connection.execute(sql, params)).rowcount
+
+    def lock_lane_days(self, lane_days: Sequence[tuple[int, int]]) -> None:
+        """Queue advisory locks on (lane, UTC day since the epoch), ascending, before the first statement.
+
+        The order is what keeps batches that touch the same lanes from deadlocking.
+        """
+        self._prelude += [
+            f"SELECT pg_advisory_xact_lock({int(lane)}, {int(day)})" for lane, day in sorted(set(lane_days))
+        ]
+
+    async def begin(self) -> None:
+        """Send BEGIN, the tenant and the queued locks, once."""
+        if self._prelude:
+            await _simple(self.connection, "; ".join(self._prelude))
+            self._prelude = []
+
+    async def end(self, verb: LiteralString) -> None:
+        """COMMIT or ROLLBACK, if anything was begun."""
+        if not self._prelude:
+            await _simple(self.connection, verb)
+
+
+async def _simple(connection: AsyncConnection[DictRow], sql: str) -> None:
+    # Several statements in one message cannot be prepared; the text is ours, never a caller's.
+    await connection.execute(sql.encode(), prepare=False)
+
+
+@dataclass(slots=True)
+class Database:
+    """A pool of connections of the app's role.
+
+    Parameters
+    ----------
+    url : str
+        libpq connection string. A role that owns the tables or bypasses row-level security is replaced by
+        `interlock_app` as soon as a connection is made.
+    size : int
+        Connections at the most.
+    """
+
+    url: str
+    size: int = 10
+    _pool: AsyncConnectionPool[AsyncConnection[DictRow]] | None = None
+
+    async def open(self) -> Self:
+        """Open the pool; raises `Unavailable` where no connection can be had in 10 s."""
+        self._pool = AsyncConnectionPool(
+            self.url,
+            min_size=1,
+            max_size=self.size,
+            timeout=5,
+            kwargs={"autocommit": True, "row_factory": dict_row},
+            configure=_configure,
+            open=False,
+        )
+        try:
+            await self._pool.open(wait=True, timeout=10)
+        except PoolTimeout as error:
+            await self._pool.close()
+            raise Unavailable("The database does not answer; see `interlock db status`.") from error
+        return self
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def transaction(self, business_id: UUID, actor: str = "system") -> AsyncIterator[Transaction]:
+        """Yield a transaction of a business; commits at the end, rolls back on any exception.
+
+        Raises
+        ------
+        Unavailable
+            The database cannot answer now.
+        InvalidInput, NotFound
+            A constraint of the schema refused the values.
+        """
+        if self._pool is None:
+            raise Unavailable("The database pool is not open.")
+        with translated_errors():
+            async with self._pool.connection() as connection:
+                tx = Transaction(connection, business_id, actor)
+                try:
+                    yield tx
+                    await tx.end("COMMIT")
+                except BaseException:
+                    if not connection.broken:
+                        await tx.end("ROLLBACK")
+                    raise
+
+    async def transact(
+        self, business_id: UUID, work: Callable[[Transaction], Awaitable[T]], actor: str = "system"
+    ) -> T:
+        """Run `work` in a transaction; a deadlock, serialisation failure or lock timeout is tried again.
+
+        Raises
+        ------
+        Unavailable
+            Still in conflict after three retries with jitter.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                async with self.transaction(business_id, actor) as tx:
+                    return await work(tx)
+            except Contended:
+                await asyncio.sleep(random.uniform(0, 0.02) * 2**attempt)  # noqa: S311 - jitter, not a secret
+        raise Unavailable("Too much contention on that time; try again shortly.")
+
+
+class Contended(Unavailable):
+    """A conflict between transactions that another try may win."""
+
+
+class translated_errors:  # noqa: N801 - used as a with-statement, like contextlib.suppress
+    """Turn the driver's errors into the domain's."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if error is not None and (translated := translate(error)) is not None:
+            raise translated from error
+
+
+def translate(error: BaseException) -> InterlockError | None:
+    """Return the domain's error for one of the driver's, None for anything else."""
+    match error:
+        case errors.SerializationFailure() | errors.DeadlockDetected() | errors.LockNotAvailable():
+            return Contended("Another transaction holds what this one needs.")
+        case errors.ForeignKeyViolation():
+            return NotFound(f"What it refers to does not exist ({error.diag.constraint_name}).")
+        case errors.UniqueViolation():
+            return InvalidInput(f"That exists already ({error.diag.constraint_name}).")
+        case errors.IntegrityError():
+            return InvalidInput(f"The schema refuses the values ({error.diag.constraint_name}).")
+        case errors.DataError() | UnicodeEncodeError():
+            return InvalidInput(f"The database cannot store the value: {first_line(error)}.")
+        case PoolTimeout() | psycopg.OperationalError():
+            return Unavailable("The database cannot answer now; try again shortly.")
+    return None
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message."""
+    return re.split(r"[\r\n]", str(error), maxsplit=1)[0]
+
+
+async def _configure(connection: AsyncConnection[DictRow]) -> None:
+    await _simple(connection, SESSION)
+    row = await (await connection.execute(OWNS_OR_BYPASSES)).fetchone()
+    if row and next(iter(row.values())):
+        await _simple(connection, f"SET ROLE {APP_ROLE}")

@@ -1,0 +1,40 @@
+"""What every write leaves behind in its own transaction: an outbox event and an audit entry."""
+
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from service.db.database import Transaction
+
+RECORD = """
+WITH event AS (
+    INSERT INTO outbox_event (business_id, topic, aggregate_id, aggregate_version, payload)
+    VALUES (%(business)s, %(topic)s, %(id)s, %(version)s, %(after)s)
+)
+INSERT INTO audit_entry (business_id, actor, action, aggregate_id, before, after)
+VALUES (%(business)s, %(actor)s, %(topic)s, %(id)s, %(before)s, %(after)s)
+"""
+
+
+async def record(
+    tx: Transaction,
+    topic: str,
+    aggregate_id: UUID,
+    version: int,
+    *,
+    before: dict[str, object] | None = None,
+    after: dict[str, object],
+) -> None:
+    """Write the outbox event `topic` and the audit entry of one change of one aggregate."""
+    await tx.execute(
+        RECORD,
+        {
+            "business": tx.business_id,
+            "topic": topic,
+            "id": aggregate_id,
+            "version": version,
+            "actor": tx.actor,
+            "before": None if before is None else Jsonb(before),
+            "after": Jsonb(after),
+        },
+    )
