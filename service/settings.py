@@ -40,7 +40,7 @@ def settings() -> Settings:
         A variable has a value that cannot be; the message names it.
     """
     try:
-        return Settings()
+        return Settings.model_validate({})
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"]).upper()

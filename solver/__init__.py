@@ -1,0 +1,1 @@
+"""Numbers only: interval arrays, slot finder, optimisation models, checker. Imports nothing of the project."""

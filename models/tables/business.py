@@ -146,7 +146,10 @@ staff_day = tenant_table(
     CheckConstraint("hours <@ '{[0,2880)}'::int4multirange", name="hours_minutes"),
     key=("lane_no", "day"),
 )
-"""One staff member (their lane) on one date. `hours` (local wall minutes) replace the weekly ones; NULL keeps them, {} closes."""
+"""One staff member (their lane) on one date.
+
+`hours` (local wall minutes) replace the weekly ones; NULL keeps them, {} closes.
+"""
 
 client = tenant_table(
     "client",

@@ -77,6 +77,10 @@ def row_level_security(table: Table) -> Iterator[str]:
     yield f"CREATE POLICY tenant ON {table.name} USING ({own}) WITH CHECK ({own})"
 
 
+BY_SLUG = "CREATE POLICY by_slug ON business FOR SELECT USING (slug = current_setting('app.slug', true))"
+"""Who knows a business's public name may read its row, before any tenant is set."""
+
+
 def grants(table: Table) -> Iterator[str]:
     """Yield what the app's role may do; what is append-only may not be rewritten by it."""
     rights = "SELECT, INSERT" if table.name in APPEND_ONLY else "SELECT, INSERT, UPDATE, DELETE"
@@ -97,10 +101,11 @@ def statements() -> Iterator[str]:
     for table in metadata.sorted_tables:
         yield from row_level_security(table)
         yield from grants(table)
+    yield BY_SLUG
     yield from triggers()
 
 
 for _statement in statements():
-    event.listen(metadata, "after_create", DDL(_statement.replace("%", "%%")))
+    event.listen(metadata, "after_create", DDL(_statement.replace("%", "%%")))  # type: ignore[no-untyped-call]
 
 __all__ = ["APP_ROLE", "book", "business", "ledger", "optimisation", "statements", "waitlist"]

@@ -134,7 +134,11 @@ def _usable(folder: Path, user: ServerUser) -> Binaries | None:
         here = candidate or _copied(folder)
         try:
             answer = subprocess.run(  # noqa: S603 - a binary that we have just found
-                [here / "postgres", "--version"], capture_output=True, text=True, check=True, **user.credentials()
+                [here / "postgres", "--version"],
+                capture_output=True,
+                text=True,
+                check=True,
+                **user.credentials(),
             ).stdout
         except (OSError, subprocess.CalledProcessError):
             if user.uid is None:

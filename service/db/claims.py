@@ -19,7 +19,8 @@ TAKE = """
 WITH wanted AS (
     SELECT * FROM unnest(
         %(items)s::uuid[], %(services)s::uuid[], %(staff)s::uuid[], %(lanes)s::int[], %(versions)s::int[],
-        %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(claim_starts)s::timestamptz[], %(claim_ends)s::timestamptz[]
+        %(starts)s::timestamptz[], %(ends)s::timestamptz[],
+        %(claim_starts)s::timestamptz[], %(claim_ends)s::timestamptz[]
     ) WITH ORDINALITY AS w(item_id, service_id, staff_id, lane_no, availability_version,
                            starts_at, ends_at, claim_starts_at, claim_ends_at, position)
 ), guarded AS (

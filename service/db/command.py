@@ -1,9 +1,9 @@
 """A command: one use case, one transaction, at most one effect for each idempotency key."""
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from functools import wraps
+from functools import update_wrapper
 from typing import Any, Concatenate, ParamSpec, TypeVar, get_type_hints
 from uuid import UUID
 
@@ -48,8 +48,8 @@ class Scope:
 
 
 def command(
-    work: Callable[Concatenate[Transaction, R, P], Awaitable[T]],
-) -> Callable[Concatenate[Scope, R, P], Awaitable[T]]:
+    work: Callable[Concatenate[Transaction, R, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Scope, R, P], Coroutine[Any, Any, T]]:
     """Make a use case of a function `(tx, request, …) -> result`; the commit stands before the result returns.
 
     With `scope.key` set, the same request gives the stored result again without a second effect; another
@@ -58,16 +58,13 @@ def command(
     route = f"{work.__module__.rpartition('.')[2]}.{work.__name__}"
     result_type: TypeAdapter[T] = TypeAdapter(get_type_hints(work)["return"])
 
-    @wraps(work)
     async def run(scope: Scope, request: R, *args: P.args, **kwargs: P.kwargs) -> T:
         async def once(tx: Transaction) -> T:
             slot = _key_row(scope, route, request)
             if await tx.execute(RESERVE, slot) == 0:
                 return await _replayed(tx, slot, result_type)
             result = await work(tx, request, *args, **kwargs)
-            await tx.execute(
-                REMEMBER, slot | {"response": Jsonb(result_type.dump_python(result, mode="json"))}
-            )
+            await tx.execute(REMEMBER, slot | {"response": Jsonb(result_type.dump_python(result, mode="json"))})
             return result
 
         async def always(tx: Transaction) -> T:
@@ -76,7 +73,7 @@ def command(
         effect = always if scope.key is None else once
         return await scope.db.transact(scope.business_id, effect, scope.actor)
 
-    return run
+    return update_wrapper(run, work)
 
 
 def _key_row(scope: Scope, route: str, request: object) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, LiteralString, Self, TypeVar
+from typing import LiteralString, Self, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -44,10 +44,11 @@ class Transaction:
     connection: AsyncConnection[DictRow]
     business_id: UUID
     actor: str
-    _prelude: list[str] = field(default_factory=list)
+    _begun: bool = False
+    _queued: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._prelude = ["BEGIN", f"SELECT set_config('app.business', '{self.business_id}', true)"]
+        self._queued = ["BEGIN", f"SELECT set_config('app.business', '{self.business_id}', true)"]
 
     async def rows(self, sql: LiteralString, params: Params | None = None) -> list[DictRow]:
         """Run one statement and return its rows as dictionaries."""
@@ -70,19 +71,19 @@ class Transaction:
 
         The order is what keeps batches that touch the same lanes from deadlocking.
         """
-        self._prelude += [
+        self._queued += [
             f"SELECT pg_advisory_xact_lock({int(lane)}, {int(day)})" for lane, day in sorted(set(lane_days))
         ]
 
     async def begin(self) -> None:
-        """Send BEGIN, the tenant and the queued locks, once."""
-        if self._prelude:
-            await _simple(self.connection, "; ".join(self._prelude))
-            self._prelude = []
+        """Send BEGIN, the tenant and the locks queued since."""
+        if self._queued:
+            statements, self._queued, self._begun = "; ".join(self._queued), [], True
+            await _simple(self.connection, statements)
 
     async def end(self, verb: LiteralString) -> None:
         """COMMIT or ROLLBACK, if anything was begun."""
-        if not self._prelude:
+        if self._begun:
             await _simple(self.connection, verb)
 
 

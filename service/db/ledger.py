@@ -1,5 +1,6 @@
 """What every write leaves behind in its own transaction: an outbox event and an audit entry."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -22,8 +23,8 @@ async def record(
     aggregate_id: UUID,
     version: int,
     *,
-    before: dict[str, object] | None = None,
-    after: dict[str, object],
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object],
 ) -> None:
     """Write the outbox event `topic` and the audit entry of one change of one aggregate."""
     await tx.execute(
@@ -34,7 +35,7 @@ async def record(
             "id": aggregate_id,
             "version": version,
             "actor": tx.actor,
-            "before": None if before is None else Jsonb(before),
-            "after": Jsonb(after),
+            "before": None if before is None else Jsonb(dict(before)),
+            "after": Jsonb(dict(after)),
         },
     )

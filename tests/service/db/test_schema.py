@@ -72,8 +72,6 @@ def test_the_app_owns_nothing_and_bypasses_nothing(app_url: str) -> None:
         role = connection.execute(
             "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = current_user"
         ).fetchone()
-        owned = connection.execute(
-            "SELECT count(*) FROM pg_class WHERE relowner = current_user::regrole"
-        ).fetchone()
+        owned = connection.execute("SELECT count(*) FROM pg_class WHERE relowner = current_user::regrole").fetchone()
     assert role == (False, False, False, False)
     assert owned == (0,)

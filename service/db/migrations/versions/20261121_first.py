@@ -4,8 +4,6 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from models.tables.ledger import XID8
-
 revision = "20261121_first"
 down_revision = None
 branch_labels = None
@@ -18,6 +16,14 @@ EXCEPTION WHEN duplicate_object THEN NULL;
 END $$
 """
 TENANT = "nullif(current_setting('app.business', true), '')::uuid"
+
+
+class XID8(sa.types.UserDefinedType[int]):
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        return "xid8"
+
 
 # table, tenant column, what the app's role may do
 TABLES = (
@@ -140,9 +146,7 @@ def upgrade() -> None:
         sa.Column("aggregate_id", sa.UUID(), nullable=False),
         sa.Column("before", postgresql.JSONB(), nullable=True),
         sa.Column("after", postgresql.JSONB(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["business_id"], ["business.id"], name=op.f("fk_audit_entry_business_business_id")
-        ),
+        sa.ForeignKeyConstraint(["business_id"], ["business.id"], name=op.f("fk_audit_entry_business_business_id")),
         sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_audit_entry")),
         info={"tenant_column": "business_id"},
     )
@@ -159,9 +163,7 @@ def upgrade() -> None:
         sa.Column("xid", XID8(), server_default=sa.text("pg_current_xact_id()"), nullable=False),
         sa.Column("lane_no", sa.Integer(), nullable=True),
         sa.Column("day", sa.Date(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["business_id"], ["business.id"], name=op.f("fk_change_log_business_business_id")
-        ),
+        sa.ForeignKeyConstraint(["business_id"], ["business.id"], name=op.f("fk_change_log_business_business_id")),
         sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_change_log")),
         info={"tenant_column": "business_id"},
     )
@@ -180,9 +182,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.CheckConstraint("char_length(name) BETWEEN 1 AND 200", name=op.f("ck_client_name_length")),
-        sa.ForeignKeyConstraint(
-            ["business_id"], ["business.id"], name=op.f("fk_client_business_business_id")
-        ),
+        sa.ForeignKeyConstraint(["business_id"], ["business.id"], name=op.f("fk_client_business_business_id")),
         sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_client")),
         info={"tenant_column": "business_id"},
     )
@@ -201,9 +201,7 @@ def upgrade() -> None:
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
-        sa.ForeignKeyConstraint(
-            ["business_id"], ["business.id"], name=op.f("fk_idempotency_key_business_business_id")
-        ),
+        sa.ForeignKeyConstraint(["business_id"], ["business.id"], name=op.f("fk_idempotency_key_business_business_id")),
         sa.PrimaryKeyConstraint("business_id", "principal", "route", "key", name=op.f("pk_idempotency_key")),
         info={"tenant_column": "business_id"},
     )
@@ -238,9 +236,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.CheckConstraint("kind IN ('placement')", name=op.f("ck_optimisation_run_kind")),
-        sa.CheckConstraint(
-            "status IN ('planned', 'applied', 'discarded')", name=op.f("ck_optimisation_run_status")
-        ),
+        sa.CheckConstraint("status IN ('planned', 'applied', 'discarded')", name=op.f("ck_optimisation_run_status")),
         sa.CheckConstraint("gap >= 0", name=op.f("ck_optimisation_run_gap_not_negative")),
         sa.ForeignKeyConstraint(
             ["business_id"], ["business.id"], name=op.f("fk_optimisation_run_business_business_id")
@@ -263,9 +259,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("published_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["business_id"], ["business.id"], name=op.f("fk_outbox_event_business_business_id")
-        ),
+        sa.ForeignKeyConstraint(["business_id"], ["business.id"], name=op.f("fk_outbox_event_business_business_id")),
         sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_outbox_event")),
         info={"tenant_column": "business_id"},
     )
@@ -294,14 +288,10 @@ def upgrade() -> None:
         sa.CheckConstraint("char_length(name) BETWEEN 1 AND 200", name=op.f("ck_service_name_length")),
         sa.CheckConstraint("duration BETWEEN 1 AND 1440", name=op.f("ck_service_duration_minutes")),
         sa.CheckConstraint("maximum_advance BETWEEN 1 AND 366", name=op.f("ck_service_maximum_advance_days")),
-        sa.CheckConstraint(
-            "minimum_notice BETWEEN 0 AND 527040", name=op.f("ck_service_minimum_notice_minutes")
-        ),
+        sa.CheckConstraint("minimum_notice BETWEEN 0 AND 527040", name=op.f("ck_service_minimum_notice_minutes")),
         sa.CheckConstraint("price_cents >= 0", name=op.f("ck_service_price_not_negative")),
         sa.CheckConstraint("slot_interval BETWEEN 5 AND 120", name=op.f("ck_service_slot_interval_minutes")),
-        sa.ForeignKeyConstraint(
-            ["business_id"], ["business.id"], name=op.f("fk_service_business_business_id")
-        ),
+        sa.ForeignKeyConstraint(["business_id"], ["business.id"], name=op.f("fk_service_business_business_id")),
         sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_service")),
         info={"tenant_column": "business_id"},
     )
@@ -336,9 +326,7 @@ def upgrade() -> None:
             ["client.business_id", "client.id"],
             name=op.f("fk_appointment_client_business_id_client_id"),
         ),
-        sa.ForeignKeyConstraint(
-            ["business_id"], ["business.id"], name=op.f("fk_appointment_business_business_id")
-        ),
+        sa.ForeignKeyConstraint(["business_id"], ["business.id"], name=op.f("fk_appointment_business_business_id")),
         sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_appointment")),
         info={"tenant_column": "business_id"},
     )
@@ -362,9 +350,7 @@ def upgrade() -> None:
             ["lane.business_id", "lane.lane_no"],
             name=op.f("fk_resource_lane_business_id_lane_no"),
         ),
-        sa.ForeignKeyConstraint(
-            ["business_id"], ["business.id"], name=op.f("fk_resource_business_business_id")
-        ),
+        sa.ForeignKeyConstraint(["business_id"], ["business.id"], name=op.f("fk_resource_business_business_id")),
         sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_resource")),
         sa.UniqueConstraint("lane_no", name=op.f("uq_resource_lane_no")),
         info={"tenant_column": "business_id"},
@@ -400,9 +386,7 @@ def upgrade() -> None:
             ["lane.business_id", "lane.lane_no"],
             name=op.f("fk_staff_day_lane_business_id_lane_no"),
         ),
-        sa.ForeignKeyConstraint(
-            ["business_id"], ["business.id"], name=op.f("fk_staff_day_business_business_id")
-        ),
+        sa.ForeignKeyConstraint(["business_id"], ["business.id"], name=op.f("fk_staff_day_business_business_id")),
         sa.PrimaryKeyConstraint("business_id", "lane_no", "day", name=op.f("pk_staff_day")),
         info={"tenant_column": "business_id"},
     )
@@ -434,9 +418,7 @@ def upgrade() -> None:
             ["lane.business_id", "lane.lane_no"],
             name=op.f("fk_working_hours_lane_business_id_lane_no"),
         ),
-        sa.ForeignKeyConstraint(
-            ["business_id"], ["business.id"], name=op.f("fk_working_hours_business_business_id")
-        ),
+        sa.ForeignKeyConstraint(["business_id"], ["business.id"], name=op.f("fk_working_hours_business_business_id")),
         sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_working_hours")),
         info={"tenant_column": "business_id"},
     )
@@ -457,9 +439,7 @@ def upgrade() -> None:
             ["staff.business_id", "staff.id"],
             name=op.f("fk_allocation_staff_business_id_staff_id"),
         ),
-        sa.ForeignKeyConstraint(
-            ["business_id"], ["business.id"], name=op.f("fk_allocation_business_business_id")
-        ),
+        sa.ForeignKeyConstraint(["business_id"], ["business.id"], name=op.f("fk_allocation_business_business_id")),
         sa.PrimaryKeyConstraint("business_id", "service_id", "staff_id", name=op.f("pk_allocation")),
         info={"tenant_column": "business_id"},
     )
@@ -518,9 +498,7 @@ def upgrade() -> None:
             "(status = 'placed') = (appointment_id IS NOT NULL)",
             name=op.f("ck_waitlist_entry_placed_has_appointment"),
         ),
-        sa.CheckConstraint(
-            "status IN ('waiting', 'offered', 'placed', 'left')", name=op.f("ck_waitlist_entry_status")
-        ),
+        sa.CheckConstraint("status IN ('waiting', 'offered', 'placed', 'left')", name=op.f("ck_waitlist_entry_status")),
         sa.CheckConstraint("NOT isempty(windows)", name=op.f("ck_waitlist_entry_windows")),
         sa.CheckConstraint("cardinality(staff_ids) > 0", name=op.f("ck_waitlist_entry_staff_ids")),
         sa.CheckConstraint("priority BETWEEN 1 AND 100", name=op.f("ck_waitlist_entry_priority")),
@@ -539,9 +517,7 @@ def upgrade() -> None:
             ["service.business_id", "service.id"],
             name=op.f("fk_waitlist_entry_service_business_id_service_id"),
         ),
-        sa.ForeignKeyConstraint(
-            ["business_id"], ["business.id"], name=op.f("fk_waitlist_entry_business_business_id")
-        ),
+        sa.ForeignKeyConstraint(["business_id"], ["business.id"], name=op.f("fk_waitlist_entry_business_business_id")),
         sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_waitlist_entry")),
         info={"tenant_column": "business_id"},
     )
@@ -571,9 +547,7 @@ def upgrade() -> None:
             name="ex_claim_no_overlap",
         ),
         sa.CheckConstraint("(kind = 'item') = (item_id IS NOT NULL)", name=op.f("ck_claim_item_has_item")),
-        sa.CheckConstraint(
-            "ends_at - starts_at <= interval '744 hours'", name=op.f("ck_claim_at_most_31_days")
-        ),
+        sa.CheckConstraint("ends_at - starts_at <= interval '744 hours'", name=op.f("ck_claim_at_most_31_days")),
         sa.CheckConstraint("kind IN ('item', 'time_off', 'external')", name=op.f("ck_claim_kind")),
         sa.CheckConstraint("ends_at > starts_at", name=op.f("ck_claim_half_open")),
         sa.ForeignKeyConstraint(
@@ -606,9 +580,7 @@ def upgrade() -> None:
         sa.Column("appointment_id", sa.UUID(), nullable=False),
         sa.Column("status", sa.Text(), server_default=sa.text("'open'"), nullable=False),
         sa.Column("expires_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.CheckConstraint(
-            "status IN ('open', 'accepted', 'declined', 'expired')", name=op.f("ck_offer_status")
-        ),
+        sa.CheckConstraint("status IN ('open', 'accepted', 'declined', 'expired')", name=op.f("ck_offer_status")),
         sa.ForeignKeyConstraint(
             ["business_id", "appointment_id"],
             ["appointment.business_id", "appointment.id"],
@@ -663,9 +635,7 @@ def upgrade() -> None:
             ["staff.business_id", "staff.id"],
             name=op.f("fk_planned_move_staff_business_id_staff_id"),
         ),
-        sa.ForeignKeyConstraint(
-            ["business_id"], ["business.id"], name=op.f("fk_planned_move_business_business_id")
-        ),
+        sa.ForeignKeyConstraint(["business_id"], ["business.id"], name=op.f("fk_planned_move_business_business_id")),
         sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_planned_move")),
         info={"tenant_column": "business_id"},
     )
@@ -687,9 +657,7 @@ def upgrade() -> None:
             ["optimisation_run.business_id", "optimisation_run.id"],
             name=op.f("fk_unplaced_entry_optimisation_run_business_id_run_id"),
         ),
-        sa.ForeignKeyConstraint(
-            ["business_id"], ["business.id"], name=op.f("fk_unplaced_entry_business_business_id")
-        ),
+        sa.ForeignKeyConstraint(["business_id"], ["business.id"], name=op.f("fk_unplaced_entry_business_business_id")),
         sa.PrimaryKeyConstraint("business_id", "run_id", "entry_id", name=op.f("pk_unplaced_entry")),
         info={"tenant_column": "business_id"},
     )
@@ -706,6 +674,7 @@ def _secure() -> None:
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
         op.execute(f"CREATE POLICY tenant ON {table} USING ({own}) WITH CHECK ({own})")
         op.execute(f"GRANT {rights} ON {table} TO interlock_app")
+    op.execute("CREATE POLICY by_slug ON business FOR SELECT USING (slug = current_setting('app.slug', true))")
 
 
 def _keep_change_log() -> None:

@@ -1,0 +1,1 @@
+"""REST under /api/v1: the edge where requests become commands and errors become problem documents."""

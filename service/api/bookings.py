@@ -1,0 +1,92 @@
+"""Slots, holds, bookings."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from models.errors import InvalidInput
+from service.api.context import Commanding, Db, Expected, Fresh, OfPath
+from service.api.schemas import BookingBody, CancelBody, HoldBody, Instant
+from service.commands import bookings as commands
+from service.queries import bookings as queries
+from service.queries import slots as slot_queries
+
+router = APIRouter(tags=["bookings"])
+
+
+@router.get("/slots", operation_id="findSlots")
+async def find_slots(
+    request: Request,
+    business: OfPath,
+    view: Fresh,
+    service_id: UUID,
+    start: Annotated[Instant, Query(alias="from")],
+    end: Annotated[Instant, Query(alias="to")],
+    staff_id: Annotated[list[UUID] | None, Query(max_length=100)] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    *,
+    ranked: bool = False,
+) -> list[slot_queries.Slot]:
+    """Times that can be booked now, by start, or the best first with `ranked`."""
+    query = slot_queries.SlotsWanted(service_id, start, end, None if staff_id is None else tuple(staff_id))
+    now: datetime = request.app.state.interlock.clock()
+    return slot_queries.find(view, query, now, limit=limit, ranked=ranked)
+
+
+@router.post("/holds", status_code=201, operation_id="holdSlot")
+async def hold(request: Request, scope: Commanding, view: Fresh, body: HoldBody) -> commands.Hold:
+    """Keep a time for some minutes; the answer's token confirms or releases it."""
+    wanted = commands.HoldRequest(body.service_id, body.staff_id, body.starts_at, body.minutes)
+    return await commands.hold(scope, wanted, view=view, now=request.app.state.interlock.clock())
+
+
+@router.delete("/holds/{hold_id}", status_code=204, operation_id="releaseHold")
+async def release(scope: Commanding, hold_id: UUID, hold_token: Annotated[str, Header(max_length=200)]) -> Response:
+    """Give a hold back."""
+    await commands.release(scope, commands.Release(hold_id, hold_token))
+    return Response(status_code=204)
+
+
+@router.post("/bookings", status_code=201, operation_id="book")
+async def book(
+    request: Request, response: Response, scope: Commanding, view: Fresh, body: BookingBody
+) -> commands.Booking:
+    """Confirm a hold, or book a time at once."""
+    if body.hold_id is not None and body.token is not None:
+        confirmation = commands.Confirmation(body.hold_id, body.token, body.client_id)
+        booking = await commands.confirm(scope, confirmation)
+    elif body.service_id is not None and body.staff_id is not None and body.starts_at is not None:
+        wanted = commands.BookRequest(body.service_id, body.staff_id, body.starts_at, body.client_id)
+        booking = await commands.book(scope, wanted, view=view, now=request.app.state.interlock.clock())
+    else:
+        raise InvalidInput("Give hold_id and token, or service_id, staff_id and starts_at.")
+    response.headers["ETag"] = f'"{booking.version}"'
+    return booking
+
+
+@router.get("/bookings", operation_id="listBookings")
+async def bookings_between(
+    db: Db,
+    business: OfPath,
+    start: Annotated[Instant, Query(alias="from")],
+    end: Annotated[Instant, Query(alias="to")],
+) -> list[queries.BookedItem]:
+    """The live bookings and holds that touch [from, to), which spans at most 62 days."""
+    slot_queries.check_range(start, end)
+    return await queries.between(db, business.id, start, end)
+
+
+@router.get("/bookings/{booking_id}", operation_id="readBooking")
+async def read(db: Db, response: Response, business: OfPath, booking_id: UUID) -> list[queries.BookedItem]:
+    """One booking, item by item; its version is the ETag."""
+    items = await queries.read(db, business.id, booking_id)
+    response.headers["ETag"] = f'"{items[0].version}"'
+    return items
+
+
+@router.post("/bookings/{booking_id}/cancel", operation_id="cancelBooking")
+async def cancel(scope: Commanding, booking_id: UUID, expected: Expected, body: CancelBody) -> commands.Booking:
+    """Cancel a booking; `If-Match` makes it conditional on the version."""
+    return await commands.cancel(scope, commands.Cancellation(booking_id, expected, body.reason))

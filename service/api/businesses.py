@@ -1,0 +1,53 @@
+"""Businesses with their services, staff, clients and the hours of a day."""
+
+from datetime import date
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from service.api.context import Commanding, Db, Expected, OfPath
+from service.api.schemas import ClientBody, DayBody
+from service.commands import availability, clients
+from service.queries import businesses as queries
+
+router = APIRouter(tags=["businesses"])
+
+
+class ClientCreated(BaseModel):
+    """The id of a new client."""
+
+    id: UUID
+
+
+@router.get("", operation_id="readBusiness")
+async def read(business: OfPath) -> queries.Business:
+    """The business: name and time zone."""
+    return business
+
+
+@router.get("/services", operation_id="listServices")
+async def services(db: Db, business: OfPath) -> list[queries.Service]:
+    """What it sells."""
+    return await queries.services(db, business.id)
+
+
+@router.get("/staff", operation_id="listStaff")
+async def staff(db: Db, business: OfPath) -> list[queries.Staff]:
+    """Who works there."""
+    return await queries.staff(db, business.id)
+
+
+@router.post("/clients", status_code=201, operation_id="registerClient")
+async def register(scope: Commanding, body: ClientBody) -> ClientCreated:
+    """Add a client."""
+    return ClientCreated(id=await clients.register(scope, clients.NewClient(body.name, body.email, body.phone)))
+
+
+@router.put("/staff/{staff_id}/days/{day}", operation_id="setDay")
+async def set_day(
+    scope: Commanding, staff_id: UUID, day: date, expected: Expected, body: DayBody
+) -> availability.StaffDay:
+    """Set one staff member's hours of one date; refused while a live booking would lie outside them."""
+    spans = None if body.spans is None else tuple((s.opens, s.closes) for s in body.spans)
+    return await availability.set_day(scope, availability.DayHours(staff_id, day, spans, expected))

@@ -1,0 +1,70 @@
+"""What every route needs: the business of the path, the scope of a command, a fresh view."""
+
+from typing import Annotated
+
+from fastapi import Depends, Header, Path, Request
+
+from models.errors import InvalidInput
+from service.db.command import Scope
+from service.db.database import Database
+from service.db.views import View, Views
+from service.queries import businesses
+from service.queries.businesses import Business
+
+Slug = Annotated[
+    str, Path(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100, description="The business's public name.")
+]
+
+
+async def business_of_path(request: Request, business: Slug) -> Business:
+    """Return the business that the path names; its row never changes its id, so it is looked up once."""
+    known: dict[str, Business] = request.app.state.businesses
+    if business not in known:
+        known[business] = await businesses.by_slug(request.app.state.interlock.db, business)
+    return known[business]
+
+
+OfPath = Annotated[Business, Depends(business_of_path)]
+
+
+def database(request: Request) -> Database:
+    """Return the app's database."""
+    db: Database = request.app.state.interlock.db
+    return db
+
+
+Db = Annotated[Database, Depends(database)]
+
+
+async def scope_of_request(
+    db: Db,
+    business: OfPath,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
+) -> Scope:
+    """Return the scope of a command: the path's business, and the caller's idempotency key."""
+    return Scope(db, business.id, actor="api", key=idempotency_key)
+
+
+Commanding = Annotated[Scope, Depends(scope_of_request)]
+
+
+async def fresh_view(request: Request, business: OfPath) -> View:
+    """Return arrays that hold every change committed before this request."""
+    views: Views = request.app.state.interlock.views
+    return await views.current(business.id, request.app.state.interlock.clock())
+
+
+Fresh = Annotated[View, Depends(fresh_view)]
+
+
+def version_of(if_match: Annotated[str | None, Header()] = None) -> int | None:
+    """Return the version that If-Match demands, None without the header or for `*`."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    digits = if_match.strip().removeprefix('"').removesuffix('"')
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 9:
+        raise InvalidInput('If-Match carries a version, such as "3".')
+    return int(digits)
+
+
+Expected = Annotated[int | None, Depends(version_of)]

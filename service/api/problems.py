@@ -1,0 +1,62 @@
+"""Errors on the wire: RFC 9457 problem documents, for every error and every status."""
+
+from typing import cast
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from models.errors import InterlockError, Unavailable
+
+
+def problem_response(problem: dict[str, object], headers: dict[str, str] | None = None) -> Response:
+    """Return a problem document with its own status."""
+    return Response(
+        orjson.dumps(problem, default=str),
+        status_code=int(str(problem["status"])),
+        media_type="application/problem+json",
+        headers=headers,
+    )
+
+
+async def _domain(_: Request, error: Exception) -> Response:
+    domain = cast("InterlockError", error)
+    retry = {"Retry-After": str(domain.retry_after_s)} if isinstance(domain, Unavailable) else None
+    return problem_response(domain.problem(), retry)
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    invalid = cast("RequestValidationError", error)
+    places = [{"at": "/".join(str(part) for part in e["loc"]), "message": e["msg"]} for e in invalid.errors()[:20]]
+    return problem_response(
+        {
+            "type": "urn:interlock:problem:invalid-input",
+            "title": "The input is not valid",
+            "status": 422,
+            "detail": f"{places[0]['at']}: {places[0]['message']}" if places else "The request is not valid.",
+            "code": "invalid-input",
+            "errors": places,
+        }
+    )
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    http = cast("HTTPException", error)
+    code = {404: "not-found", 405: "method-not-allowed"}.get(http.status_code, "http-error")
+    problem: dict[str, object] = {
+        "type": f"urn:interlock:problem:{code}",
+        "title": str(http.detail),
+        "status": http.status_code,
+        "detail": str(http.detail),
+        "code": code,
+    }
+    return problem_response(problem, dict(http.headers or {}))
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of an app a problem document."""
+    app.add_exception_handler(InterlockError, _domain)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)

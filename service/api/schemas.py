@@ -1,0 +1,106 @@
+"""What travels in request bodies: closed objects, times with an offset, nothing coerced."""
+
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+
+def _from_text(value: object) -> object:
+    # Pydantic would read 1 or "1" as seconds since 1970; a booking never means that.
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or "T" not in value:
+        raise ValueError("a time is written like 2026-03-01T09:00:00+01:00")
+    return value
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_from_text)]
+"""A moment: RFC 3339 with its offset."""
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+Contact = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=254, pattern=r"^[^\x00]*$")]
+
+
+class Body(BaseModel):
+    """A request body: unknown members are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ClientBody(Body):
+    """A client to register."""
+
+    name: Name
+    email: Contact | None = None
+    phone: Contact | None = None
+
+
+class HoldBody(Body):
+    """A time to hold."""
+
+    service_id: UUID
+    staff_id: UUID
+    starts_at: Instant
+    minutes: Annotated[int, Field(ge=1, le=60, strict=True)] = 5
+
+
+class BookingBody(Body):
+    """A booking: of a hold (`hold_id` with its `token`), or at once (service, staff and start)."""
+
+    client_id: UUID
+    hold_id: UUID | None = None
+    token: Annotated[str, StringConstraints(max_length=200)] | None = None
+    service_id: UUID | None = None
+    staff_id: UUID | None = None
+    starts_at: Instant | None = None
+
+
+class CancelBody(Body):
+    """Why a booking is cancelled, if anybody says."""
+
+    reason: Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")] | None = None
+
+
+class WindowBody(Body):
+    """A window of time, half-open."""
+
+    start: Instant
+    end: Instant
+
+
+class WaitlistBody(Body):
+    """Who waits for what, and when they could come."""
+
+    client_id: UUID
+    service_id: UUID
+    windows: Annotated[list[WindowBody], Field(min_length=1, max_length=62)]
+    staff_ids: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = None
+    priority: Annotated[int, Field(ge=1, le=100, strict=True)] = 1
+
+
+class RunBody(Body):
+    """The days to optimise (local dates, the last one included); at most 62."""
+
+    first_day: date
+    last_day: date
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)] = 0
+
+
+class ApplyBody(Body):
+    """Which moves to accept; null accepts all."""
+
+    moves: Annotated[list[UUID], Field(max_length=10_000)] | None = None
+
+
+class SpanBody(Body):
+    """Working hours in wall minutes of the local day, half-open; `closes` may pass 1440."""
+
+    opens: Annotated[int, Field(ge=0, lt=1440, strict=True)]
+    closes: Annotated[int, Field(gt=0, le=2880, strict=True)]
+
+
+class DayBody(Body):
+    """The hours of one date; an empty list closes it, null returns to the weekly hours."""
+
+    spans: Annotated[list[SpanBody], Field(max_length=12)] | None

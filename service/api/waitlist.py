@@ -1,0 +1,38 @@
+"""The waitlist: join, read, leave."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from service.api.context import Commanding, Db, OfPath
+from service.api.schemas import WaitlistBody
+from service.commands import waitlist as commands
+from service.queries import waitlist as queries
+
+router = APIRouter(prefix="/waitlist", tags=["waitlist"])
+
+
+@router.post("", status_code=201, operation_id="joinWaitlist")
+async def join(request: Request, scope: Commanding, body: WaitlistBody) -> commands.Entry:
+    """Put a client on the waitlist."""
+    joining = commands.Joining(
+        body.client_id,
+        body.service_id,
+        tuple((w.start, w.end) for w in body.windows),
+        None if body.staff_ids is None else tuple(body.staff_ids),
+        body.priority,
+    )
+    return await commands.join(scope, joining, now=request.app.state.interlock.clock())
+
+
+@router.get("", operation_id="listWaitlist")
+async def waiting(db: Db, business: OfPath) -> list[queries.WaitingEntry]:
+    """Who still waits, oldest first."""
+    return await queries.waiting(db, business.id)
+
+
+@router.delete("/{entry_id}", status_code=204, operation_id="leaveWaitlist")
+async def leave(scope: Commanding, entry_id: UUID) -> Response:
+    """Take an entry off the waitlist."""
+    await commands.leave(scope, entry_id)
+    return Response(status_code=204)

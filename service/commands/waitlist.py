@@ -1,0 +1,99 @@
+"""The waitlist: joining and leaving."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from psycopg.types.multirange import TimestamptzMultirange
+from psycopg.types.range import TimestamptzRange
+from uuid_utils.compat import uuid7
+
+from models.errors import InvalidInput, NotAllocated, NotAllowed
+from service.db.command import command
+from service.db.database import Transaction
+from service.db.ledger import record
+
+INSERT = """
+INSERT INTO waitlist_entry (business_id, id, client_id, service_id, staff_ids, windows, priority, since)
+SELECT %(business)s, %(id)s, %(client)s, %(service)s, %(staff)s::uuid[], %(windows)s, %(priority)s, %(since)s
+WHERE %(staff)s::uuid[] IS NULL OR %(staff)s::uuid[] <@ ARRAY(
+    SELECT staff_id FROM allocation WHERE business_id = %(business)s AND service_id = %(service)s)
+"""
+LEAVE = """
+UPDATE waitlist_entry SET status = 'left', version = version + 1
+WHERE business_id = %s AND id = %s AND status IN ('waiting', 'offered') RETURNING version
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """What a client waits for: the visit lies wholly inside one of `windows` (aware, half-open).
+
+    `staff_ids` None means any allocated staff member; a higher `priority` (1 to 100) counts for more.
+    """
+
+    client_id: UUID
+    service_id: UUID
+    windows: tuple[tuple[datetime, datetime], ...]
+    staff_ids: tuple[UUID, ...] | None = None
+    priority: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.windows) <= 62:
+            raise InvalidInput("An entry has 1 to 62 windows.")
+        for start, end in self.windows:
+            if start.tzinfo is None or end.tzinfo is None:
+                raise InvalidInput("The times of a window need an offset, such as 2026-03-01T09:00:00+01:00.")
+            if end <= start:
+                raise InvalidInput(f"The window {start.isoformat()} to {end.isoformat()} is empty.")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A waitlist entry at a version."""
+
+    id: UUID
+    status: str
+    version: int
+
+
+@command
+async def join(tx: Transaction, request: Joining, *, now: datetime) -> Entry:
+    """Put a client on the waitlist, waiting since `now`.
+
+    Raises
+    ------
+    NotAllocated
+        One of the named staff members does not perform the service.
+    NotFound
+        There is no such client or service.
+    """
+    entry_id = uuid7()
+    added = await tx.execute(
+        INSERT,
+        {
+            "business": tx.business_id,
+            "id": entry_id,
+            "client": request.client_id,
+            "service": request.service_id,
+            "staff": None if request.staff_ids is None else list(request.staff_ids),
+            "windows": TimestamptzMultirange([TimestamptzRange(start, end) for start, end in request.windows]),
+            "priority": request.priority,
+            "since": now,
+        },
+    )
+    if not added:
+        raise NotAllocated("A named staff member does not perform that service.")
+    after = {"client_id": str(request.client_id), "service_id": str(request.service_id)}
+    await record(tx, "waitlist.joined", entry_id, 1, after=after)
+    return Entry(entry_id, "waiting", 1)
+
+
+@command
+async def leave(tx: Transaction, request: UUID) -> Entry:
+    """Take an entry off the waitlist; raises `NotAllowed` where it no longer waits."""
+    row = await tx.row(LEAVE, [tx.business_id, request])
+    if row is None:
+        raise NotAllowed("There is no such entry that still waits.")
+    await record(tx, "waitlist.left", request, row["version"], after={"status": "left"})
+    return Entry(request, "left", row["version"])

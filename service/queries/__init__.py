@@ -1,0 +1,1 @@
+"""What only reads: SELECTs that answer one question each."""

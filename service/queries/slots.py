@@ -1,0 +1,73 @@
+"""Slots: the finder over a fresh view, as rows that travel."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import repeat
+from uuid import UUID
+
+from models.errors import InvalidInput, NotFound
+from service.db.views import View
+from solver.clock import moment
+from solver.errors import InvalidProblem
+from solver.slots import MAXIMUM_RANGE_DAYS, SlotQuery, Slots, find_slots, rank
+
+
+@dataclass(frozen=True, slots=True)
+class SlotsWanted:
+    """A question to the finder: which starts in [start, end), by anyone allocated or one of `staff_ids`."""
+
+    service_id: UUID
+    start: datetime
+    end: datetime
+    staff_ids: tuple[UUID, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A time on offer. `score` ranks suggestions: higher is better, None where slots are listed by time."""
+
+    staff_id: UUID
+    staff: str
+    starts_at: datetime
+    ends_at: datetime
+    score: float | None = None
+
+
+def check_range(start: datetime, end: datetime) -> None:
+    """Raise `InvalidInput` unless start < end and they are at most 62 days apart."""
+    if not timedelta(0) < end - start <= timedelta(days=MAXIMUM_RANGE_DAYS):
+        raise InvalidInput(f"The range ends after it starts and spans at most {MAXIMUM_RANGE_DAYS} days.")
+
+
+def find(view: View, wanted: SlotsWanted, now: datetime, *, limit: int, ranked: bool = False) -> list[Slot]:
+    """Return the first `limit` slots by time, or the best of them.
+
+    Raises
+    ------
+    NotFound
+        No such service or staff member.
+    InvalidInput
+        The range is empty, too long or without an offset.
+    """
+    check_range(wanted.start, wanted.end)
+    snapshot = view.snapshot
+    if wanted.service_id not in snapshot.service_index:
+        raise NotFound("There is no such service.")
+    if any(member not in snapshot.staff_index for member in wanted.staff_ids or ()):
+        raise NotFound("There is no such staff member.")
+    try:
+        found = find_slots(snapshot, SlotQuery(wanted.service_id, wanted.start, wanted.end, wanted.staff_ids), now)
+    except InvalidProblem as error:
+        raise InvalidInput(str(error)) from error
+    if not ranked:
+        return _rows(view, found.take(slice(None, limit)))
+    ranking = rank(found, limit)
+    return _rows(view, ranking.slots, [float(s) for s in ranking.score])
+
+
+def _rows(view: View, slots: Slots, scores: list[float] | None = None) -> list[Slot]:
+    infos = [view.lanes[member] for member in view.snapshot.staff]  # type: ignore[index]  # ids here are UUIDs
+    return [
+        Slot(infos[lane].staff_id, infos[lane].name, moment(start), moment(end), score)
+        for lane, start, end, score in zip(slots.lane, slots.start, slots.end, scores or repeat(None), strict=False)
+    ]

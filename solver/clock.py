@@ -1,0 +1,89 @@
+"""Local wall time to UTC minutes, day by day: a gap hour does not exist, a repeated hour counts twice."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from solver.errors import InvalidProblem
+
+MINUTE = timedelta(minutes=1)
+DAY = 1440
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """Return the IANA zone; raises `InvalidProblem` for anything else."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InvalidProblem(f"there is no time zone {name!r}") from error
+
+
+def epoch_minute(moment: datetime, *, up: bool = False) -> int:
+    """Return whole minutes since 1970 UTC, rounded down, or up; raises `InvalidProblem` for a naive time."""
+    if moment.tzinfo is None:
+        raise InvalidProblem(f"{moment.isoformat()} has no offset")
+    seconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    return -(-seconds // 60_000_000) if up else seconds // 60_000_000
+
+
+def moment(minute: int) -> datetime:
+    """Return the aware UTC time of an epoch minute."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + int(minute) * MINUTE
+
+
+def utc_day(day: date) -> int:
+    """Return the epoch minute at which a UTC date begins."""
+    return (day - date(1970, 1, 1)).days * DAY
+
+
+def wall_spans(zone: ZoneInfo, day: date, opens: int, closes: int) -> list[tuple[int, int, int]]:
+    """Return what wall minutes [opens, closes) of a local date are in UTC.
+
+    Returns
+    -------
+    list of (start, end, offset)
+        Epoch minutes, half-open, and the UTC offset in minutes that holds in between; one for each offset
+        that the span meets, adjacent ones touch. Empty where the whole span falls into a gap.
+    """
+    offset = _constant_offset(zone, day)
+    if offset is not None:
+        midnight = utc_day(day) - offset
+        return [(midnight + opens, midnight + closes, offset)]
+    start, end = _instant(zone, day, opens, fold=0), _instant(zone, day, closes, fold=1)
+    return _split(zone, start, end)
+
+
+@lru_cache(maxsize=100_000)
+def _constant_offset(zone: ZoneInfo, day: date) -> int | None:
+    """Return the offset that holds from this local date's start to the end of the next, None where it changes."""
+    noon = datetime.combine(day, time(12), zone)
+    offsets = {(noon + timedelta(hours=h)).utcoffset() for h in range(-24, 49, 3)}
+    first = offsets.pop()
+    if offsets or first is None or first % MINUTE:
+        return None
+    return first // MINUTE
+
+
+def _instant(zone: ZoneInfo, day: date, minute: int, fold: int) -> int:
+    wall = datetime.combine(day, time(0)) + minute * MINUTE
+    for _ in range(2 * DAY):
+        instant = wall.replace(tzinfo=zone, fold=fold).astimezone(UTC)
+        if instant.astimezone(zone).replace(tzinfo=None) == wall:
+            return epoch_minute(instant)
+        wall += MINUTE
+    raise InvalidProblem(f"{day} has no minute {minute} in {zone.key}")
+
+
+def _offset_at(zone: ZoneInfo, minute: int) -> int:
+    offset = moment(minute).astimezone(zone).utcoffset() or timedelta(0)
+    return offset // MINUTE
+
+
+def _split(zone: ZoneInfo, start: int, end: int) -> list[tuple[int, int, int]]:
+    spans: list[tuple[int, int, int]] = []
+    while start < end:
+        offset = _offset_at(zone, start)
+        stop = next((m for m in range(start + 1, end) if _offset_at(zone, m) != offset), end)
+        spans.append((start, stop, offset))
+        start = stop
+    return spans

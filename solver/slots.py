@@ -1,0 +1,217 @@
+"""The slot finder: a pure function of a snapshot, a query and the present moment."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from solver.clock import DAY, epoch_minute
+from solver.errors import InvalidProblem
+from solver.lanes import Gaps, Minutes
+from solver.snapshot import Service, Snapshot
+
+MAXIMUM_RANGE_DAYS = 62
+
+
+@dataclass(frozen=True, slots=True)
+class SlotQuery:
+    """Which starts are wanted.
+
+    Parameters
+    ----------
+    service : id
+    start, end : datetime
+        Aware; a slot starts in [start, end), at most 62 days.
+    staff : sequence of ids, optional
+        Who may do it; None: anyone allocated.
+    """
+
+    service: Hashable
+    start: datetime
+    end: datetime
+    staff: Sequence[Hashable] | None = None
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise InvalidProblem("the times of a query need an offset")
+        if self.end <= self.start:
+            raise InvalidProblem("a query ends after it starts")
+        if (self.end - self.start).days > MAXIMUM_RANGE_DAYS:
+            raise InvalidProblem(f"a query spans at most {MAXIMUM_RANGE_DAYS} days")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slots:
+    """Legal starts as parallel arrays, sorted by start, then lane; int64 of shape (n,), epoch minutes, half-open.
+
+    `claim_start` and `claim_end` include the buffers: what a booking would occupy of the lane. `gap` points into
+    the gaps that the slots were found in.
+    """
+
+    snapshot: Snapshot
+    service: Service
+    lane: Minutes
+    start: Minutes
+    end: Minutes
+    claim_start: Minutes
+    claim_end: Minutes
+    gap_lo: Minutes
+    gap_hi: Minutes
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> "Slots":
+        """Return the slots at some rows, in their order."""
+        columns = (
+            self.lane,
+            self.start,
+            self.end,
+            self.claim_start,
+            self.claim_end,
+            self.gap_lo,
+            self.gap_hi,
+        )
+        return Slots(self.snapshot, self.service, *(column[rows] for column in columns))
+
+    def to_frame(self, zone: str | None = None) -> pd.DataFrame:
+        """Return the slots as a table: staff, starts_at and ends_at in a zone (the business's by default)."""
+        zone = zone or self.snapshot.zone.key
+        return pd.DataFrame(
+            {
+                "staff": [self.snapshot.staff[i] for i in self.lane],
+                "starts_at": pd.to_datetime(self.start * 60, unit="s", utc=True).tz_convert(zone),
+                "ends_at": pd.to_datetime(self.end * 60, unit="s", utc=True).tz_convert(zone),
+            }
+        )
+
+
+def find_slots(snapshot: Snapshot, query: SlotQuery, now: datetime) -> Slots:
+    """Return every legal start in the query's range.
+
+    Raises
+    ------
+    InvalidProblem
+        Unknown service or staff member, `now` without an offset.
+    """
+    lo, hi = epoch_minute(query.start, up=True), epoch_minute(query.end, up=True)
+    return _found(snapshot, query.service, query.staff, now, [(lo, hi, hi + 10 * DAY)])
+
+
+def legal_starts(
+    snapshot: Snapshot,
+    service: Hashable,
+    windows: Sequence[tuple[datetime, datetime]],
+    now: datetime,
+    staff: Sequence[Hashable] | None = None,
+) -> Slots:
+    """Return every legal start whose visit lies wholly inside one of the windows (aware, half-open).
+
+    Raises as `find_slots`.
+    """
+    bounds = []
+    for start, end in windows:
+        lo, hi = epoch_minute(start, up=True), epoch_minute(end)
+        bounds.append((lo, hi, hi))
+    return _found(snapshot, service, staff, now, bounds)
+
+
+def _found(
+    snapshot: Snapshot,
+    service_id: Hashable,
+    staff: Sequence[Hashable] | None,
+    now: datetime,
+    bounds: Sequence[tuple[int, int, int]],
+) -> Slots:
+    if service_id not in snapshot.service_index:
+        raise InvalidProblem(f"there is no service {service_id!r}")
+    row = snapshot.service_index[service_id]
+    service, durations = snapshot.services[row], snapshot.durations[row]
+    lanes = _eligible(snapshot, durations, staff)
+    minute = epoch_minute(now, up=True)
+    earliest = minute + service.minimum_notice
+    latest = minute + service.maximum_advance * DAY
+    gaps = Gaps.joined([snapshot.lanes[i].gaps for i in lanes])
+    clipped = [(max(lo, earliest), min(hi, latest + 1), end) for lo, hi, end in bounds]
+    parts = [_starts(gaps, service, durations, *bound) for bound in clipped]
+    gap = np.concatenate([p[0] for p in parts]) if parts else np.empty(0, np.int64)
+    start = np.concatenate([p[1] for p in parts]) if parts else np.empty(0, np.int64)
+    lane = gaps.lane[gap]
+    order = np.lexsort((lane, start))
+    gap, start, lane = gap[order], start[order], lane[order]
+    end = start + durations[lane]
+    return Slots(
+        snapshot,
+        service,
+        lane,
+        start,
+        end,
+        claim_start=start - service.buffer_before,
+        claim_end=end + service.buffer_after,
+        gap_lo=gaps.lo[gap],
+        gap_hi=np.minimum(gaps.close, gaps.following)[gap],
+    )
+
+
+def _eligible(snapshot: Snapshot, durations: Minutes, staff: Sequence[Hashable] | None) -> list[int]:
+    if staff is None:
+        return [int(i) for i in np.flatnonzero(durations)]
+    for member in staff:
+        if member not in snapshot.staff_index:
+            raise InvalidProblem(f"there is no staff member {member!r}")
+    chosen = {snapshot.staff_index[member] for member in staff}
+    return sorted(i for i in chosen if durations[i] > 0)
+
+
+def _starts(gaps: Gaps, service: Service, durations: Minutes, lo: int, hi: int, end: int) -> tuple[Minutes, Minutes]:
+    """Return (row of the gap, start) of every legal start in [lo, hi) whose visit ends by `end`."""
+    step, duration = service.slot_interval, durations[gaps.lane]
+    first = np.maximum(np.maximum(gaps.lo, gaps.previous + service.buffer_before), lo)
+    last = np.minimum(gaps.close, gaps.following - service.buffer_after)
+    last = np.minimum(np.minimum(last, end) - duration, np.minimum(gaps.hi, hi) - 1)
+    first = -((-(first + gaps.offset)) // step) * step - gaps.offset
+    count = np.maximum((last - first) // step + 1, 0)
+    gap = np.repeat(np.arange(len(count)), count)
+    within = np.arange(len(gap)) - np.repeat(np.cumsum(count) - count, count)
+    return gap, first[gap] + within * step
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranking:
+    """The best slots first, with the named parts of each score (float64, shape (n,)); higher is better.
+
+    score = -(fragment + wait + load), in minutes: `fragment` are the minutes left too short to sell on either side,
+    `wait` counts an hour of waiting as a minute, `load` is the share of that lane's claimed hours, times 10.
+    """
+
+    slots: Slots
+    score: NDArray[np.float64]
+    fragment: NDArray[np.float64]
+    wait: NDArray[np.float64]
+    load: NDArray[np.float64]
+
+
+def rank(slots: Slots, limit: int | None = None) -> Ranking:
+    """Return the slots by score, ties by start and lane."""
+    snapshot = slots.snapshot
+    sellable = min(
+        (s.duration + s.buffer_before + s.buffer_after for s in snapshot.services),
+        default=slots.service.duration,
+    )
+    before = np.maximum(slots.claim_start - slots.gap_lo, 0)
+    after = np.maximum(slots.gap_hi - slots.claim_end, 0)
+    fragment = np.where(before < sellable, before, 0) + np.where(after < sellable, after, 0).astype(np.float64)
+    wait = (slots.start - slots.start.min()) / 60.0 if len(slots) else np.empty(0)
+    load = 10.0 * _load(snapshot)[slots.lane]
+    score = -(fragment + wait + load)
+    best = np.lexsort((slots.lane, slots.start, -score))[:limit]
+    return Ranking(slots.take(best), score[best], fragment[best], wait[best], load[best])
+
+
+def _load(snapshot: Snapshot) -> NDArray[np.float64]:
+    booked = np.array([(lane.busy[:, 1] - lane.busy[:, 0]).sum() for lane in snapshot.lanes], np.float64)
+    worked = np.array([(lane.work[:, 1] - lane.work[:, 0]).sum() for lane in snapshot.lanes], np.float64)
+    return np.divide(booked, worked, out=np.zeros_like(booked), where=worked > 0)
