@@ -1,0 +1,180 @@
+"""Entries, and the candidate places that may serve them, as numpy arrays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Int = NDArray[np.int64]
+Index = NDArray[np.int32]
+EntryId = int | str
+
+WINDOW_END = 2**40  # minutes; far past year 9999
+
+
+class ProblemError(ValueError):
+    """A problem that contradicts itself; the message names the entry and the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One wish, or one booked appointment: chosen at most one column, exactly one where `required`.
+
+    Attributes
+    ----------
+    id : int or str
+        Unique in the problem; entries are put in the order of their ids.
+    priority : int
+        Points, >= 0.
+    since : int
+        When the entry joined the waitlist, minutes since the epoch.
+    service : int or None
+        Service asked for.
+    windows : tuple of (open, close)
+        Minutes, half-open; the whole service must fit inside one of them. Empty: no wish about time.
+    staff : tuple of lane ids, or None
+        Whom the client accepts; None is any allocated.
+    required : bool
+        A booked appointment: it must keep a place.
+    place : (lane id, start) or None
+        Where it is booked now.
+    locked : bool
+        It may not move.
+    client : int, str or None
+    moved_before : int
+        Earlier moves of this client.
+    """
+
+    id: EntryId
+    priority: int = 1
+    since: int = 0
+    service: int | None = None
+    windows: tuple[tuple[int, int], ...] = ()
+    staff: tuple[int, ...] | None = None
+    required: bool = False
+    place: tuple[int, int] | None = None
+    locked: bool = False
+    client: EntryId | None = None
+    moved_before: int = 0
+
+    def __post_init__(self) -> None:
+        if self.priority < 0 or self.moved_before < 0:
+            raise ProblemError(f"entry {self.id}: a negative priority or number of moves")
+        for opens, closes in self.windows:
+            if not 0 <= opens < closes <= WINDOW_END:
+                raise ProblemError(f"entry {self.id}: window [{opens}, {closes}) is empty or out of range")
+        if self.locked and self.place is None:
+            raise ProblemError(f"entry {self.id}: locked, but booked nowhere")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Columns:
+    """Candidate places, one a row, in the order (entry, start, lane).
+
+    Attributes
+    ----------
+    entry : int32, shape (columns,)
+        Index into the problem's entries.
+    lane : int64, shape (columns,)
+        Lane id of the staff member.
+    start, occupied_start, occupied_end : int64, shape (columns,)
+        Minutes since the epoch; the lane is taken for `[occupied_start, occupied_end)`, buffers included.
+    """
+
+    entry: Index
+    lane: Int
+    start: Int
+    occupied_start: Int
+    occupied_end: Int
+
+    def __len__(self) -> int:
+        return len(self.entry)
+
+    @classmethod
+    def of(cls, *arrays: ArrayLike) -> Self:
+        """The five arrays in the order of the attributes, checked.
+
+        Raises
+        ------
+        ProblemError
+            On arrays of unequal length or not of integers, and on an empty or inverted occupied interval.
+        """
+        entry, *rest = (whole(a) for a in arrays)
+        if len({len(entry), *(len(a) for a in rest)}) != 1:
+            raise ProblemError("columns: the arrays differ in length")
+        _, start, opens, closes = rest
+        if np.any(opens >= closes) or np.any(start < opens) or np.any(start >= closes):
+            raise ProblemError("columns: occupied time must be [start, end) around the start")
+        return cls(entry.astype(np.int32), *rest)
+
+    def take(self, order: NDArray[Any]) -> Self:
+        """The rows of `order`."""
+        return type(self)(
+            self.entry[order],
+            self.lane[order],
+            self.start[order],
+            self.occupied_start[order],
+            self.occupied_end[order],
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Intervals:
+    """Half-open intervals on lanes; `owner` says whose they are (empty for opening hours)."""
+
+    lane: Int
+    start: Int
+    end: Int
+    owner: tuple[EntryId, ...] = ()
+
+    @classmethod
+    def of(cls, lane: ArrayLike, start: ArrayLike, end: ArrayLike, owner: Sequence[EntryId] = ()) -> Self:
+        """Arrays of equal length, non-empty intervals; raises ProblemError otherwise."""
+        lanes, starts, ends = whole(lane), whole(start), whole(end)
+        if not len(lanes) == len(starts) == len(ends) or len(owner) not in (0, len(lanes)):
+            raise ProblemError("intervals: the arrays differ in length")
+        if np.any(starts >= ends):
+            raise ProblemError("intervals: an interval is empty")
+        order = np.lexsort((ends, starts, lanes))
+        return cls(lanes[order], starts[order], ends[order], tuple(owner[i] for i in order) if owner else ())
+
+    def __len__(self) -> int:
+        return len(self.lane)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Claims:
+    """What each column takes: its staff lane, and every further lane (room, device, second item)."""
+
+    column: Index
+    lane: Int
+    start: Int
+    end: Int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Limits:
+    """At most `limit[r]` of the columns of row `r`: moves of a client, moves of a day."""
+
+    row: Index
+    column: Index
+    limit: Int
+    label: tuple[str, ...]
+
+    @classmethod
+    def none(cls) -> Self:
+        """No limits."""
+        empty = np.empty(0, np.int32)
+        return cls(empty, empty, np.empty(0, np.int64), ())
+
+
+def whole(array: ArrayLike) -> Int:
+    """A one-dimensional array of whole numbers as int64; raises ProblemError on anything else."""
+    values = np.asarray(array)
+    if values.ndim != 1:
+        raise ProblemError("an array has more than one dimension")
+    if values.size and values.dtype.kind not in "iu":
+        raise ProblemError(f"whole numbers expected, found {values.dtype}")
+    return values.astype(np.int64)

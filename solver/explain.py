@@ -1,0 +1,128 @@
+"""Why an entry has no place, read from the columns and what is chosen around them."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.columns import Columns, EntryId
+from solver.problem import Problem
+from solver.result import Reason, Unplaced
+
+Int = NDArray[np.int64]
+
+
+def reasons(problem: Problem, chosen: Int) -> tuple[Unplaced, ...]:
+    """A reason for each entry without a place.
+
+    Parameters
+    ----------
+    chosen : int64, shape (placed,)
+        The plan's columns, ascending.
+    """
+    placed = np.zeros(len(problem), bool)
+    placed[problem.columns.entry[chosen]] = True
+    edge = np.searchsorted(problem.columns.entry, np.arange(len(problem) + 1))
+    blocked = np.searchsorted(problem.blocked.entry, np.arange(len(problem) + 1))
+    plan = _Plan(problem, chosen)
+    found = []
+    for index in np.flatnonzero(~placed).tolist():
+        if edge[index] < edge[index + 1]:
+            found.append(_outbid(problem, plan, index, int(edge[index]), int(edge[index + 1])))
+        elif blocked[index] < blocked[index + 1]:
+            found.append(
+                _taken(problem, index, problem.blocked.take(np.arange(blocked[index], blocked[index + 1])))
+            )
+        else:
+            found.append(_shut(problem, index))
+    return tuple(found)
+
+
+class _Plan:
+    """Claims of the chosen columns with the worth of whoever holds them."""
+
+    def __init__(self, problem: Problem, chosen: Int) -> None:
+        claims = problem.claims
+        inside = np.isin(claims.column, chosen)
+        self.lane, self.start, self.end = claims.lane[inside], claims.start[inside], claims.end[inside]
+        self.entry = problem.columns.entry[claims.column[inside]]
+        self.value = np.zeros(len(problem), np.int64)
+        self.value[problem.columns.entry[chosen]] = problem.value[chosen]
+        self.required = np.array([e.required for e in problem.entries], bool)
+
+
+def _outbid(problem: Problem, plan: _Plan, index: int, low: int, high: int) -> Unplaced:
+    """The place where the entry comes nearest to paying for whom it would displace."""
+    entry = problem.entries[index]
+    held = _held(problem, plan, low, high)
+    value = problem.value[low:high]
+    price = held @ plan.value
+    firm = (held & plan.required).any(axis=1)
+    best = int(np.lexsort((-(value - price), firm))[0])
+    by = tuple(problem.entries[i].id for i in np.flatnonzero(held[best]))
+    lane, start = int(problem.columns.lane[low + best]), int(problem.columns.start[low + best])
+    found = Unplaced(entry.id, Reason.OUTBID, by, lane, start, int(value[best]), int(price[best]))
+    if value.max() <= 0:
+        return replace(
+            found, code=Reason.NO_GAIN, by=(), price=0, sentence="no place is worth more than it costs"
+        )
+    if firm[best]:
+        return replace(found, code=Reason.TAKEN, price=0, sentence=f"every start is held by {_names(by)}")
+    if value[best] > price[best]:
+        return replace(found, code=Reason.NOT_REACHED, sentence="the search ended before trying it")
+    words = f"worth {found.value} at its best start, which {_names(by)} hold with {found.price}"
+    return replace(found, sentence=words)
+
+
+def _held(problem: Problem, plan: _Plan, low: int, high: int) -> NDArray[np.bool_]:
+    """Which entries stand in the way of each column of `range(low, high)`: bool, shape (columns, entries)."""
+    claims = problem.claims
+    rows = np.arange(*np.searchsorted(claims.column, [low, high]))
+    over = (
+        (claims.lane[rows, None] == plan.lane)
+        & (claims.start[rows, None] < plan.end)
+        & (claims.end[rows, None] > plan.start)
+    )
+    for lane, seats in problem.capacity.items():
+        on = claims.lane[rows] == lane
+        over[on] &= (over[on].sum(axis=1) >= seats)[:, None]
+    held = np.zeros((high - low, len(problem)), bool)
+    row, claim = np.nonzero(over)
+    held[claims.column[rows[row]] - low, plan.entry[claim]] = True
+    return held
+
+
+def _taken(problem: Problem, index: int, places: Columns) -> Unplaced:
+    """Every start that hours and staff allow is held by something that is fixed."""
+    entry = problem.entries[index]
+    lane, start = int(places.lane[0]), int(places.start[0])
+    by = _owners(problem, lane, int(places.occupied_start[0]), int(places.occupied_end[0]))
+    words = f"all {len(places)} starts are taken; the first by {_names(by)}"
+    return Unplaced(entry.id, Reason.TAKEN, by, lane, start, sentence=words)
+
+
+def _owners(problem: Problem, lane: int, start: int, end: int) -> tuple[EntryId, ...]:
+    fixed = problem.fixed
+    if fixed is None or not fixed.owner:
+        return ()
+    over = (fixed.lane == lane) & (fixed.start < end) & (fixed.end > start)
+    return tuple(dict.fromkeys(fixed.owner[i] for i in np.flatnonzero(over)))
+
+
+def _shut(problem: Problem, index: int) -> Unplaced:
+    entry = problem.entries[index]
+    if entry.staff == ():
+        return Unplaced(
+            entry.id, Reason.NO_STAFF, sentence="nobody whom the client accepts performs this service"
+        )
+    if entry.windows and max(closes for _, closes in entry.windows) <= problem.now:
+        return Unplaced(entry.id, Reason.WINDOW_PAST, sentence="its last window has passed")
+    return Unplaced(
+        entry.id,
+        Reason.WINDOW_CLOSED,
+        sentence="no eligible staff member works long enough inside its windows",
+    )
+
+
+def _names(ids: tuple[EntryId, ...]) -> str:
+    return ", ".join(str(i) for i in ids) or "nobody"

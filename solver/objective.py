@@ -1,0 +1,144 @@
+"""What a plan is worth: named terms, each counted in its own unit and weighed by a policy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Term(StrEnum):
+    """One named part of the objective. Gains add to the objective, costs subtract from it."""
+
+    WAITLIST = "waitlist"
+    """Priority points of the waitlist entries that are placed."""
+    WAITING = "waiting"
+    """Whole days that the placed entries have waited."""
+    PREFERENCE = "preference"
+    """Preference points of the chosen staff and times."""
+    EARLINESS = "earliness"
+    """Minutes from the start of the horizon to the start of each placed entry."""
+    MOVES = "moves"
+    """Booked appointments whose start changes."""
+    MINUTES_MOVED = "minutes_moved"
+    """Minutes by which starts change."""
+    STAFF_CHANGED = "staff_changed"
+    """Booked appointments that change staff."""
+    MOVED_BEFORE = "moved_before"
+    """Earlier moves of the clients who are moved again."""
+    DISPLACED = "displaced"
+    """Appointments that must leave and find no other place."""
+    FRAGMENTS = "fragments"
+    """Minutes in gaps too short for anything that the business sells."""
+    FAIRNESS = "fairness"
+    """Minutes of load beyond an even share of the bookable time."""
+    OVERTIME = "overtime"
+    """Minutes outside regular hours."""
+
+
+GAINS = frozenset({Term.WAITLIST, Term.WAITING, Term.PREFERENCE, "value"})
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Weights of the terms and the limits a manager sets.
+
+    Attributes
+    ----------
+    name : str
+    weights : mapping of term to a non-negative integer, objective points a unit
+    levels : tuple of tuples of terms
+        Lexicographic order: each level is settled before the next is looked at. Empty: one weighted sum.
+    frozen_minutes : int
+        Appointments that start within this many minutes of `now` stay where they are.
+    moves_a_client, moves_a_day : int or None
+        At most so many moves for one client, and in one local day; None is no limit.
+
+    Raises
+    ------
+    ValueError
+        On a negative or fractional weight, a negative limit, or a term named on two levels.
+    """
+
+    name: str
+    weights: Mapping[str, int]
+    levels: tuple[tuple[str, ...], ...] = ()
+    frozen_minutes: int = 24 * 60
+    moves_a_client: int | None = None
+    moves_a_day: int | None = None
+
+    def __post_init__(self) -> None:
+        for term, weight in self.weights.items():
+            if isinstance(weight, bool) or not isinstance(weight, int) or weight < 0:
+                raise ValueError(
+                    f"policy {self.name}: the weight of {term} is {weight!r}, not a whole number >= 0"
+                )
+        named = [term for level in self.levels for term in level]
+        if len(named) != len(set(named)):
+            raise ValueError(f"policy {self.name}: a term stands on two levels")
+        limits = (self.frozen_minutes, self.moves_a_client or 0, self.moves_a_day or 0)
+        if min(limits) < 0:
+            raise ValueError(f"policy {self.name}: a limit is negative")
+        object.__setattr__(self, "weights", MappingProxyType(dict(self.weights)))
+
+    def weight(self, term: str) -> int:
+        """Signed points a unit: positive for a gain, negative for a cost, zero where the policy is silent."""
+        weight = self.weights.get(term, 0)
+        return weight if term in GAINS else -weight
+
+
+@dataclass(frozen=True, slots=True)
+class TermScore:
+    """One line of a plan's account: `value = weight * units`, the weight signed."""
+
+    name: str
+    units: int
+    weight: int
+    value: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", self.units * self.weight)
+
+
+# Points are a fifteenth of those of the published instances, whose tick is 15 minutes.
+_BALANCED: dict[str, int] = {
+    Term.WAITLIST: 3000,
+    Term.WAITING: 60,
+    Term.PREFERENCE: 300,
+    Term.EARLINESS: 1,
+    Term.MOVES: 600,
+    Term.MINUTES_MOVED: 5,
+    Term.STAFF_CHANGED: 900,
+    Term.MOVED_BEFORE: 600,
+    Term.DISPLACED: 1_000_000,
+    Term.FRAGMENTS: 4,
+    Term.FAIRNESS: 1,
+    Term.OVERTIME: 30,
+}
+
+PLACEMENT = Policy(
+    "placement",
+    {**_BALANCED, "value": 1},
+)
+"""Waitlist entries into free time; nobody moves."""
+GENTLE = Policy(
+    "gentle",
+    _BALANCED
+    | {
+        Term.MOVES: 6000,
+        Term.MINUTES_MOVED: 20,
+        Term.STAFF_CHANGED: 6000,
+        Term.MOVED_BEFORE: 6000,
+        Term.FAIRNESS: 0,
+    },
+    moves_a_client=1,
+    moves_a_day=5,
+)
+"""Few moves, each for someone who waits; never for balance."""
+BALANCED = Policy("balanced", _BALANCED, moves_a_client=1)
+"""A move where it clearly pays."""
+FULL = Policy(
+    "full",
+    _BALANCED | {Term.MOVES: 150, Term.MINUTES_MOVED: 1, Term.STAFF_CHANGED: 150, Term.MOVED_BEFORE: 150},
+)
+"""As much value as the book can carry."""
+POLICIES = MappingProxyType({policy.name: policy for policy in (GENTLE, BALANCED, FULL)})

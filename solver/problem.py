@@ -1,0 +1,224 @@
+"""A validated optimisation problem: entries, the columns that may serve them, and what each is worth."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from solver.columns import Claims, Columns, Entry, Int, Intervals, Limits, ProblemError, whole
+from solver.objective import PLACEMENT, Policy
+
+VALUE_LIMIT = 2**40  # keeps the sum of a hundred thousand columns exact in a double
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """Entries, their columns and the objective, in canonical order: the order of the input changes nothing.
+
+    Build it with `from_columns`, or from a snapshot with `solver.placement` and `solver.rebalance`.
+
+    Attributes
+    ----------
+    entries : tuple of Entry, ordered by id
+    columns : Columns
+        Legal places: inside hours, clear of everything that is fixed.
+    claims : Claims
+    terms : mapping of term to int64, shape (columns,)
+        Units of each term on each column.
+    policy : Policy
+    value : int64, shape (columns,)
+        Objective points of each column: the weighted sum of its terms.
+    current : int64, shape (entries,)
+        Column of each entry's present place, -1 without one.
+    blocked : Columns
+        Places which would be legal but for something fixed; the reasons of a plan read them.
+    fixed, hours : Intervals or None
+        Fixed claims and opening hours; where given, checker and reasons use them.
+    capacity : mapping of lane id to seats
+        Lanes that take more than one claim at a time.
+    limits : Limits
+    """
+
+    entries: tuple[Entry, ...]
+    columns: Columns
+    claims: Claims
+    terms: Mapping[str, Int]
+    policy: Policy
+    value: Int
+    current: Int
+    blocked: Columns
+    fixed: Intervals | None = None
+    hours: Intervals | None = None
+    capacity: Mapping[int, int] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits.none)
+    now: int = 0
+
+    @classmethod
+    def from_columns(  # noqa: PLR0913 - each is one part of a problem, most of them optional
+        cls,
+        entries: Sequence[Entry],
+        columns: Columns,
+        *,
+        terms: Mapping[str, ArrayLike],
+        policy: Policy = PLACEMENT,
+        extra: Claims | None = None,
+        blocked: Columns | None = None,
+        fixed: Intervals | None = None,
+        hours: Intervals | None = None,
+        capacity: Mapping[int, int] | None = None,
+        limits: Limits | None = None,
+        now: int = 0,
+    ) -> Self:
+        """Check the input and put it in canonical order.
+
+        Parameters
+        ----------
+        columns, blocked
+            `entry` indexes `entries` as given here.
+        terms
+            Units a column of each term, integers of shape (columns,).
+        extra
+            Claims beyond each column's own staff lane; `column` indexes `columns` as given here.
+
+        Raises
+        ------
+        ProblemError
+            On a repeated entry id or column, an index out of range, a locked entry with another place, a
+            required entry without any, or terms of the wrong shape.
+        """
+        rank = _ranks(entries)
+        order, moved = _canonical(columns, rank, _tie(columns, extra))
+        ordered = tuple(entries[i] for i in np.argsort(rank))
+        units = {str(name): _units(name, array, len(columns))[order] for name, array in terms.items()}
+        spare = Columns.of([], [], [], [], []) if blocked is None else blocked
+        problem = cls(
+            ordered,
+            moved,
+            _claims(moved, extra, order),
+            units,
+            policy,
+            _value(units, policy, len(columns)),
+            _current(ordered, moved),
+            _canonical(spare, rank)[1],
+            fixed,
+            hours,
+            dict(capacity or {}),
+            _limits(limits, order),
+            now,
+        )
+        _refuse_contradictions(problem)
+        return problem
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def further(self, column: int) -> tuple[tuple[int, int, int], ...]:
+        """Claims of a column beyond its own staff lane: (lane, start, end), ascending."""
+        claims, c = self.claims, self.columns
+        if len(claims.column) == len(c):
+            return ()
+        rows = range(*np.searchsorted(claims.column, [column, column + 1]).tolist())
+        own = (int(c.lane[column]), int(c.occupied_start[column]), int(c.occupied_end[column]))
+        taken = ((int(claims.lane[i]), int(claims.start[i]), int(claims.end[i])) for i in rows)
+        return tuple(claim for claim in taken if claim != own)
+
+
+def _units(name: str, array: ArrayLike, columns: int) -> Int:
+    units = whole(array)
+    if len(units) != columns:
+        raise ProblemError(f"term {name}: {len(units)} values for {columns} columns")
+    return units
+
+
+def _ranks(entries: Sequence[Entry]) -> Int:
+    """Position of each given entry in the order of ids."""
+    ids = [entry.id for entry in entries]
+    if len(set(ids)) != len(ids):
+        raise ProblemError(f"entry {next(i for i in ids if ids.count(i) > 1)} is given twice")
+    order = sorted(range(len(ids)), key=lambda i: (isinstance(ids[i], str), ids[i]))
+    rank = np.empty(len(ids), np.int64)
+    rank[order] = np.arange(len(ids))
+    return rank
+
+
+def _canonical(columns: Columns, rank: Int, tie: Int | None = None) -> tuple[NDArray[np.intp], Columns]:
+    """Order by entry, start, lane and what else is taken; and the columns in it, entries renumbered."""
+    if len(columns) and not 0 <= columns.entry.min() <= columns.entry.max() < len(rank):
+        raise ProblemError("columns: an entry index is out of range")
+    entry = rank[columns.entry].astype(np.int32) if len(columns) else np.empty(0, np.int32)
+    keys = (np.zeros(len(entry), np.int64) if tie is None else tie, columns.lane, columns.start, entry)
+    order = np.lexsort(keys)
+    taken = replace(columns.take(order), entry=entry[order])
+    if len(order) > 1 and np.any(np.all([key[order][1:] == key[order][:-1] for key in keys], axis=0)):
+        raise ProblemError("columns: one entry has the same lane and start twice")
+    return order, taken
+
+
+def _tie(columns: Columns, extra: Claims | None) -> Int:
+    """Tells columns with equal entry, lane and start apart by their further claims, in any order."""
+    key = np.zeros(len(columns), np.int64)
+    if extra is not None and len(extra.column):
+        if not 0 <= extra.column.min() <= extra.column.max() < len(columns):
+            raise ProblemError("extra claims: a column index is out of range")
+        if np.any(extra.start >= extra.end):
+            raise ProblemError("extra claims: an interval is empty")
+        np.add.at(key, extra.column, extra.lane * 1_000_003 + extra.start * 8_191 + extra.end)
+    return key
+
+
+def _claims(columns: Columns, extra: Claims | None, order: NDArray[np.intp]) -> Claims:
+    own = Claims(
+        np.arange(len(columns), dtype=np.int32), columns.lane, columns.occupied_start, columns.occupied_end
+    )
+    if extra is None or not len(extra.column):
+        return own
+    position = np.empty(len(order), np.int32)
+    position[order] = np.arange(len(order), dtype=np.int32)
+    column = np.concatenate([own.column, position[extra.column]])
+    lane = np.concatenate([own.lane, extra.lane])
+    start = np.concatenate([own.start, extra.start])
+    end = np.concatenate([own.end, extra.end])
+    sort = np.lexsort((end, start, lane, column))
+    return Claims(column[sort], lane[sort], start[sort], end[sort])
+
+
+def _value(units: Mapping[str, Int], policy: Policy, columns: int) -> Int:
+    value = np.zeros(columns, np.int64)
+    for name, array in units.items():
+        value += policy.weight(name) * array
+    if columns and np.abs(value).max() > VALUE_LIMIT:
+        raise ProblemError(f"a column is worth more than {VALUE_LIMIT:,} points: scale the weights down")
+    return value
+
+
+def _current(entries: tuple[Entry, ...], columns: Columns) -> Int:
+    """Column of each entry's present place, -1 where it has none or the place is not legal."""
+    current = np.full(len(entries), -1, np.int64)
+    for index, entry in enumerate(entries):
+        if entry.place is not None:
+            low, high = np.searchsorted(columns.entry, [index, index + 1])
+            here = (columns.lane[low:high] == entry.place[0]) & (columns.start[low:high] == entry.place[1])
+            current[index] = low + here.argmax() if here.any() else -1
+    return current
+
+
+def _limits(limits: Limits | None, order: NDArray[np.intp]) -> Limits:
+    if limits is None or not len(limits.row):
+        return Limits.none()
+    position = np.empty(len(order), np.int32)
+    position[order] = np.arange(len(order), dtype=np.int32)
+    column = position[limits.column]
+    sort = np.lexsort((column, limits.row))
+    return Limits(limits.row[sort], column[sort], limits.limit, limits.label)
+
+
+def _refuse_contradictions(problem: Problem) -> None:
+    """Locks and required entries that nothing could satisfy."""
+    count = np.bincount(problem.columns.entry, minlength=len(problem))
+    for index, entry in enumerate(problem.entries):
+        if entry.locked and (count[index] != 1 or problem.current[index] < 0):
+            raise ProblemError(f"entry {entry.id}: locked at {entry.place}, yet its columns say otherwise")
+        if entry.required and not count[index]:
+            raise ProblemError(f"entry {entry.id}: must keep a place, and has none to choose from")

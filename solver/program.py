@@ -1,0 +1,202 @@
+"""The integer program of a problem as plain arrays; what CP-SAT, GLOP and HiGHS are built from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.cliques import Cliques, components, interval_cliques
+from solver.problem import Problem
+
+Int = NDArray[np.int64]
+Index = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sets:
+    """Rows of 0/1 variables of which at most one, or exactly one, is chosen.
+
+    Attributes
+    ----------
+    indptr : int64, shape (rows + 1,)
+    column : int32, shape (members,)
+    exactly : bool, shape (rows,)
+    """
+
+    indptr: Int
+    column: Index
+    exactly: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Linear:
+    """Rows `sum(coef * x) <= upper`.
+
+    Attributes
+    ----------
+    indptr : int64, shape (rows + 1,)
+    column : int32, shape (members,)
+    coef : int64, shape (members,)
+    upper : int64, shape (rows,)
+    """
+
+    indptr: Int
+    column: Index
+    coef: Int
+    upper: Int
+
+    @classmethod
+    def none(cls) -> Self:
+        """No rows."""
+        return cls(np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.int64))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """Maximise `value @ x` over `0 <= x <= upper`, whole.
+
+    Attributes
+    ----------
+    value, upper : int64, shape (variables,)
+        The first variables are the problem's columns, in its order; auxiliary ones follow.
+    sets : Sets
+    linear : Linear
+    """
+
+    value: Int
+    upper: Int
+    sets: Sets
+    linear: Linear
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+
+def program_of(problem: Problem) -> Program:
+    """Program of the whole problem: entry rows, lane cliques, seats and limits."""
+    columns = problem.columns
+    lanes, lane = np.unique(problem.claims.lane, return_inverse=True)
+    capacity = np.array([problem.capacity.get(int(i), 1) for i in lanes], np.int64)
+    claims = problem.claims
+    cliques = interval_cliques(
+        claims.column, lane.astype(np.int32), claims.start, claims.end, columns.entry, capacity
+    )
+    single = cliques.capacity == 1
+    return Program(
+        problem.value,
+        np.ones(len(columns), np.int64),
+        _entry_and_lane_sets(problem, cliques, single),
+        _linear(problem, cliques, ~single),
+    )
+
+
+def _entry_and_lane_sets(problem: Problem, cliques: Cliques, single: NDArray[np.bool_]) -> Sets:
+    entry = problem.columns.entry
+    count = np.bincount(entry, minlength=len(problem))
+    required = np.array([e.required for e in problem.entries], bool)
+    present = (count > 1) | ((count > 0) & required)
+    mine = np.flatnonzero(present[entry]).astype(np.int32)
+    member = np.repeat(single, np.diff(cliques.indptr))
+    size = np.concatenate([count[present], np.diff(cliques.indptr)[single]])
+    return Sets(
+        _pointer(size),
+        np.concatenate([mine, cliques.column[member]]),
+        np.concatenate([required[present], np.zeros(int(single.sum()), bool)]),
+    )
+
+
+def _linear(problem: Problem, cliques: Cliques, wide: NDArray[np.bool_]) -> Linear:
+    limits = problem.limits
+    if not wide.any() and not len(limits.limit):
+        return Linear.none()
+    member = np.repeat(wide, np.diff(cliques.indptr))
+    column = np.concatenate([cliques.column[member], limits.column])
+    size = np.concatenate(
+        [np.diff(cliques.indptr)[wide], np.bincount(limits.row, minlength=len(limits.limit))]
+    )
+    upper = np.concatenate([cliques.capacity[wide], limits.limit])
+    return Linear(_pointer(size), column, np.ones(len(column), np.int64), upper)
+
+
+def _pointer(size: Int) -> Int:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(size, dtype=np.int64)])
+
+
+def split(program: Program) -> Iterator[tuple[Index, Program]]:
+    """Independent parts: the variables of each, ascending, and the program over them."""
+    sets, linear = program.sets, program.linear
+    set_row = np.repeat(np.arange(len(sets.exactly)), np.diff(sets.indptr))
+    linear_row = np.repeat(np.arange(len(linear.upper)), np.diff(linear.indptr)) + len(sets.exactly)
+    part = components(
+        len(program),
+        np.concatenate([set_row, linear_row]),
+        np.concatenate([sets.column, linear.column]),
+        len(sets.exactly) + len(linear.upper),
+    )
+    count = int(part.max(initial=-1)) + 1
+    if count == 1:
+        yield np.arange(len(program), dtype=np.int32), program
+        return
+    order = np.argsort(part, kind="stable").astype(np.int32)
+    edge = np.searchsorted(part[order], np.arange(count + 1))
+    local = np.empty(len(program), np.int32)
+    local[order] = np.arange(len(program)) - np.repeat(edge[:-1], np.diff(edge))
+    set_part = part[sets.column[sets.indptr[:-1]]]
+    linear_part = part[linear.column[linear.indptr[:-1]]]
+    for number in range(count):
+        members = order[edge[number] : edge[number + 1]]
+        yield members, restrict(program, members, local, set_part == number, linear_part == number)
+
+
+def restrict(
+    program: Program, members: Index, local: Index, sets: NDArray[np.bool_], linear: NDArray[np.bool_]
+) -> Program:
+    """The program over `members` with the rows marked; `local` renumbers the variables."""
+    s, r = program.sets, program.linear
+    set_size, linear_size = np.diff(s.indptr), np.diff(r.indptr)
+    inside, within = np.repeat(sets, set_size), np.repeat(linear, linear_size)
+    return Program(
+        program.value[members],
+        program.upper[members],
+        Sets(_pointer(set_size[sets]), local[s.column[inside]], s.exactly[sets]),
+        Linear(_pointer(linear_size[linear]), local[r.column[within]], r.coef[within], r.upper[linear]),
+    )
+
+
+def keep(program: Program, members: Index) -> Program:
+    """The program over `members` alone; every other variable is zero. Rows that bind nothing are left out."""
+    inside = np.zeros(len(program), bool)
+    inside[members] = True
+    local = (np.cumsum(inside) - 1).astype(np.int32)
+    sets, linear = program.sets, program.linear
+    size = row_sums(sets.indptr, inside[sets.column].astype(np.int64))
+    useful = (size > 1) | sets.exactly
+    taken = inside[sets.column] & np.repeat(useful, np.diff(sets.indptr))
+    width = row_sums(linear.indptr, inside[linear.column].astype(np.int64))
+    held = inside[linear.column]
+    return Program(
+        program.value[members],
+        program.upper[members],
+        Sets(_pointer(size[useful]), local[sets.column[taken]], sets.exactly[useful]),
+        Linear(_pointer(width), local[linear.column[held]], linear.coef[held], linear.upper),
+    )
+
+
+def feasible(program: Program, x: Int) -> bool:
+    """Whether the point satisfies every row and bound."""
+    if np.any(x < 0) or np.any(x > program.upper):
+        return False
+    taken = row_sums(program.sets.indptr, x[program.sets.column])
+    if np.any(taken > 1) or np.any(taken[program.sets.exactly] != 1):
+        return False
+    rows = program.linear
+    return not np.any(row_sums(rows.indptr, rows.coef * x[rows.column]) > rows.upper)
+
+
+def row_sums(indptr: Int, members: Int) -> Int:
+    """Sum of each row's members, int64 of shape (rows,)."""
+    total = np.concatenate([np.zeros(1, np.int64), np.cumsum(members)])
+    sums: Int = total[indptr[1:]] - total[indptr[:-1]]
+    return sums

@@ -1,0 +1,129 @@
+"""The linear relaxation by GLOP, and HiGHS on what it leaves, both through MathOpt's protocol buffers."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.program import Program
+
+if TYPE_CHECKING:
+    from ortools.math_opt import model_pb2, parameters_pb2, result_pb2
+
+Int = NDArray[np.int64]
+Real = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Relaxation:
+    """An optimal point of the linear relaxation.
+
+    Attributes
+    ----------
+    x : float64, shape (variables,)
+    reduced : float64, shape (variables,)
+        `value - y @ A` for the repaired dual `y`: what one unit of the variable would still add.
+    bound : float
+        Worth of the repaired dual: no point of the relaxation, hence none of the program, is worth more.
+    """
+
+    x: Real
+    reduced: Real
+    bound: float
+
+
+def math_opt_model(program: Program, *, whole: bool) -> "model_pb2.ModelProto":
+    """The program as a ModelProto, every row an inequality or equality; `whole` asks for integers."""
+    from ortools.math_opt import model_pb2  # noqa: PLC0415 - only to solve
+
+    indptr, column, coef, lower, upper = rows_of(program)
+    n = len(program)
+    model = model_pb2.ModelProto()
+    model.variables.ids.extend(range(n))
+    model.variables.lower_bounds.extend([0.0] * n)
+    model.variables.upper_bounds.extend(program.upper.astype(float).tolist())
+    model.variables.integers.extend([whole] * n)
+    model.objective.maximize = True
+    worth = np.flatnonzero(program.value)
+    model.objective.linear_coefficients.ids.extend(worth.tolist())
+    model.objective.linear_coefficients.values.extend(program.value[worth].astype(float).tolist())
+    model.linear_constraints.ids.extend(range(len(upper)))
+    model.linear_constraints.lower_bounds.extend(lower.tolist())
+    model.linear_constraints.upper_bounds.extend(upper.tolist())
+    matrix = model.linear_constraint_matrix
+    matrix.row_ids.extend(np.repeat(np.arange(len(upper)), np.diff(indptr)).tolist())
+    matrix.column_ids.extend(column.tolist())
+    matrix.coefficients.extend(coef.tolist())
+    return model
+
+
+def rows_of(program: Program) -> tuple[Int, NDArray[np.int32], Real, Real, Real]:
+    """All rows in compressed form: indptr, column, coefficient, lower and upper side."""
+    sets, linear = program.sets, program.linear
+    indptr = np.concatenate([sets.indptr, sets.indptr[-1] + linear.indptr[1:]])
+    column = np.concatenate([sets.column, linear.column])
+    coef = np.concatenate([np.ones(len(sets.column)), linear.coef.astype(float)])
+    lower = np.concatenate([np.where(sets.exactly, 1.0, -np.inf), np.full(len(linear.upper), -np.inf)])
+    upper = np.concatenate([np.ones(len(sets.exactly)), linear.upper.astype(float)])
+    return indptr, column, coef, lower, upper
+
+
+def solve_relaxation(program: Program, seconds: float) -> Relaxation | None:
+    """GLOP's optimum with a dual bound that holds whatever its tolerances; None where it did not finish."""
+    from ortools.math_opt import parameters_pb2  # noqa: PLC0415
+
+    chosen = parameters_pb2.SolveParametersProto()
+    chosen.time_limit.FromMilliseconds(max(1, int(seconds * 1000)))
+    found = _run(math_opt_model(program, whole=False), parameters_pb2.SOLVER_TYPE_GLOP, chosen)
+    if not found.solutions or not found.solutions[0].HasField("dual_solution"):
+        return None
+    solution = found.solutions[0]
+    x = np.zeros(len(program))
+    primal = solution.primal_solution.variable_values
+    x[np.array(primal.ids, np.int64)] = np.array(primal.values)
+    y = np.zeros(len(program.sets.exactly) + len(program.linear.upper))
+    dual = solution.dual_solution.dual_values
+    y[np.array(dual.ids, np.int64)] = np.array(dual.values)
+    return repaired(program, x, y)
+
+
+def repaired(program: Program, x: Real, y: Real) -> Relaxation:
+    """A dual made feasible: multipliers of inequalities clipped at zero, bounds take up the rest.
+
+    For any such y, `value @ x` over the rows and `0 <= x <= upper` is at most
+    `y @ rhs + max(0, reduced) @ upper`.
+    """
+    indptr, column, coef, lower, upper = rows_of(program)
+    y = np.where(np.isinf(lower), np.maximum(y, 0.0), y)
+    spread = np.repeat(y, np.diff(indptr)) * coef
+    reduced = program.value.astype(float) - np.bincount(column, spread, len(program))
+    bound = float(y @ upper + np.maximum(reduced, 0.0) @ program.upper)
+    return Relaxation(x, reduced, bound)
+
+
+def whole_bound(bound: float) -> int:
+    """The integer below a bound on an integral objective, rounding errors on the safe side."""
+    return math.floor(bound + 1e-6 + 1e-10 * abs(bound))
+
+
+def _run(
+    model: "model_pb2.ModelProto",
+    kind: "parameters_pb2.SolverTypeProto.ValueType",
+    chosen: "parameters_pb2.SolveParametersProto",
+) -> "result_pb2.SolveResultProto":
+    from ortools.math_opt import callback_pb2, model_parameters_pb2, parameters_pb2  # noqa: PLC0415
+    from ortools.math_opt.core.python import solver  # noqa: PLC0415
+
+    return solver.solve(
+        model,
+        kind,
+        parameters_pb2.SolverInitializerProto(),
+        chosen,
+        model_parameters_pb2.ModelSolveParametersProto(),
+        None,
+        callback_pb2.CallbackRegistrationProto(),
+        None,
+        None,
+    )

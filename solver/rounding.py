@@ -1,0 +1,56 @@
+"""A lawful point near a relaxed one: what a search is measured against before it starts."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.program import Program, feasible
+
+Int = NDArray[np.int64]
+Real = NDArray[np.float64]
+
+
+def rounded(program: Program, relaxation: Real, reduced: Real) -> Int | None:
+    """Take columns greedily, the fullest of the relaxation first; None if a required row stays unmet.
+
+    Parameters
+    ----------
+    relaxation, reduced : float64, shape (variables,)
+    """
+    order = np.lexsort((-program.value, -np.round(reduced, 6), -np.round(relaxation, 6)))
+    order = order[(program.value[order] > 0) | _required(program)[order]]
+    x = greedy(program, order)
+    return x if feasible(program, x) else None
+
+
+def greedy(program: Program, order: NDArray[np.intp]) -> Int:
+    """Take each column of `order` that still fits all its rows, int64 of shape (variables,)."""
+    rows, edge, coef, slack = _columns(program)
+    x = np.zeros(len(program), np.int64)
+    for j in order.tolist():
+        mine = range(edge[j], edge[j + 1])
+        if all(slack[rows[k]] >= coef[k] for k in mine):
+            x[j] = 1
+            for k in mine:
+                slack[rows[k]] -= coef[k]
+    return x
+
+
+def _required(program: Program) -> NDArray[np.bool_]:
+    """Variables in a row that must be met."""
+    sets = program.sets
+    found = np.zeros(len(program), bool)
+    found[sets.column[np.repeat(sets.exactly, np.diff(sets.indptr))]] = True
+    return found
+
+
+def _columns(program: Program) -> tuple[list[int], list[int], list[int], list[int]]:
+    """Rows of each variable in compressed form: row, pointer, coefficient; and the room of each row."""
+    sets, linear = program.sets, program.linear
+    size = np.concatenate([np.diff(sets.indptr), np.diff(linear.indptr)])
+    column = np.concatenate([sets.column, linear.column])
+    coef = np.concatenate([np.ones(len(sets.column), np.int64), linear.coef])
+    order = np.argsort(column, kind="stable")
+    row = np.repeat(np.arange(len(size)), size)[order]
+    edge = np.searchsorted(column[order], np.arange(len(program) + 1))
+    room = np.concatenate([np.ones(len(sets.exactly), np.int64), linear.upper])
+    return row.tolist(), edge.tolist(), coef[order].tolist(), room.tolist()

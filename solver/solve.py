@@ -1,0 +1,172 @@
+"""From a problem to a result: split, search each part, never publish worse than the present book."""
+
+import time
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.explain import reasons
+from solver.model import Answer, Effort, solve_cp_sat
+from solver.objective import TermScore
+from solver.problem import Problem
+from solver.program import Program, feasible, keep, program_of, split
+from solver.relaxation import Relaxation, solve_relaxation, whole_bound
+from solver.result import Placement, Result, Status
+from solver.rounding import rounded
+
+Int = NDArray[np.int64]
+
+
+def solve(problem: Problem, effort: Effort | None = None) -> Result:
+    """The best plan found within the effort, with bound and reasons.
+
+    The same problem, seed and effort give the same plan on every run, unless the wall limit cuts a search
+    short.
+
+    Parameters
+    ----------
+    effort : Effort
+        Spent on each independent part; the default proves a day.
+    """
+    effort = effort or Effort()
+    clock = [time.perf_counter()]
+    if not len(problem.columns):
+        return _result(problem, Status.NOTHING_TO_DO, np.empty(0, np.int64), 0, effort, {})
+    program = program_of(problem)
+    clock.append(time.perf_counter())
+    answer = solve_program(program, effort, ideal(problem), present(problem))
+    clock.append(time.perf_counter())
+    if answer.x is None:
+        status = Status.INFEASIBLE if answer.impossible else Status.NO_PLAN_IN_TIME
+        return _result(problem, status, np.empty(0, np.int64), answer.bound, effort, {})
+    chosen = np.flatnonzero(answer.x[: len(problem.columns)])
+    seconds = {"build": clock[1] - clock[0], "solve": clock[2] - clock[1]}
+    proven = int(answer.x @ program.value) >= answer.bound
+    return _result(
+        problem, Status.OPTIMAL if proven else Status.FEASIBLE, chosen, answer.bound, effort, seconds
+    )
+
+
+def present(problem: Problem) -> Int | None:
+    """The present book as a point, or None where it is not a plan (someone must leave)."""
+    required = np.array([e.required for e in problem.entries], bool)
+    if np.any(problem.current[required] < 0):
+        return None
+    x = np.zeros(len(problem.columns), np.int64)
+    x[problem.current[problem.current >= 0]] = 1
+    return x
+
+
+def ideal(problem: Problem) -> Int:
+    """Everybody's dearest column, clashes or not, int64 of shape (columns,): no plan is worth more."""
+    columns = problem.columns
+    x = np.zeros(len(columns), np.int64)
+    order = np.lexsort((-problem.value, columns.entry))
+    entries, first = np.unique(columns.entry[order], return_index=True)
+    required = np.array([e.required for e in problem.entries], bool)[entries]
+    best = order[first]
+    x[best[required | (problem.value[best] > 0)]] = 1
+    return x
+
+
+def solve_program(program: Program, effort: Effort, ideal: Int, incumbent: Int | None = None) -> Answer:
+    """Solve each independent part; where the ideal is feasible nothing is searched."""
+    x = np.zeros(len(program), np.int64)
+    bound, missing = 0, False
+    for members, part in split(program):
+        answer = _solve_part(part, effort, ideal[members], None if incumbent is None else incumbent[members])
+        if answer.impossible:
+            return answer
+        bound += answer.bound
+        if answer.x is None:
+            missing = True
+        else:
+            x[members] = answer.x
+    return Answer(None if missing else x, bound)
+
+
+def _solve_part(program: Program, effort: Effort, ideal: Int, incumbent: Int | None) -> Answer:
+    """Nothing to search where the ideal is lawful; else relax, round, drop columns, and search the rest."""
+    if feasible(program, ideal):
+        return Answer(ideal, int(ideal @ program.value))
+    if incumbent is not None and not feasible(program, incumbent):
+        incumbent = None
+    relaxed = solve_relaxation(program, effort.wall)
+    if relaxed is None:
+        return better(program, solve_cp_sat(program, effort, incumbent), incumbent)
+    bound = whole_bound(relaxed.bound)
+    point = better(program, Answer(rounded(program, relaxed.x, relaxed.reduced), bound), incumbent)
+    if point.x is None or int(point.x @ program.value) < bound:
+        return _search(program, effort, relaxed, point)
+    return point
+
+
+def _search(program: Program, effort: Effort, relaxed: Relaxation, point: Answer) -> Answer:
+    """Search the columns whose reduced cost leaves room for a better plan than `point`."""
+    if point.x is None:
+        return solve_cp_sat(program, effort)
+    room = point.bound - int(point.x @ program.value)
+    kept = np.flatnonzero(relaxed.reduced >= -room - 1e-6).astype(np.int32)
+    rest = keep(program, kept)
+    start = point.x[kept]
+    lawful = int(point.x.sum()) == int(start.sum())
+    answer = solve_cp_sat(rest, effort, start if lawful else None)
+    if answer.impossible:  # every better plan needs a dropped column: there is none
+        return Answer(point.x, int(point.x @ program.value))
+    x = np.zeros(len(program), np.int64)
+    if answer.x is not None:
+        x[kept] = answer.x
+    bound = min(point.bound, max(answer.bound, int(point.x @ program.value)))
+    return better(program, Answer(x if answer.x is not None else None, bound), point.x)
+
+
+def better(program: Program, answer: Answer, incumbent: Int | None) -> Answer:
+    """The answer with the incumbent in place of a worse point or none: a hint can be lost in presolve."""
+    if incumbent is None:
+        return answer
+    worth = int(incumbent @ program.value)
+    if answer.x is None or int(answer.x @ program.value) < worth:
+        return Answer(incumbent, max(answer.bound, worth))
+    return answer
+
+
+def account(problem: Problem, chosen: Int) -> tuple[TermScore, ...]:
+    """The objective of the chosen columns term by term."""
+    policy = problem.policy
+    return tuple(
+        TermScore(name, int(units[chosen].sum()), policy.weight(name))
+        for name, units in sorted(problem.terms.items())
+    )
+
+
+def _result(
+    problem: Problem, status: Status, chosen: Int, bound: int, effort: Effort, seconds: Mapping[str, float]
+) -> Result:
+    since = time.perf_counter()
+    scores = account(problem, chosen)
+    placements = _placements(problem, chosen)
+    why = reasons(problem, chosen)
+    return Result(
+        status,
+        sum(score.value for score in scores),
+        bound,
+        scores,
+        placements,
+        why,
+        effort.seed,
+        problem.policy.name,
+        {**seconds, "extract": time.perf_counter() - since},
+    )
+
+
+def _placements(problem: Problem, chosen: Int) -> tuple[Placement, ...]:
+    c, found = problem.columns, []
+    for i in chosen.tolist():
+        entry, value = problem.entries[c.entry[i]], int(problem.value[i])
+        taken = (int(c.occupied_start[i]), int(c.occupied_end[i]))
+        place = Placement(
+            entry.id, int(c.lane[i]), int(c.start[i]), *taken, value, entry.place, problem.further(i)
+        )
+        found.append(place)
+    return tuple(found)
