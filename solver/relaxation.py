@@ -100,7 +100,7 @@ def repaired(program: Program, x: Real, y: Real) -> Relaxation:
     spread = np.repeat(y, np.diff(indptr)) * coef
     reduced = program.value.astype(float) - np.bincount(column, spread, len(program))
     bound = float(y @ upper + np.maximum(reduced, 0.0) @ program.upper)
-    return Relaxation(x, reduced, bound)
+    return Relaxation(x, np.asarray(reduced, np.float64), bound)
 
 
 def whole_bound(bound: float) -> int:
