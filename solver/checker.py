@@ -64,11 +64,7 @@ def check(problem: Problem, result: Result) -> tuple[Violation, ...]:
     added up again from the units of each term.
     """
     if result.status in {Status.INFEASIBLE, Status.NO_PLAN_IN_TIME}:
-        return (
-            ()
-            if not result.placements
-            else (Violation(Rule.WRONG_OBJECTIVE, (), "placements without a plan"),)
-        )
+        return () if not result.placements else (Violation(Rule.WRONG_OBJECTIVE, (), "placements without a plan"),)
     by_id = {entry.id: index for index, entry in enumerate(problem.entries)}
     found = [*_entries(problem, result, by_id), *_overlaps(problem, result), *_fixed(problem, result)]
     chosen: list[int] = []
@@ -118,11 +114,9 @@ def _fixed(problem: Problem, result: Result) -> Iterator[Violation]:
             if over >= problem.capacity.get(lane, 1):
                 yield Violation(Rule.OVERLAP, (p.entry,), f"{p.entry} on lane {lane} at {start}: taken")
         if problem.hours is not None:
-            inside = any(a <= p.occupied_start and p.occupied_end <= b for a, b in hours.get(p.lane, ()))
+            inside = any(a <= p.start and p.end <= b for a, b in hours.get(p.lane, ()))
             if not inside:
-                yield Violation(
-                    Rule.OUTSIDE_HOURS, (p.entry,), f"{p.entry} on lane {p.lane} at {p.start}: closed"
-                )
+                yield Violation(Rule.OUTSIDE_HOURS, (p.entry,), f"{p.entry} on lane {p.lane} at {p.start}: closed")
 
 
 def _by_lane(intervals: Intervals | None) -> dict[int, list[tuple[int, int]]]:
@@ -139,20 +133,16 @@ def _place(problem: Problem, index: int, p: Placement, chosen: list[int]) -> Ite
     entry, c = problem.entries[index], problem.columns
     if entry.staff is not None and p.lane not in entry.staff:
         yield Violation(Rule.WRONG_STAFF, (p.entry,), f"{p.entry} does not accept lane {p.lane}")
-    if entry.windows and not any(opens <= p.start < closes for opens, closes in entry.windows):
+    if entry.windows and not any(opens <= p.start and p.end <= closes for opens, closes in entry.windows):
         yield Violation(Rule.OUTSIDE_WINDOW, (p.entry,), f"{p.entry} cannot come at {p.start}")
     if entry.locked and (p.lane, p.start) != entry.place:
         yield Violation(Rule.MOVED_THOUGH_LOCKED, (p.entry,), f"{p.entry} is locked at {entry.place}")
     mine = np.flatnonzero((c.entry == index) & (c.lane == p.lane) & (c.start == p.start)).tolist()
     if not mine:
-        yield Violation(
-            Rule.NOT_A_LEGAL_START, (p.entry,), f"{p.entry} has no start {p.start} on lane {p.lane}"
-        )
+        yield Violation(Rule.NOT_A_LEGAL_START, (p.entry,), f"{p.entry} has no start {p.start} on lane {p.lane}")
         return
-    takes = (p.occupied_start, p.occupied_end, p.also)
-    same = [
-        i for i in mine if (int(c.occupied_start[i]), int(c.occupied_end[i]), problem.further(i)) == takes
-    ]
+    takes = (p.end, p.occupied_start, p.occupied_end, p.also)
+    same = [i for i in mine if _takes(problem, i) == takes]
     if not same:
         yield Violation(Rule.BUFFER_EATEN, (p.entry,), f"{p.entry} takes other time than its service needs")
         return
@@ -161,6 +151,12 @@ def _place(problem: Problem, index: int, p: Placement, chosen: list[int]) -> Ite
         yield Violation(
             Rule.WRONG_VALUE, (p.entry,), f"{p.entry} is worth {int(problem.value[same[0]])}, not {p.value}"
         )
+
+
+def _takes(problem: Problem, column: int) -> tuple[int, int, int, tuple[tuple[int, int, int], ...]]:
+    c = problem.columns
+    times = (int(c.end[column]), int(c.occupied_start[column]), int(c.occupied_end[column]))
+    return (*times, problem.further(column))
 
 
 def _limits(problem: Problem, chosen: list[int]) -> Iterator[Violation]:
@@ -181,12 +177,8 @@ def _account(problem: Problem, result: Result, chosen: list[int]) -> Iterator[Vi
         total += units * problem.policy.weight(name)
         score = stated.get(name)
         if score is None or (score.units, score.weight) != (units, problem.policy.weight(name)):
-            yield Violation(
-                Rule.WRONG_TERM, (), f"{name}: {units} units, not {score.units if score else 'none'}"
-            )
+            yield Violation(Rule.WRONG_TERM, (), f"{name}: {units} units, not {score.units if score else 'none'}")
     if total != result.objective:
         yield Violation(Rule.WRONG_OBJECTIVE, (), f"the terms sum to {total}, not {result.objective}")
-    if result.bound < result.objective or (
-        result.status is Status.OPTIMAL and result.bound != result.objective
-    ):
+    if result.bound < result.objective or (result.status is Status.OPTIMAL and result.bound != result.objective):
         yield Violation(Rule.WRONG_BOUND, (), f"bound {result.bound} for objective {result.objective}")

@@ -34,9 +34,7 @@ class Cliques:
         return np.repeat(np.arange(len(self), dtype=np.int64), np.diff(self.indptr))
 
 
-def interval_cliques(
-    column: Index, lane: Index, start: Int, end: Int, entry: Index, capacity: Int
-) -> Cliques:
+def interval_cliques(column: Index, lane: Index, start: Int, end: Int, entry: Index, capacity: Int) -> Cliques:
     """Maximal cliques of the half-open claims `[start, end)` on each lane; dominated ones are left out.
 
     On one lane the claims form an interval graph, so its maximal cliques are exactly the sets covering a

@@ -1,21 +1,20 @@
 """Entries, and the candidate places that may serve them, as numpy arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from solver.errors import InvalidProblem
+
 Int = NDArray[np.int64]
 Index = NDArray[np.int32]
-EntryId = int | str
+EntryId = int | str | UUID
 
 WINDOW_END = 2**40  # minutes; far past year 9999
-
-
-class ProblemError(ValueError):
-    """A problem that contradicts itself; the message names the entry and the field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +23,14 @@ class Entry:
 
     Attributes
     ----------
-    id : int or str
+    id : int, str or UUID
         Unique in the problem; entries are put in the order of their ids.
     priority : int
         Points, >= 0.
     since : int
         When the entry joined the waitlist, minutes since the epoch.
-    service : int or None
-        Service asked for.
+    service : hashable or None
+        Id of the service asked for.
     windows : tuple of (open, close)
         Minutes, half-open; the whole service must fit inside one of them. Empty: no wish about time.
     staff : tuple of lane ids, or None
@@ -50,7 +49,7 @@ class Entry:
     id: EntryId
     priority: int = 1
     since: int = 0
-    service: int | None = None
+    service: Hashable = None
     windows: tuple[tuple[int, int], ...] = ()
     staff: tuple[int, ...] | None = None
     required: bool = False
@@ -61,12 +60,12 @@ class Entry:
 
     def __post_init__(self) -> None:
         if self.priority < 0 or self.moved_before < 0:
-            raise ProblemError(f"entry {self.id}: a negative priority or number of moves")
+            raise InvalidProblem(f"entry {self.id}: a negative priority or number of moves")
         for opens, closes in self.windows:
             if not 0 <= opens < closes <= WINDOW_END:
-                raise ProblemError(f"entry {self.id}: window [{opens}, {closes}) is empty or out of range")
+                raise InvalidProblem(f"entry {self.id}: window [{opens}, {closes}) is empty or out of range")
         if self.locked and self.place is None:
-            raise ProblemError(f"entry {self.id}: locked, but booked nowhere")
+            raise InvalidProblem(f"entry {self.id}: locked, but booked nowhere")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,13 +78,14 @@ class Columns:
         Index into the problem's entries.
     lane : int64, shape (columns,)
         Lane id of the staff member.
-    start, occupied_start, occupied_end : int64, shape (columns,)
-        Minutes since the epoch; the lane is taken for `[occupied_start, occupied_end)`, buffers included.
+    start, end, occupied_start, occupied_end : int64, shape (columns,)
+        Minutes since the epoch, half-open: the service, and what it takes of the lane, buffers included.
     """
 
     entry: Index
     lane: Int
     start: Int
+    end: Int
     occupied_start: Int
     occupied_end: Int
 
@@ -94,19 +94,19 @@ class Columns:
 
     @classmethod
     def of(cls, *arrays: ArrayLike) -> Self:
-        """The five arrays in the order of the attributes, checked.
+        """The six arrays in the order of the attributes, checked.
 
         Raises
         ------
-        ProblemError
+        InvalidProblem
             On arrays of unequal length or not of integers, and on an empty or inverted occupied interval.
         """
         entry, *rest = (whole(a) for a in arrays)
         if len({len(entry), *(len(a) for a in rest)}) != 1:
-            raise ProblemError("columns: the arrays differ in length")
-        _, start, opens, closes = rest
-        if np.any(opens >= closes) or np.any(start < opens) or np.any(start >= closes):
-            raise ProblemError("columns: occupied time must be [start, end) around the start")
+            raise InvalidProblem("columns: the arrays differ in length")
+        _, start, end, opens, closes = rest
+        if np.any(start >= end) or np.any(opens > start) or np.any(closes < end):
+            raise InvalidProblem("columns: occupied time must hold [start, end), and that must not be empty")
         return cls(entry.astype(np.int32), *rest)
 
     def take(self, order: NDArray[Any]) -> Self:
@@ -115,6 +115,7 @@ class Columns:
             self.entry[order],
             self.lane[order],
             self.start[order],
+            self.end[order],
             self.occupied_start[order],
             self.occupied_end[order],
         )
@@ -131,12 +132,12 @@ class Intervals:
 
     @classmethod
     def of(cls, lane: ArrayLike, start: ArrayLike, end: ArrayLike, owner: Sequence[EntryId] = ()) -> Self:
-        """Arrays of equal length, non-empty intervals; raises ProblemError otherwise."""
+        """Arrays of equal length, non-empty intervals; raises InvalidProblem otherwise."""
         lanes, starts, ends = whole(lane), whole(start), whole(end)
         if not len(lanes) == len(starts) == len(ends) or len(owner) not in (0, len(lanes)):
-            raise ProblemError("intervals: the arrays differ in length")
+            raise InvalidProblem("intervals: the arrays differ in length")
         if np.any(starts >= ends):
-            raise ProblemError("intervals: an interval is empty")
+            raise InvalidProblem("intervals: an interval is empty")
         order = np.lexsort((ends, starts, lanes))
         return cls(lanes[order], starts[order], ends[order], tuple(owner[i] for i in order) if owner else ())
 
@@ -171,10 +172,10 @@ class Limits:
 
 
 def whole(array: ArrayLike) -> Int:
-    """A one-dimensional array of whole numbers as int64; raises ProblemError on anything else."""
+    """A one-dimensional array of whole numbers as int64; raises InvalidProblem on anything else."""
     values = np.asarray(array)
     if values.ndim != 1:
-        raise ProblemError("an array has more than one dimension")
+        raise InvalidProblem("an array has more than one dimension")
     if values.size and values.dtype.kind not in "iu":
-        raise ProblemError(f"whole numbers expected, found {values.dtype}")
+        raise InvalidProblem(f"whole numbers expected, found {values.dtype}")
     return values.astype(np.int64)

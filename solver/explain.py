@@ -30,9 +30,7 @@ def reasons(problem: Problem, chosen: Int) -> tuple[Unplaced, ...]:
         if edge[index] < edge[index + 1]:
             found.append(_outbid(problem, plan, index, int(edge[index]), int(edge[index + 1])))
         elif blocked[index] < blocked[index + 1]:
-            found.append(
-                _taken(problem, index, problem.blocked.take(np.arange(blocked[index], blocked[index + 1])))
-            )
+            found.append(_taken(problem, index, problem.blocked.take(np.arange(blocked[index], blocked[index + 1]))))
         else:
             found.append(_shut(problem, index))
     return tuple(found)
@@ -63,9 +61,7 @@ def _outbid(problem: Problem, plan: _Plan, index: int, low: int, high: int) -> U
     lane, start = int(problem.columns.lane[low + best]), int(problem.columns.start[low + best])
     found = Unplaced(entry.id, Reason.OUTBID, by, lane, start, int(value[best]), int(price[best]))
     if value.max() <= 0:
-        return replace(
-            found, code=Reason.NO_GAIN, by=(), price=0, sentence="no place is worth more than it costs"
-        )
+        return replace(found, code=Reason.NO_GAIN, by=(), price=0, sentence="no place is worth more than it costs")
     if firm[best]:
         return replace(found, code=Reason.TAKEN, price=0, sentence=f"every start is held by {_names(by)}")
     if value[best] > price[best]:
@@ -112,9 +108,7 @@ def _owners(problem: Problem, lane: int, start: int, end: int) -> tuple[EntryId,
 def _shut(problem: Problem, index: int) -> Unplaced:
     entry = problem.entries[index]
     if entry.staff == ():
-        return Unplaced(
-            entry.id, Reason.NO_STAFF, sentence="nobody whom the client accepts performs this service"
-        )
+        return Unplaced(entry.id, Reason.NO_STAFF, sentence="nobody whom the client accepts performs this service")
     if entry.windows and max(closes for _, closes in entry.windows) <= problem.now:
         return Unplaced(entry.id, Reason.WINDOW_PAST, sentence="its last window has passed")
     return Unplaced(

@@ -12,11 +12,11 @@ class Term(StrEnum):
     WAITLIST = "waitlist"
     """Priority points of the waitlist entries that are placed."""
     WAITING = "waiting"
-    """Whole days that the placed entries have waited."""
+    """Whole days that the placed entries have waited, at most 60 each."""
     PREFERENCE = "preference"
     """Preference points of the chosen staff and times."""
     EARLINESS = "earliness"
-    """Minutes from the start of the horizon to the start of each placed entry."""
+    """Whole hours from now to the start of each placed entry."""
     MOVES = "moves"
     """Booked appointments whose start changes."""
     MINUTES_MOVED = "minutes_moved"
@@ -69,9 +69,7 @@ class Policy:
     def __post_init__(self) -> None:
         for term, weight in self.weights.items():
             if isinstance(weight, bool) or not isinstance(weight, int) or weight < 0:
-                raise ValueError(
-                    f"policy {self.name}: the weight of {term} is {weight!r}, not a whole number >= 0"
-                )
+                raise ValueError(f"policy {self.name}: the weight of {term} is {weight!r}, not a whole number >= 0")
         named = [term for level in self.levels for term in level]
         if len(named) != len(set(named)):
             raise ValueError(f"policy {self.name}: a term stands on two levels")
@@ -99,46 +97,41 @@ class TermScore:
         object.__setattr__(self, "value", self.units * self.weight)
 
 
-# Points are a fifteenth of those of the published instances, whose tick is 15 minutes.
+# In the proportions of the published instances: a point of priority is worth five moves.
 _BALANCED: dict[str, int] = {
-    Term.WAITLIST: 3000,
-    Term.WAITING: 60,
-    Term.PREFERENCE: 300,
+    Term.WAITLIST: 2000,
+    Term.WAITING: 20,
+    Term.PREFERENCE: 200,
     Term.EARLINESS: 1,
-    Term.MOVES: 600,
-    Term.MINUTES_MOVED: 5,
-    Term.STAFF_CHANGED: 900,
-    Term.MOVED_BEFORE: 600,
+    Term.MOVES: 400,
+    Term.MINUTES_MOVED: 3,
+    Term.STAFF_CHANGED: 600,
+    Term.MOVED_BEFORE: 400,
     Term.DISPLACED: 1_000_000,
-    Term.FRAGMENTS: 4,
+    Term.FRAGMENTS: 3,
     Term.FAIRNESS: 1,
-    Term.OVERTIME: 30,
+    Term.OVERTIME: 20,
+}
+_A_FEW_MOVES: dict[str, int] = {
+    Term.MOVES: 4000,
+    Term.MINUTES_MOVED: 12,
+    Term.STAFF_CHANGED: 4000,
+    Term.MOVED_BEFORE: 4000,
+    Term.FAIRNESS: 0,
+}
+_MOVES_LIGHTLY: dict[str, int] = {
+    Term.MOVES: 100,
+    Term.MINUTES_MOVED: 1,
+    Term.STAFF_CHANGED: 100,
+    Term.MOVED_BEFORE: 100,
 }
 
-PLACEMENT = Policy(
-    "placement",
-    {**_BALANCED, "value": 1},
-)
+PLACEMENT = Policy("placement", {**_BALANCED, "value": 1})
 """Waitlist entries into free time; nobody moves."""
-GENTLE = Policy(
-    "gentle",
-    _BALANCED
-    | {
-        Term.MOVES: 6000,
-        Term.MINUTES_MOVED: 20,
-        Term.STAFF_CHANGED: 6000,
-        Term.MOVED_BEFORE: 6000,
-        Term.FAIRNESS: 0,
-    },
-    moves_a_client=1,
-    moves_a_day=5,
-)
+GENTLE = Policy("gentle", {**_BALANCED, **_A_FEW_MOVES}, moves_a_client=1, moves_a_day=5)
 """Few moves, each for someone who waits; never for balance."""
 BALANCED = Policy("balanced", _BALANCED, moves_a_client=1)
 """A move where it clearly pays."""
-FULL = Policy(
-    "full",
-    _BALANCED | {Term.MOVES: 150, Term.MINUTES_MOVED: 1, Term.STAFF_CHANGED: 150, Term.MOVED_BEFORE: 150},
-)
+FULL = Policy("full", {**_BALANCED, **_MOVES_LIGHTLY})
 """As much value as the book can carry."""
 POLICIES = MappingProxyType({policy.name: policy for policy in (GENTLE, BALANCED, FULL)})

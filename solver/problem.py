@@ -7,7 +7,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from solver.columns import Claims, Columns, Entry, Int, Intervals, Limits, ProblemError, whole
+from solver.columns import Claims, Columns, Entry, Int, Intervals, Limits, whole
+from solver.errors import InvalidProblem
 from solver.objective import PLACEMENT, Policy
 
 VALUE_LIMIT = 2**40  # keeps the sum of a hundred thousand columns exact in a double
@@ -84,7 +85,7 @@ class Problem:
 
         Raises
         ------
-        ProblemError
+        InvalidProblem
             On a repeated entry id or column, an index out of range, a locked entry with another place, a
             required entry without any, or terms of the wrong shape.
         """
@@ -92,7 +93,7 @@ class Problem:
         order, moved = _canonical(columns, rank, _tie(columns, extra))
         ordered = tuple(entries[i] for i in np.argsort(rank))
         units = {str(name): _units(name, array, len(columns))[order] for name, array in terms.items()}
-        spare = Columns.of([], [], [], [], []) if blocked is None else blocked
+        spare = Columns.of([], [], [], [], [], []) if blocked is None else blocked
         problem = cls(
             ordered,
             moved,
@@ -128,7 +129,7 @@ class Problem:
 def _units(name: str, array: ArrayLike, columns: int) -> Int:
     units = whole(array)
     if len(units) != columns:
-        raise ProblemError(f"term {name}: {len(units)} values for {columns} columns")
+        raise InvalidProblem(f"term {name}: {len(units)} values for {columns} columns")
     return units
 
 
@@ -136,8 +137,8 @@ def _ranks(entries: Sequence[Entry]) -> Int:
     """Position of each given entry in the order of ids."""
     ids = [entry.id for entry in entries]
     if len(set(ids)) != len(ids):
-        raise ProblemError(f"entry {next(i for i in ids if ids.count(i) > 1)} is given twice")
-    order = sorted(range(len(ids)), key=lambda i: (isinstance(ids[i], str), ids[i]))
+        raise InvalidProblem(f"entry {next(i for i in ids if ids.count(i) > 1)} is given twice")
+    order = sorted(range(len(ids)), key=lambda i: (type(ids[i]).__name__, ids[i]))
     rank = np.empty(len(ids), np.int64)
     rank[order] = np.arange(len(ids))
     return rank
@@ -146,13 +147,13 @@ def _ranks(entries: Sequence[Entry]) -> Int:
 def _canonical(columns: Columns, rank: Int, tie: Int | None = None) -> tuple[NDArray[np.intp], Columns]:
     """Order by entry, start, lane and what else is taken; and the columns in it, entries renumbered."""
     if len(columns) and not 0 <= columns.entry.min() <= columns.entry.max() < len(rank):
-        raise ProblemError("columns: an entry index is out of range")
+        raise InvalidProblem("columns: an entry index is out of range")
     entry = rank[columns.entry].astype(np.int32) if len(columns) else np.empty(0, np.int32)
     keys = (np.zeros(len(entry), np.int64) if tie is None else tie, columns.lane, columns.start, entry)
     order = np.lexsort(keys)
     taken = replace(columns.take(order), entry=entry[order])
     if len(order) > 1 and np.any(np.all([key[order][1:] == key[order][:-1] for key in keys], axis=0)):
-        raise ProblemError("columns: one entry has the same lane and start twice")
+        raise InvalidProblem("columns: one entry has the same lane and start twice")
     return order, taken
 
 
@@ -161,17 +162,15 @@ def _tie(columns: Columns, extra: Claims | None) -> Int:
     key = np.zeros(len(columns), np.int64)
     if extra is not None and len(extra.column):
         if not 0 <= extra.column.min() <= extra.column.max() < len(columns):
-            raise ProblemError("extra claims: a column index is out of range")
+            raise InvalidProblem("extra claims: a column index is out of range")
         if np.any(extra.start >= extra.end):
-            raise ProblemError("extra claims: an interval is empty")
+            raise InvalidProblem("extra claims: an interval is empty")
         np.add.at(key, extra.column, extra.lane * 1_000_003 + extra.start * 8_191 + extra.end)
     return key
 
 
 def _claims(columns: Columns, extra: Claims | None, order: NDArray[np.intp]) -> Claims:
-    own = Claims(
-        np.arange(len(columns), dtype=np.int32), columns.lane, columns.occupied_start, columns.occupied_end
-    )
+    own = Claims(np.arange(len(columns), dtype=np.int32), columns.lane, columns.occupied_start, columns.occupied_end)
     if extra is None or not len(extra.column):
         return own
     position = np.empty(len(order), np.int32)
@@ -189,7 +188,7 @@ def _value(units: Mapping[str, Int], policy: Policy, columns: int) -> Int:
     for name, array in units.items():
         value += policy.weight(name) * array
     if columns and np.abs(value).max() > VALUE_LIMIT:
-        raise ProblemError(f"a column is worth more than {VALUE_LIMIT:,} points: scale the weights down")
+        raise InvalidProblem(f"a column is worth more than {VALUE_LIMIT:,} points: scale the weights down")
     return value
 
 
@@ -219,6 +218,6 @@ def _refuse_contradictions(problem: Problem) -> None:
     count = np.bincount(problem.columns.entry, minlength=len(problem))
     for index, entry in enumerate(problem.entries):
         if entry.locked and (count[index] != 1 or problem.current[index] < 0):
-            raise ProblemError(f"entry {entry.id}: locked at {entry.place}, yet its columns say otherwise")
+            raise InvalidProblem(f"entry {entry.id}: locked at {entry.place}, yet its columns say otherwise")
         if entry.required and not count[index]:
-            raise ProblemError(f"entry {entry.id}: must keep a place, and has none to choose from")
+            raise InvalidProblem(f"entry {entry.id}: must keep a place, and has none to choose from")

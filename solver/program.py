@@ -80,9 +80,7 @@ def program_of(problem: Problem) -> Program:
     lanes, lane = np.unique(problem.claims.lane, return_inverse=True)
     capacity = np.array([problem.capacity.get(int(i), 1) for i in lanes], np.int64)
     claims = problem.claims
-    cliques = interval_cliques(
-        claims.column, lane.astype(np.int32), claims.start, claims.end, columns.entry, capacity
-    )
+    cliques = interval_cliques(claims.column, lane.astype(np.int32), claims.start, claims.end, columns.entry, capacity)
     single = cliques.capacity == 1
     return Program(
         problem.value,
@@ -113,9 +111,7 @@ def _linear(problem: Problem, cliques: Cliques, wide: NDArray[np.bool_]) -> Line
         return Linear.none()
     member = np.repeat(wide, np.diff(cliques.indptr))
     column = np.concatenate([cliques.column[member], limits.column])
-    size = np.concatenate(
-        [np.diff(cliques.indptr)[wide], np.bincount(limits.row, minlength=len(limits.limit))]
-    )
+    size = np.concatenate([np.diff(cliques.indptr)[wide], np.bincount(limits.row, minlength=len(limits.limit))])
     upper = np.concatenate([cliques.capacity[wide], limits.limit])
     return Linear(_pointer(size), column, np.ones(len(column), np.int64), upper)
 

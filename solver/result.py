@@ -49,8 +49,8 @@ class Placement:
     entry : int or str
     lane : int
         Lane id of the staff member.
-    start, occupied_start, occupied_end : int
-        Minutes since the epoch, half-open.
+    start, end, occupied_start, occupied_end : int
+        Minutes since the epoch, half-open: the service, and what it takes of the lane.
     value : int
         Objective points of this place.
     before : (lane id, start) or None
@@ -62,6 +62,7 @@ class Placement:
     entry: EntryId
     lane: int
     start: int
+    end: int
     occupied_start: int
     occupied_end: int
     value: int
@@ -147,12 +148,12 @@ class Result:
         import pandas as pd  # noqa: PLC0415 - half a second that a booking never pays
 
         rows = [
-            (p.entry, p.lane, p.start, p.occupied_start, p.occupied_end, p.value, p.moved)
+            (p.entry, p.lane, p.start, p.end, p.occupied_start, p.occupied_end, p.value, p.moved)
             for p in self.placements
         ]
-        names = ["entry", "lane", "start", "occupied_start", "occupied_end", "value", "moved"]
+        names = ["entry", "lane", "start", "end", "occupied_start", "occupied_end", "value", "moved"]
         frame = pd.DataFrame(rows, columns=names)
-        for name in names[2:5]:
+        for name in names[2:6]:
             frame[name] = pd.to_datetime(frame[name].astype("int64") * 60, unit="s", utc=True)
         return frame
 

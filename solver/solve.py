@@ -43,9 +43,7 @@ def solve(problem: Problem, effort: Effort | None = None) -> Result:
     chosen = np.flatnonzero(answer.x[: len(problem.columns)])
     seconds = {"build": clock[1] - clock[0], "solve": clock[2] - clock[1]}
     proven = int(answer.x @ program.value) >= answer.bound
-    return _result(
-        problem, Status.OPTIMAL if proven else Status.FEASIBLE, chosen, answer.bound, effort, seconds
-    )
+    return _result(problem, Status.OPTIMAL if proven else Status.FEASIBLE, chosen, answer.bound, effort, seconds)
 
 
 def present(problem: Problem) -> Int | None:
@@ -135,8 +133,7 @@ def account(problem: Problem, chosen: Int) -> tuple[TermScore, ...]:
     """The objective of the chosen columns term by term."""
     policy = problem.policy
     return tuple(
-        TermScore(name, int(units[chosen].sum()), policy.weight(name))
-        for name, units in sorted(problem.terms.items())
+        TermScore(name, int(units[chosen].sum()), policy.weight(name)) for name, units in sorted(problem.terms.items())
     )
 
 
@@ -161,12 +158,20 @@ def _result(
 
 
 def _placements(problem: Problem, chosen: Int) -> tuple[Placement, ...]:
-    c, found = problem.columns, []
-    for i in chosen.tolist():
-        entry, value = problem.entries[c.entry[i]], int(problem.value[i])
-        taken = (int(c.occupied_start[i]), int(c.occupied_end[i]))
-        place = Placement(
-            entry.id, int(c.lane[i]), int(c.start[i]), *taken, value, entry.place, problem.further(i)
-        )
-        found.append(place)
-    return tuple(found)
+    return tuple(_placement(problem, column) for column in chosen.tolist())
+
+
+def _placement(problem: Problem, column: int) -> Placement:
+    c = problem.columns
+    entry = problem.entries[c.entry[column]]
+    return Placement(
+        entry=entry.id,
+        lane=int(c.lane[column]),
+        start=int(c.start[column]),
+        end=int(c.end[column]),
+        occupied_start=int(c.occupied_start[column]),
+        occupied_end=int(c.occupied_end[column]),
+        value=int(problem.value[column]),
+        before=entry.place,
+        also=problem.further(column),
+    )

@@ -34,13 +34,11 @@ def world():
     begin = np.array(start)
     return Problem.from_columns(
         entries,
-        Columns.of(entry, lane, begin, begin, begin + 40),
+        Columns.of(entry, lane, begin, begin + 30, begin, begin + 40),
         terms={"value": value},
         fixed=Intervals.of([8], [300], [330], ["time off"]),
         hours=Intervals.of([7, 8], [60, 60], [500, 500]),
-        limits=Limits(
-            np.array([0, 0], np.int32), np.array([2, 3], np.int32), np.array([0]), ("moves of client 2",)
-        ),
+        limits=Limits(np.array([0, 0], np.int32), np.array([2, 3], np.int32), np.array([0]), ("moves of client 2",)),
     )
 
 
@@ -65,20 +63,20 @@ def test_the_true_plan_passes():
 @pytest.mark.parametrize(
     ("corrupt", "rule"),
     [
-        (lambda r: placed(r, 3, start=200, occupied_start=200, occupied_end=240, value=300), Rule.OVERLAP),
+        (lambda r: placed(r, 3, start=200, end=230, occupied_start=200, occupied_end=240, value=300), Rule.OVERLAP),
         (lambda r: placed(r, 3, lane=9), Rule.WRONG_STAFF),
         (lambda r: placed(r, 3, lane=8), Rule.OVERLAP),
-        (lambda r: placed(r, 3, start=470, occupied_start=470, occupied_end=510), Rule.OUTSIDE_HOURS),
-        (lambda r: placed(r, 3, start=450, occupied_start=450, occupied_end=490), Rule.OUTSIDE_WINDOW),
-        (lambda r: placed(r, 3, start=301, occupied_start=301, occupied_end=341), Rule.NOT_A_LEGAL_START),
+        (lambda r: placed(r, 3, start=475, end=505, occupied_start=470, occupied_end=510), Rule.OUTSIDE_HOURS),
+        (lambda r: placed(r, 3, start=450, end=480, occupied_start=450, occupied_end=490), Rule.OUTSIDE_WINDOW),
+        (lambda r: placed(r, 3, start=301, end=331, occupied_start=301, occupied_end=341), Rule.NOT_A_LEGAL_START),
         (lambda r: placed(r, 3, occupied_end=330), Rule.BUFFER_EATEN),
-        (lambda r: placed(r, 1, start=110, occupied_start=110, occupied_end=150), Rule.MOVED_THOUGH_LOCKED),
-        (lambda r: placed(r, 2, start=250, occupied_start=250, occupied_end=290, value=-50), Rule.OVER_LIMIT),
+        (lambda r: placed(r, 1, start=110, end=140, occupied_start=110, occupied_end=150), Rule.MOVED_THOUGH_LOCKED),
+        (lambda r: placed(r, 2, start=250, end=280, occupied_start=250, occupied_end=290, value=-50), Rule.OVER_LIMIT),
         (lambda r: placed(r, 3, value=291), Rule.WRONG_VALUE),
         (lambda r: placed(r, 3, also=((90, 300, 340),)), Rule.BUFFER_EATEN),
         (lambda r: replace(r, placements=r.placements[:1] + r.placements[2:]), Rule.DROPPED),
         (lambda r: replace(r, placements=r.placements + r.placements[2:]), Rule.PLACED_TWICE),
-        (lambda r: replace(r, placements=(*r.placements, Placement(99, 7, 1, 1, 2, 0))), Rule.UNKNOWN_ENTRY),
+        (lambda r: replace(r, placements=(*r.placements, Placement(99, 7, 1, 2, 1, 2, 0))), Rule.UNKNOWN_ENTRY),
         (lambda r: replace(r, objective=r.objective + 1, bound=r.bound + 1), Rule.WRONG_OBJECTIVE),
         (lambda r: replace(r, scores=(TermScore("value", 289, 1),)), Rule.WRONG_TERM),
         (lambda r: replace(r, scores=()), Rule.WRONG_TERM),
@@ -99,14 +97,14 @@ def test_a_room_taken_twice_is_an_overlap():
     rooms = Claims(np.array([0, 1], np.int32), np.array([90, 90]), np.array([0, 0]), np.array([30, 30]))
     problem = Problem.from_columns(
         [Entry(1), Entry(2)],
-        Columns.of([0, 1], [7, 8], [0, 0], [0, 0], [30, 30]),
+        Columns.of([0, 1], [7, 8], [0, 0], [30, 30], [0, 0], [30, 30]),
         terms={"value": [5, 6]},
         extra=rooms,
     )
     result = solve(problem)
     both = replace(
         result,
-        placements=(Placement(1, 7, 0, 0, 30, 5, None, ((90, 0, 30),)), *result.placements),
+        placements=(Placement(1, 7, 0, 30, 0, 30, 5, None, ((90, 0, 30),)), *result.placements),
         reasons=(),
     )
     assert Rule.OVERLAP in {violation.rule for violation in check(problem, both)}

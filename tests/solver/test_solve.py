@@ -7,7 +7,8 @@ import pytest
 
 import solver
 from solver.checker import check, require
-from solver.columns import Claims, Columns, Entry, Intervals, Limits, ProblemError
+from solver.columns import Claims, Columns, Entry, Intervals, Limits
+from solver.errors import InvalidProblem
 from solver.model import Effort, solve_cp_sat
 from solver.objective import PLACEMENT, Policy
 from solver.problem import Problem
@@ -88,7 +89,7 @@ def test_touching_claims_do_not_clash_and_overlapping_ones_do():
 def test_buffers_keep_their_distance():
     def world(gap):
         entries = [Entry(1), Entry(2)]
-        columns = Columns.of([0, 1], [7, 7], [10, 40 + gap], [0, 30 + gap], [40, 70 + gap])
+        columns = Columns.of([0, 1], [7, 7], [10, 40 + gap], [30, 60 + gap], [0, 30 + gap], [40, 70 + gap])
         return Problem.from_columns(entries, columns, terms={"value": [5, 6]})
 
     assert solve(world(10)).objective == 11
@@ -150,7 +151,7 @@ def test_reasons_name_who_outbids_and_at_what_value():
 
 
 def test_reasons_name_who_holds_every_start():
-    blocked = Columns.of([0], [7], [0], [0], [30])
+    blocked = Columns.of([0], [7], [0], [30], [0], [30])
     fixed = Intervals.of([7], [10], [20], ["haircut 12"])
     (reason,) = solve(problem([], [Entry(1)], blocked=blocked, fixed=fixed)).reasons
     assert (reason.code, reason.by) == (Reason.TAKEN, ("haircut 12",))
@@ -195,7 +196,7 @@ def test_frames_for_analysts():
     ],
 )
 def test_bad_input_gets_one_clear_error(make, words):
-    with pytest.raises(ProblemError, match=words):
+    with pytest.raises(InvalidProblem, match=words):
         make()
 
 

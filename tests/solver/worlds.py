@@ -9,9 +9,7 @@ from solver.columns import Claims, Columns, Entry, Intervals
 from solver.objective import Policy
 from solver.problem import Problem
 
-POLICY = Policy(
-    "test", {"waitlist": 200, "earliness": 1, "moves": 40, "minutes_moved": 1, "staff_changed": 60}
-)
+POLICY = Policy("test", {"waitlist": 200, "earliness": 1, "moves": 40, "minutes_moved": 1, "staff_changed": 60})
 
 
 def problem(rows, entries=None, **more):
@@ -19,7 +17,7 @@ def problem(rows, entries=None, **more):
     entries = entries or [Entry(i) for i in sorted({row[0] for row in rows})]
     index = {entry.id: i for i, entry in enumerate(entries)}
     entry, lane, start, end, value = (list(c) for c in zip(*rows, strict=True)) if rows else ([],) * 5
-    columns = Columns.of([index[e] for e in entry], lane, start, start, end)
+    columns = Columns.of([index[e] for e in entry], lane, start, end, start, end)
     return Problem.from_columns(entries, columns, terms={"value": value}, **more)
 
 
@@ -61,7 +59,7 @@ def _place(rng, taken, duration):
 
 def _add(rows, terms, index, entry, place, duration):
     lane, start = place
-    rows.append((index, lane, start, start, start + duration))
+    rows.append((index, lane, start, start + duration, start, start + duration))
     units = dict.fromkeys(terms, 0)
     if entry.place is None:
         units |= {"waitlist": entry.priority, "earliness": start}
@@ -78,7 +76,7 @@ def _add(rows, terms, index, entry, place, duration):
 
 def build(entries, rows, terms, **more):
     """The problem of a random world."""
-    columns = Columns.of(*zip(*rows, strict=True)) if rows else Columns.of([], [], [], [], [])
+    columns = Columns.of(*zip(*rows, strict=True)) if rows else Columns.of([], [], [], [], [], [])
     return Problem.from_columns(entries, columns, terms=terms, **{"policy": POLICY, **more})
 
 

@@ -1,0 +1,137 @@
+"""Waitlist placement: a snapshot's free time offered to all who wait for it at once."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+
+from solver.clock import DAY, epoch_minute, moment
+from solver.columns import Columns, Entry, Int, Intervals
+from solver.errors import InvalidProblem
+from solver.lanes import Lane
+from solver.objective import PLACEMENT, Policy, Term
+from solver.problem import Problem
+from solver.slots import Slots, legal_starts
+from solver.snapshot import Snapshot
+
+LONGEST_WAIT_COUNTED = 60  # days
+
+Windows = tuple[tuple[int, int], ...]
+
+
+def placement_problem(
+    snapshot: Snapshot, entries: Sequence[Entry], now: datetime, policy: Policy = PLACEMENT
+) -> Problem:
+    """The problem of placing waitlist entries into a snapshot's free time; nobody who is booked moves.
+
+    Lanes are the snapshot's: indices into `snapshot.staff`. An entry's `staff` holds such indices too, or None for
+    anyone allocated; an entry without windows may come at any time of the horizon after `now`.
+
+    Raises
+    ------
+    InvalidProblem
+        An entry asks for a service or staff member that the snapshot does not have, or is given twice.
+    """
+    minute = epoch_minute(now, up=True)
+    known = [_resolved(snapshot, entry) for entry in entries]
+    found = [_starts(snapshot, entry, now) for entry in known]
+    blocked = _blocked(snapshot, known, found, now)
+    count = [len(slots) for slots in found]
+    waited = [min(max(minute - e.since, 0) // DAY, LONGEST_WAIT_COUNTED) for e in known]
+    start = _joined([slots.start for slots in found])
+    terms: dict[str, Int] = {
+        Term.WAITLIST: np.repeat(np.array([e.priority for e in known], np.int64), count),
+        Term.WAITING: np.repeat(np.array(waited, np.int64), count),
+        Term.EARLINESS: (start - minute) // 60,
+        Term.FRAGMENTS: stranded(snapshot, found),
+    }
+    return Problem.from_columns(
+        known,
+        _columns(range(len(known)), found),
+        terms=terms,
+        policy=policy,
+        blocked=_columns([i for i, _ in blocked], [slots for _, slots in blocked]),
+        fixed=fixed_claims(snapshot),
+        hours=working_hours(snapshot),
+        now=minute,
+    )
+
+
+def _resolved(snapshot: Snapshot, entry: Entry) -> Entry:
+    """The entry with its eligible staff written out: whom the client accepts and who performs the service."""
+    if entry.service not in snapshot.service_index:
+        raise InvalidProblem(f"entry {entry.id}: there is no service {entry.service!r}")
+    allocated = np.flatnonzero(snapshot.durations[snapshot.service_index[entry.service]]).tolist()
+    if entry.staff is None:
+        return replace(entry, staff=tuple(allocated))
+    if any(not 0 <= lane < len(snapshot.staff) for lane in entry.staff):
+        raise InvalidProblem(f"entry {entry.id}: one of its staff is not in the snapshot")
+    return replace(entry, staff=tuple(sorted(set(entry.staff) & set(allocated))))
+
+
+def _starts(snapshot: Snapshot, entry: Entry, now: datetime) -> Slots:
+    windows = merged(entry.windows) or ((snapshot.start, snapshot.end),)
+    spans = [(moment(opens), moment(closes)) for opens, closes in windows]
+    staff = [snapshot.staff[lane] for lane in entry.staff or ()]
+    return legal_starts(snapshot, entry.service, spans, now, staff)
+
+
+def merged(windows: Windows) -> Windows:
+    """The windows in order, those that overlap or touch made one: no start is found twice."""
+    found: list[tuple[int, int]] = []
+    for opens, closes in sorted(windows):
+        if found and opens <= found[-1][1]:
+            found[-1] = (found[-1][0], max(closes, found[-1][1]))
+        else:
+            found.append((opens, closes))
+    return tuple(found)
+
+
+def _blocked(
+    snapshot: Snapshot, entries: Sequence[Entry], found: Sequence[Slots], now: datetime
+) -> list[tuple[int, Slots]]:
+    """For entries without a legal start, those they would have in an empty book."""
+    if all(len(slots) for slots in found):
+        return []
+    free = replace(snapshot, lanes=tuple(Lane.made(lane.index, lane.work, lane.busy[:0]) for lane in snapshot.lanes))
+    return [(i, _starts(free, entry, now)) for i, entry in enumerate(entries) if not len(found[i])]
+
+
+def _columns(entries: Sequence[int], found: Sequence[Slots]) -> Columns:
+    index = np.repeat(np.array(entries, np.int64), [len(slots) for slots in found])
+    names = ("lane", "start", "end", "claim_start", "claim_end")
+    return Columns.of(index, *(_joined([getattr(slots, name) for slots in found]) for name in names))
+
+
+def _joined(parts: Sequence[Int]) -> Int:
+    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
+def stranded(snapshot: Snapshot, found: Sequence[Slots]) -> Int:
+    """Minutes that each start would leave too short to sell between itself and what is fixed beside it."""
+    sellable = min((s.duration + s.buffer_before + s.buffer_after for s in snapshot.services), default=0)
+    before = _joined([slots.claim_start - slots.gap_lo for slots in found])
+    after = _joined([slots.gap_hi - slots.claim_end for slots in found])
+    return _short(before, sellable) + _short(after, sellable)
+
+
+def _short(gap: Int, sellable: int) -> Int:
+    return np.where((gap > 0) & (gap < sellable), gap, 0)
+
+
+def fixed_claims(snapshot: Snapshot) -> Intervals:
+    """Everything claimed in the snapshot, as intervals on its lanes."""
+    lane = np.repeat(np.arange(len(snapshot.lanes)), [len(lane.busy) for lane in snapshot.lanes])
+    busy = _joined([lane.busy.ravel() for lane in snapshot.lanes]).reshape(-1, 2)
+    return Intervals.of(lane, busy[:, 0], busy[:, 1])
+
+
+def working_hours(snapshot: Snapshot) -> Intervals:
+    """When each lane works; spans that touch are one."""
+    spans: list[tuple[int, int, int]] = []
+    for lane in snapshot.lanes:
+        for start, end in merged(tuple((int(a), int(b)) for a, b, _ in lane.work)):
+            spans.append((lane.index, start, end))
+    array = np.array(spans, np.int64).reshape(-1, 3)
+    return Intervals.of(array[:, 0], array[:, 1], array[:, 2])
