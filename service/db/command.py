@@ -73,7 +73,8 @@ def command(
         effect = always if scope.key is None else once
         return await scope.db.transact(scope.business_id, effect, scope.actor)
 
-    return update_wrapper(run, work)
+    update_wrapper(run, work)
+    return run
 
 
 def _key_row(scope: Scope, route: str, request: object) -> dict[str, Any]:

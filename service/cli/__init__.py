@@ -1,0 +1,5 @@
+"""The command line: `interlock …`."""
+
+from service.cli.app import main
+
+__all__ = ["main"]

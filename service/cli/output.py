@@ -1,0 +1,72 @@
+"""How answers look: tables for people, JSON for scripts; and running a coroutine with a wired installation."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Annotated, TypeVar
+from zoneinfo import ZoneInfo
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from models.errors import InvalidInput
+from service.bootstrap import Interlock, running
+
+T = TypeVar("T")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+BusinessName = Annotated[
+    str, typer.Option("--business", "-b", envvar="INTERLOCK_BUSINESS", help="The business's public name.")
+]
+
+console = Console()
+
+
+def with_installation(work: Callable[[Interlock], Awaitable[T]]) -> T:
+    """Run `work` on a wired installation and return its result."""
+
+    async def run() -> T:
+        async with running() as interlock:
+            return await work(interlock)
+
+    return asyncio.run(run())
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document, and nothing else, on stdout."""
+    typer.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str).decode())
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows under a title."""
+    table = Table(*columns, title=title, title_justify="left", header_style="bold")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    console.print(table)
+
+
+def parsed_time(text: str, zone: str) -> datetime:
+    """Return an aware time; one without an offset is local time of the business.
+
+    Raises
+    ------
+    InvalidInput
+        Not an ISO time, or a local time that the change of clocks skips.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInput(f"{text!r} is no time; write 2026-03-02T10:00.") from error
+    if moment.tzinfo is not None:
+        return moment
+    local = moment.replace(tzinfo=ZoneInfo(zone))
+    if local.astimezone(ZoneInfo("UTC")).astimezone(local.tzinfo).replace(tzinfo=None) != moment:
+        raise InvalidInput(f"{text} does not exist in {zone}: the clocks go forward then.")
+    return local
+
+
+def shown(moment: datetime, zone: str) -> str:
+    """Return a time as people of the business read it."""
+    return f"{moment.astimezone(ZoneInfo(zone)):%a %d %b %Y %H:%M}"
