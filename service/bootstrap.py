@@ -4,12 +4,16 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from service.db import embedded
 from service.db.database import Database
 from service.db.migrate import upgrade
 from service.db.views import Views
 from service.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 Clock = Callable[[], datetime]
 
@@ -44,3 +48,21 @@ async def running(chosen: Settings | None = None, clock: Clock = system_clock) -
     upgrade(owner_url)
     async with Database(app_url, chosen.pool_size) as db:
         yield Interlock(db, Views(db), clock)
+
+
+def server_app() -> "FastAPI":
+    """Return the whole application: API, board, static files; it opens its installation at start-up."""
+    from fastapi.staticfiles import StaticFiles  # noqa: PLC0415 - other commands do without the web stack
+    from starlette.middleware.trustedhost import TrustedHostMiddleware  # noqa: PLC0415
+
+    from service.api.app import create_app  # noqa: PLC0415
+    from service.api.same_origin import SameOriginForms  # noqa: PLC0415
+    from service.web import board  # noqa: PLC0415
+
+    app = create_app(running())
+    app.include_router(board.router)
+    app.mount("/static", StaticFiles(directory=board.HERE / "static"))
+    app.add_middleware(SameOriginForms)
+    # Without accounts, a name that resolves here from elsewhere must not reach the book.
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
+    return app

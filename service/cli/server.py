@@ -15,11 +15,11 @@ def serve(
     """Serve the API and the board on 127.0.0.1."""
     import uvicorn  # noqa: PLC0415 - half a second that other commands need not wait
 
-    from service.server import create_server_app  # noqa: PLC0415
+    from service.bootstrap import server_app  # noqa: PLC0415
 
     chosen = settings().port if port is None else port
     typer.echo(
         f"Interlock on http://{LOOPBACK}:{chosen} (API documentation at /docs).\n"
         "There are no accounts yet: it listens on this machine only."
     )
-    uvicorn.run(create_server_app(), host=LOOPBACK, port=chosen, log_level="warning")
+    uvicorn.run(server_app(), host=LOOPBACK, port=chosen, log_level="warning")

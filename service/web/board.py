@@ -1,0 +1,145 @@
+"""The board: one business's day, a lane a staff member, with the last plan drawn over it."""
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.templating import Jinja2Templates
+
+from service.commands import optimisation as commands
+from service.db.command import Scope
+from service.db.views import View
+from service.jobs.optimise import plan_waitlist
+from service.queries import bookings, businesses, optimisation, waitlist
+from service.queries.businesses import Business
+from service.queries.optimisation import Run
+from service.web.layout import Board, LaneOfDay, board, drawn_day
+from solver.clock import epoch_minute, moment
+
+HERE = Path(__file__).parent
+PLAN_DAYS = 14
+"""How many days from the one shown a run started here plans."""
+
+router = APIRouter(include_in_schema=False)
+templates = Jinja2Templates(HERE / "templates", trim_blocks=True, lstrip_blocks=True)
+
+
+@router.get("/board/{slug}", response_class=HTMLResponse)
+async def show(
+    request: Request,
+    slug: str,
+    day: date | None = None,
+    view: Annotated[str, Query(pattern="^(before|after)$")] = "after",
+) -> Response:
+    """One day, before or after the last run."""
+    interlock = request.app.state.interlock
+    business = await businesses.by_slug(interlock.db, slug)
+    zone, now = ZoneInfo(business.zone), interlock.clock()
+    run = await optimisation.latest(interlock.db, business.id)
+    chosen = day or _interesting_day(run, zone) or now.astimezone(zone).date()
+    midnight, tomorrow = _local_day(chosen, zone)
+    arrays = await interlock.views.current(business.id, now)
+    items = await bookings.between(interlock.db, business.id, midnight, tomorrow)
+    moves = [m for m in run.moves if midnight <= m.starts_at < tomorrow] if run else []
+    if view == "before":
+        placed = {(m.staff_id, m.starts_at) for m in moves if m.status == "applied"}
+        items, moves = [i for i in items if (i.staff_id, i.starts_at) not in placed], []
+    lanes = _lanes(arrays, midnight, tomorrow)
+    context = {
+        "business": business,
+        "zone": zone,
+        "day": chosen,
+        "before": chosen - timedelta(days=1),
+        "after": chosen + timedelta(days=1),
+        "view": view,
+        "run": run,
+        "board": _drawn(lanes, items, moves, midnight, tomorrow, now),
+        "items": items,
+        "idle": sum(lane.worked_minutes - lane.booked_minutes for lane in lanes),
+        "waiting": await waitlist.waiting(interlock.db, business.id),
+        "reasons": {u.entry_id: u for u in run.unplaced} if run else {},
+    }
+    return templates.TemplateResponse(request, "board.html", context)
+
+
+@router.post("/board/{slug}/runs")
+async def start(request: Request, slug: str, day: Annotated[date, Form()]) -> Response:
+    """Plan the waitlist over the coming days."""
+    business, scope = await _scope(request, slug)
+    interlock = request.app.state.interlock
+    days = (day, day + timedelta(days=PLAN_DAYS - 1))
+    await plan_waitlist(scope, interlock.views, days, interlock.clock())
+    return _back(business, day)
+
+
+@router.post("/board/{slug}/runs/{run_id}/apply")
+async def apply(
+    request: Request,
+    slug: str,
+    run_id: UUID,
+    day: Annotated[date, Form()],
+    moves: Annotated[list[UUID] | None, Form()] = None,
+) -> Response:
+    """Accept the ticked moves, or all where none is ticked."""
+    business, scope = await _scope(request, slug)
+    await commands.apply(scope, run_id, moves)
+    return _back(business, day)
+
+
+@router.post("/board/{slug}/runs/{run_id}/discard")
+async def discard(request: Request, slug: str, run_id: UUID, day: Annotated[date, Form()]) -> Response:
+    """Reject what is still planned."""
+    business, scope = await _scope(request, slug)
+    await commands.discard(scope, run_id)
+    return _back(business, day)
+
+
+async def _scope(request: Request, slug: str) -> tuple[Business, Scope]:
+    db = request.app.state.interlock.db
+    business = await businesses.by_slug(db, slug)
+    return business, Scope(db, business.id, actor="board")
+
+
+def _back(business: Business, day: date) -> Response:
+    return RedirectResponse(f"/board/{business.slug}?day={day}", status_code=303)
+
+
+def _interesting_day(run: Run | None, zone: ZoneInfo) -> date | None:
+    """Return the day on which the last run changes most, so that the first glance shows something."""
+    days = [m.starts_at.astimezone(zone).date() for m in run.moves] if run else []
+    return max(sorted(set(days)), key=days.count, default=None)
+
+
+def _local_day(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    start = datetime.combine(day, datetime.min.time(), zone)
+    return start, datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
+
+
+def _lanes(view: View, midnight: datetime, tomorrow: datetime) -> list[LaneOfDay]:
+    start, end = epoch_minute(midnight), epoch_minute(tomorrow)
+    lanes = []
+    for info, lane in zip(view.lanes.values(), view.snapshot.lanes, strict=True):
+        work = np.clip(lane.work[:, :2], start, end)
+        busy = np.clip(lane.busy, start, end)
+        spans = [(moment(a), moment(b)) for a, b in work if b > a]
+        booked, worked = (int((x[:, 1] - x[:, 0]).sum()) for x in (busy, work))
+        lanes.append(LaneOfDay(info.staff_id, info.name, spans, min(booked, worked), worked))
+    return lanes
+
+
+def _drawn(
+    lanes: list[LaneOfDay],
+    items: list[bookings.BookedItem],
+    moves: list[optimisation.Move],
+    midnight: datetime,
+    tomorrow: datetime,
+    now: datetime,
+) -> Board:
+    day = drawn_day(lanes, items, midnight, tomorrow)
+    hours = [midnight.replace(hour=h) for h in range(24)]
+    return board(day, lanes, items, moves, [h for h in hours if day.start <= h <= day.end], now)
