@@ -3,14 +3,18 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from service.db import embedded
+from service.db.command import Scope
 from service.db.database import Database
 from service.db.migrate import upgrade
 from service.db.views import Views
+from service.jobs.optimise import plan_waitlist
 from service.settings import Settings, settings
+from solver.model import Effort
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -30,6 +34,10 @@ class Interlock:
     db: Database
     views: Views
     clock: Clock = system_clock
+
+    async def plan_waitlist(self, scope: Scope, days: tuple[date, date], *, effort: Effort | None = None) -> UUID:
+        """Plan the waitlist over some local dates, as `jobs.optimise.plan_waitlist`; returns the run's id."""
+        return await plan_waitlist(scope, self.views, days, self.clock(), effort=effort)
 
 
 def database_urls(chosen: Settings) -> tuple[str, str]:

@@ -3,15 +3,18 @@
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from solver.clock import DAY, epoch_minute
 from solver.errors import InvalidProblem
 from solver.lanes import Gaps, Minutes
 from solver.snapshot import Service, Snapshot
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAXIMUM_RANGE_DAYS = 62
 
@@ -77,8 +80,10 @@ class Slots:
         )
         return Slots(self.snapshot, self.service, *(column[rows] for column in columns))
 
-    def to_frame(self, zone: str | None = None) -> pd.DataFrame:
+    def to_frame(self, zone: str | None = None) -> "pd.DataFrame":
         """Return the slots as a table: staff, starts_at and ends_at in a zone (the business's by default)."""
+        import pandas as pd  # noqa: PLC0415 - half a second that a booking never pays
+
         zone = zone or self.snapshot.zone.key
         return pd.DataFrame(
             {

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from sqlalchemy import DDL, Table, event
 
+from models.roles import APP_ROLE
 from models.tables import book, business, ledger, optimisation, waitlist
 from models.tables.base import metadata
 
-APP_ROLE = "interlock_app"
 APPEND_ONLY = frozenset({"audit_entry"})
 TENANT = "nullif(current_setting('app.business', true), '')::uuid"
 
@@ -108,4 +108,4 @@ def statements() -> Iterator[str]:
 for _statement in statements():
     event.listen(metadata, "after_create", DDL(_statement.replace("%", "%%")))  # type: ignore[no-untyped-call]
 
-__all__ = ["APP_ROLE", "book", "business", "ledger", "optimisation", "statements", "waitlist"]
+__all__ = ["book", "business", "ledger", "optimisation", "statements", "waitlist"]

@@ -8,8 +8,8 @@ from models.errors import NotFound
 from service.api.context import Commanding, Db, OfPath
 from service.api.schemas import ApplyBody, RunBody
 from service.commands import optimisation as commands
-from service.jobs.optimise import plan_waitlist
 from service.queries import optimisation as queries
+from solver.model import Effort
 
 router = APIRouter(prefix="/optimisation-runs", tags=["optimisation"])
 
@@ -19,7 +19,7 @@ async def start(request: Request, scope: Commanding, business: OfPath, body: Run
     """Plan the waitlist over some days and return the plan; nothing is booked until it is applied."""
     interlock = request.app.state.interlock
     days = (body.first_day, body.last_day)
-    run_id = await plan_waitlist(scope, interlock.views, days, interlock.clock(), seed=body.seed)
+    run_id = await interlock.plan_waitlist(scope, days, effort=Effort(seed=body.seed))
     return await queries.read(scope.db, business.id, run_id)
 
 

@@ -6,7 +6,7 @@ import typer
 from click.exceptions import ClickException
 
 from models.errors import InterlockError
-from service.cli import booking, database, demo, optimisation, replay, server
+from service.cli import booking, database, optimisation, server
 
 EXIT_CODES = """
 Exit codes: 0 done · 1 refused, one line on stderr says why · 2 wrong usage · 3 not running or not reachable.
@@ -20,14 +20,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(database.app, name="db")
-app.command("demo")(demo.demo)
 app.command("serve")(server.serve)
 app.command("slots")(booking.slots)
 app.command("book")(booking.book)
 app.command("cancel")(booking.cancel)
 app.command("waitlist")(booking.waitlist)
 app.command("optimise")(optimisation.optimise)
-app.command("replay")(replay.replay)
 
 
 def main() -> None:

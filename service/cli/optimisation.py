@@ -10,16 +10,18 @@ from service.bootstrap import Interlock
 from service.cli.output import AsJson, BusinessName, console, print_json, print_table, shown, with_installation
 from service.commands import optimisation as commands
 from service.db.command import Scope
-from service.jobs.optimise import plan_waitlist
 from service.queries import businesses
 from service.queries import optimisation as queries
 from service.queries.businesses import Business
+from solver.model import Effort
 
 
 def optimise(
     business: BusinessName,
     *,
-    first_day: Annotated[str | None, typer.Option("--from", help="The first day, 2026-03-02; today if left out.")] = None,
+    first_day: Annotated[
+        str | None, typer.Option("--from", help="The first day, 2026-03-02; today if left out.")
+    ] = None,
     days: Annotated[int, typer.Option(min=1, max=62)] = 14,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1)] = 0,
     apply: Annotated[bool, typer.Option("--apply", help="Accept the plan at once.")] = False,
@@ -37,7 +39,7 @@ def optimise(
             start = now.date() if first_day is None else _day(first_day)
             horizon = (start, start + timedelta(days=days - 1))
             with console.status("solving"):
-                run_id = await plan_waitlist(scope, interlock.views, horizon, now, seed=seed)
+                run_id = await interlock.plan_waitlist(scope, horizon, effort=Effort(seed=seed))
         applied = await commands.apply(scope, run_id) if apply else None
         return of, await queries.read(interlock.db, of.id, run_id), applied
 

@@ -1,7 +1,7 @@
 """Plans: recorded whole, applied through the guarded commit, refused move by move where they have gone stale."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -158,6 +158,8 @@ async def apply(scope: Scope, run_id: UUID, moves: Sequence[UUID] | None = None)
     NotFound, NotAllowed
         There is no such run; it was discarded.
     """
+    # Applying twice applies nothing twice: only planned moves are taken. A key would tie batches together.
+    scope = replace(scope, key=None)
     rows = await moves_to_apply(scope, run_id, moves=moves)
     stale: list[tuple[UUID, str]] = []
     for first in range(0, len(rows), BATCH):

@@ -58,7 +58,7 @@ def command(
     route = f"{work.__module__.rpartition('.')[2]}.{work.__name__}"
     result_type: TypeAdapter[T] = TypeAdapter(get_type_hints(work)["return"])
 
-    async def run(scope: Scope, request: R, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def run(scope: Scope, request: R, /, *args: P.args, **kwargs: P.kwargs) -> T:
         async def once(tx: Transaction) -> T:
             slot = _key_row(scope, route, request)
             if await tx.execute(RESERVE, slot) == 0:

@@ -15,7 +15,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from models.errors import InterlockError, InvalidInput, NotFound, Unavailable
-from models.tables import APP_ROLE
+from models.roles import APP_ROLE
 
 T = TypeVar("T")
 Params = Mapping[str, object] | Sequence[object]

@@ -22,7 +22,7 @@ import psycopg
 from psycopg import sql
 
 from models.errors import NotConfigured
-from models.tables import APP_ROLE
+from models.roles import APP_ROLE
 from service.db.binaries import ServerUser, find_binaries, reachable_home, server_user
 
 OWNER = "interlock"

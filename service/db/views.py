@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from typing import LiteralString
 from uuid import UUID
 
@@ -85,6 +86,10 @@ class View:
     cursor: str
     seen: frozenset[int] = frozenset()
     expiries: Mapping[tuple[int, date], datetime] = field(default_factory=dict)
+
+    def of_lane(self, index: int) -> LaneInfo:
+        """Return what a commit needs of the snapshot's lane at an index."""
+        return next(islice(self.lanes.values(), index, None))
 
     def staff_of_lane(self) -> dict[int, UUID]:
         """Return the staff member of each lane number."""

@@ -66,7 +66,7 @@ def find(view: View, wanted: SlotsWanted, now: datetime, *, limit: int, ranked: 
 
 
 def _rows(view: View, slots: Slots, scores: list[float] | None = None) -> list[Slot]:
-    infos = [view.lanes[member] for member in view.snapshot.staff]  # type: ignore[index]  # ids here are UUIDs
+    infos = list(view.lanes.values())
     return [
         Slot(infos[lane].staff_id, infos[lane].name, moment(start), moment(end), score)
         for lane, start, end, score in zip(slots.lane, slots.start, slots.end, scores or repeat(None), strict=False)

@@ -14,7 +14,6 @@ from fastapi.templating import Jinja2Templates
 from service.commands import optimisation as commands
 from service.db.command import Scope
 from service.db.views import View
-from service.jobs.optimise import plan_waitlist
 from service.queries import bookings, businesses, optimisation, waitlist
 from service.queries.businesses import Business
 from service.queries.optimisation import Run
@@ -26,7 +25,7 @@ PLAN_DAYS = 14
 """How many days from the one shown a run started here plans."""
 
 router = APIRouter(include_in_schema=False)
-templates = Jinja2Templates(HERE / "templates", trim_blocks=True, lstrip_blocks=True)
+templates = Jinja2Templates(HERE / "templates")
 
 
 @router.get("/board/{slug}", response_class=HTMLResponse)
@@ -64,7 +63,8 @@ async def show(
         "waiting": await waitlist.waiting(interlock.db, business.id),
         "reasons": {u.entry_id: u for u in run.unplaced} if run else {},
     }
-    return templates.TemplateResponse(request, "board.html", context)
+    page: Response = templates.TemplateResponse(request, "board.html", context)
+    return page
 
 
 @router.post("/board/{slug}/runs")
@@ -73,7 +73,7 @@ async def start(request: Request, slug: str, day: Annotated[date, Form()]) -> Re
     business, scope = await _scope(request, slug)
     interlock = request.app.state.interlock
     days = (day, day + timedelta(days=PLAN_DAYS - 1))
-    await plan_waitlist(scope, interlock.views, days, interlock.clock())
+    await interlock.plan_waitlist(scope, days)
     return _back(business, day)
 
 

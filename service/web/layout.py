@@ -71,7 +71,9 @@ class LaneOfDay:
     worked_minutes: int
 
 
-def drawn_day(lanes: Sequence[LaneOfDay], items: Sequence[BookedItem], midnight: datetime, next_midnight: datetime) -> Day:
+def drawn_day(
+    lanes: Sequence[LaneOfDay], items: Sequence[BookedItem], midnight: datetime, next_midnight: datetime
+) -> Day:
     """Return the hours worth drawing: from the first opening or claim to the last, 09:00 to 17:00 if there are none."""
     times = [t for lane in lanes for span in lane.work for t in span]
     times += [t for item in items for t in (item.claim_starts_at, item.claim_ends_at)]
@@ -93,7 +95,10 @@ def board(
 ) -> Board:
     """Place a day's items and a plan's moves; items and moves of unknown staff are not drawn."""
     x_of = {lane.staff_id: AXIS + WAITING + i * LANE for i, lane in enumerate(lanes)}
-    hue_of = {name: (i * 47 + 205) % 360 for i, name in enumerate(sorted({x.service for x in [*items, *moves]}))}
+    hue_of = {
+        name: (i * 47 + 205) % 360
+        for i, name in enumerate(sorted({i.service for i in items} | {m.service for m in moves}))
+    }
     placed = {(m.staff_id, m.starts_at): m for m in moves if m.status == "applied"}
     drawn = [item for item in items if item.staff_id in x_of]
     shown_moves = [m for m in moves if m.staff_id in x_of]
