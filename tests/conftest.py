@@ -60,7 +60,7 @@ def server() -> embedded.Server:
     with (folder / "template.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with psycopg.connect(server.owner_url("postgres"), autocommit=True) as admin:
-            if not admin.execute("SELECT FROM pg_database WHERE datname = 'template'").fetchone():
+            if not admin.execute("SELECT 1 FROM pg_database WHERE datname = 'template'").fetchone():
                 admin.execute("CREATE DATABASE making")
                 upgrade(server.owner_url("making"))
                 admin.execute("ALTER DATABASE making RENAME TO template")

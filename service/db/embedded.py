@@ -216,11 +216,11 @@ def _answering(folder: Path) -> Server:
 
 def _create_database(server: Server) -> None:
     with psycopg.connect(server.owner_url("postgres"), autocommit=True) as connection:
-        if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [APP_ROLE]).fetchone():
+        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [APP_ROLE]).fetchone():
             create = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
             password = _credentials(server.folder)[APP_ROLE]
             connection.execute(create.format(sql.Identifier(APP_ROLE), sql.Literal(password)))
-        if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
 
 
