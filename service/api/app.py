@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from service.api import bookings, businesses, optimisation, problems, waitlist
 from service.db.database import Database
@@ -36,8 +36,6 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
 
     app = FastAPI(title="Interlock", version="0.1.0", description=DESCRIPTION, lifespan=lifespan)
     problems.install(app)
-    v1 = APIRouter(prefix="/api/v1/businesses/{business}")
     for part in (businesses, bookings, waitlist, optimisation):
-        v1.include_router(part.router)
-    app.include_router(v1)
+        app.include_router(part.router, prefix="/api/v1/businesses/{business}")
     return app
