@@ -6,17 +6,23 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from models.tables import metadata
 from service.db import embedded
 from service.db.database import Database
 from service.db.migrate import upgrade
 
 RUN_FOLDER = "INTERLOCK_TEST_FOLDER"
 PREFIX = "interlock-test-"
+# Neither foreign keys nor the change log need to hear of it.
+EMPTY = "; ".join(
+    ["SET session_replication_role = replica", *(f"DELETE FROM {table.name}" for table in metadata.sorted_tables)]
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,9 +73,30 @@ def server() -> embedded.Server:
     return server
 
 
+@pytest.fixture(scope="session")
+def worker_database(server: embedded.Server) -> Iterator[str]:
+    """A migrated database that one worker's tests use in turn."""
+    with _created(server) as name:
+        yield name
+
+
 @pytest.fixture
-def database_name(server: embedded.Server) -> Iterator[str]:
-    """A clean, migrated database of the test's own."""
+def database_name(server: embedded.Server, worker_database: str) -> str:
+    """An empty, migrated database: emptied by deleting, a fraction of a millisecond; a copy takes 60."""
+    with psycopg.connect(server.owner_url(worker_database), autocommit=True) as owner:
+        owner.execute(EMPTY)
+    return worker_database
+
+
+@pytest.fixture
+def own_database(server: embedded.Server) -> Iterator[str]:
+    """A database that the test may alter or drop parts of."""
+    with _created(server) as name:
+        yield name
+
+
+@contextmanager
+def _created(server: embedded.Server) -> Iterator[str]:
     name = f"t{uuid.uuid4().hex}"
     with psycopg.connect(server.owner_url("postgres"), autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE template STRATEGY file_copy")
