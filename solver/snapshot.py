@@ -37,8 +37,10 @@ class Service:
             raise InvalidProblem(f"services: {self.id!r} lasts {self.duration} minutes, not 1 to 1440")
         if min(self.buffer_before, self.buffer_after, self.minimum_notice) < 0:
             raise InvalidProblem(f"services: {self.id!r} has a negative buffer or notice")
-        if not 1 <= self.slot_interval <= DAY:
-            raise InvalidProblem(f"services: {self.id!r} has a slot interval of {self.slot_interval} minutes")
+        if self.slot_interval < 1 or DAY % self.slot_interval:
+            raise InvalidProblem(
+                f"services: {self.id!r} starts every {self.slot_interval} minutes: that divides no day"
+            )
         if self.maximum_advance < 1:
             raise InvalidProblem(f"services: {self.id!r} can be booked {self.maximum_advance} days ahead")
 

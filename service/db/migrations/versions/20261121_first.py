@@ -290,7 +290,10 @@ def upgrade() -> None:
         sa.CheckConstraint("maximum_advance BETWEEN 1 AND 366", name=op.f("ck_service_maximum_advance_days")),
         sa.CheckConstraint("minimum_notice BETWEEN 0 AND 527040", name=op.f("ck_service_minimum_notice_minutes")),
         sa.CheckConstraint("price_cents >= 0", name=op.f("ck_service_price_not_negative")),
-        sa.CheckConstraint("slot_interval BETWEEN 5 AND 120", name=op.f("ck_service_slot_interval_minutes")),
+        sa.CheckConstraint(
+            "slot_interval BETWEEN 5 AND 120 AND 1440 % slot_interval = 0",
+            name=op.f("ck_service_slot_interval_minutes"),
+        ),
         sa.ForeignKeyConstraint(["business_id"], ["business.id"], name=op.f("fk_service_business_business_id")),
         sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_service")),
         info={"tenant_column": "business_id"},
