@@ -51,7 +51,7 @@ class ServerUser:
 
     def reaches(self, path: Path) -> bool:
         """Return whether this user may enter every folder above `path`."""
-        return self.uid is None or all(parent.stat().st_mode & 0o001 for parent in path.parents if parent.exists())
+        return self.uid is None or all(p.stat().st_mode & 0o001 for p in path.parents if p.is_dir())
 
 
 @dataclass(frozen=True, slots=True)
