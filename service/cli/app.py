@@ -3,10 +3,9 @@
 import sys
 
 import typer
-from click.exceptions import ClickException
 
 from models.errors import InterlockError
-from service.cli import booking, database, optimisation, server
+from service.cli import booking, database, optimisation, replay, server
 
 EXIT_CODES = """
 Exit codes: 0 done · 1 refused, one line on stderr says why · 2 wrong usage · 3 not running or not reachable.
@@ -26,19 +25,13 @@ app.command("book")(booking.book)
 app.command("cancel")(booking.cancel)
 app.command("waitlist")(booking.waitlist)
 app.command("optimise")(optimisation.optimise)
+app.command("replay")(replay.replay)
 
 
 def main() -> None:
     """Run the command line; every domain error is one line."""
     try:
-        app(standalone_mode=False)
+        app()
     except InterlockError as error:
         print(f"interlock: {error.detail}", file=sys.stderr)  # noqa: T201 - this is the command line
         sys.exit(3 if error.status in (500, 503) else 1)
-    except ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except typer.Exit as leaving:
-        sys.exit(leaving.exit_code)
-    except (typer.Abort, KeyboardInterrupt):
-        sys.exit(130)
