@@ -71,8 +71,7 @@ def _compose(figure: "Figure", replay: Replay) -> None:
 def _headline(figure: "Figure", grid: "GridSpec", replay: Replay) -> None:
     axes = figure.add_subplot(grid[0, :])
     axes.axis("off")
-    clinics = "one clinic" if len(replay.clinics) == 1 else f"{len(replay.clinics)} clinics"
-    title = f"{replay.total('requests'):,} requests at {clinics}"
+    title = f"{replay.total('requests'):,} requests at {replay.where}"
     axes.text(0, 0.95, title, fontsize=21, weight="bold", va="top")
     detail = f"{replay.source}, seed {replay.seed}, {_written(replay.days[0])} to {_written(replay.days[-1])}"
     axes.text(0, 0.22, detail, color="#616e7c", va="top")

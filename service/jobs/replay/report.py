@@ -55,7 +55,7 @@ def _outcome(replay: Replay) -> RenderableType:
 
 def _flow(replay: Replay) -> list[tuple[str, int]]:
     return [
-        (f"requests at {len(replay.clinics)} clinics", replay.total("requests")),
+        (f"requests at {replay.where}", replay.total("requests")),
         ("booked at once", replay.total("booked")),
         ("joined the waitlist", replay.total("waitlisted")),
         ("  placed by the optimiser", replay.total("placed")),
@@ -67,6 +67,7 @@ def _flow(replay: Replay) -> list[tuple[str, int]]:
 def _figures(replay: Replay) -> list[tuple[str, str]]:
     overlaps = f"[{'bold red' if replay.overlaps else 'green'}]{replay.overlaps:,}[/]"
     rate = f"requests a second ({replay.elapsed_seconds:.1f} s, {_jobs(replay)})"
+    kept = [("kept", f"database {replay.kept}")] if replay.kept else []
     return [
         (overlaps, "overlapping live claims"),
         (f"{replay.utilisation:.1%}", "of the open minutes sold"),
@@ -74,6 +75,7 @@ def _figures(replay: Replay) -> list[tuple[str, str]]:
         (f"{replay.capacity_share:.1%}", "capacity over demand on the busiest tenth of days"),
         (f"{replay.requests_per_second:,.0f}", rate),
         (f"{replay.peak_memory_mib:,.0f}", "MiB at the peak, all processes"),
+        *kept,
     ]
 
 

@@ -5,13 +5,15 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from service.jobs.replay.requests import BadRow
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DAILY = ("asked", "open", "booked", "placed")
 """Lane minutes, buffers included, of each day: asked for, open, sold at once, sold from the waitlist."""
@@ -42,6 +44,10 @@ class ClinicResult:
         Minutes of `DAILY` at the end, for each of `Replay.days`.
     seconds : Mapping[str, ndarray of float32]
         How long each call of each of `COMMANDS` took.
+    overlaps : int
+        Live claims that begin before an earlier one of the same lane has ended, by a query of its own.
+    adrift : bool
+        Whether the view that was carried along differs from one read anew at the end.
     digest : str
         SHA-256 of the book's content: who has which service by whom and when.
     """
@@ -59,6 +65,8 @@ class ClinicResult:
     capacity: tuple[int, int]
     daily: NDArray[np.int64]
     seconds: Mapping[str, NDArray[np.float32]]
+    overlaps: int
+    adrift: bool
     digest: str
 
     @property
@@ -71,8 +79,8 @@ class ClinicResult:
 class Replay:
     """A whole replay: its clinics, busiest first, and what was measured over all of them.
 
-    `overlaps` counts pairs of live claims of one lane that share time, found by a query of its own. `days`
-    are the days that anyone asked for. Memory is the peak of the Python processes together.
+    `days` are the days that anyone asked for. The time is that of everything: database, opening, replaying,
+    checking. Memory is the peak of the Python processes together. `kept` names the database, if it stays.
     """
 
     source: str
@@ -81,13 +89,23 @@ class Replay:
     clinics: tuple[ClinicResult, ...]
     days: tuple[date, ...]
     bad_rows: tuple[BadRow, ...]
-    overlaps: int
     elapsed_seconds: float
     peak_memory_mib: float
+    kept: str | None = None
+
+    @property
+    def where(self) -> str:
+        """Return how many clinics it was, in words."""
+        return "one clinic" if len(self.clinics) == 1 else f"{len(self.clinics)} clinics"
 
     def total(self, count: str) -> int:
         """Return the sum of one count over the clinics."""
         return sum(int(getattr(clinic, count)) for clinic in self.clinics)
+
+    @property
+    def overlaps(self) -> int:
+        """Return the live claims that overlap an earlier one of their lane."""
+        return self.total("overlaps")
 
     @property
     def requests_per_second(self) -> float:
@@ -133,8 +151,10 @@ class Replay:
         books = sorted(f"{clinic.clinic}\n{clinic.digest}\n" for clinic in self.clinics)
         return hashlib.sha256("".join(books).encode()).hexdigest()
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> "pd.DataFrame":
         """Return one row a clinic."""
+        import pandas as pd  # noqa: PLC0415 - half a second that only an analyst needs
+
         return pd.DataFrame([_clinic_row(clinic) for clinic in self.clinics])
 
     def to_json(self) -> dict[str, Any]:
@@ -156,10 +176,12 @@ class Replay:
             "idle_minutes": self.idle_minutes,
             "capacity_on_busiest_days": round(self.capacity_share, 4),
             "overlaps": self.overlaps,
+            "snapshots_adrift": self.total("adrift"),
             "requests_per_second": round(self.requests_per_second, 1),
             "elapsed_seconds": round(self.elapsed_seconds, 2),
             "peak_memory_mib": round(self.peak_memory_mib, 1),
             "commands": self.commands(),
+            "database": self.kept,
             "bad_rows": {"count": len(self.bad_rows), "rows": [row._asdict() for row in self.bad_rows]},
             "book": self.digest(),
             "by_clinic": [_clinic_row(clinic) for clinic in self.clinics],

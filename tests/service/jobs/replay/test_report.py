@@ -17,8 +17,8 @@ from service.jobs.replay.result import COMMANDS, ClinicResult, Replay
 DAYS = tuple(date(2016, 5, 2) + timedelta(days=i) for i in range(8))
 
 
-def clinic(name: str = "MARIA ORTIZ", days: int = len(DAYS)) -> ClinicResult:
-    daily = np.tile(np.array([700, 600, 400, 50], dtype=np.int64), (days, 1))
+def clinic(name: str = "MARIA ORTIZ", *, overlaps: int = 0, adrift: bool = False) -> ClinicResult:
+    daily = np.tile(np.array([700, 600, 400, 50], dtype=np.int64), (len(DAYS), 1))
     daily[-1, 1:] = 0
     times = {command: np.linspace(0.001, 0.101, 101, dtype=np.float32) for command in COMMANDS}
     return ClinicResult(
@@ -28,20 +28,22 @@ def clinic(name: str = "MARIA ORTIZ", days: int = len(DAYS)) -> ClinicResult:
         booked=80,
         waitlisted=20,
         placed=13,
-        unplaced={"no-room": 4, "window-passed": 3},
+        unplaced={"taken": 4, "window_closed": 3},
         cancelled=6,
         stale=1,
         evenings=5,
         capacity=(920, 1000),
         daily=daily,
         seconds=times,
+        overlaps=overlaps,
+        adrift=adrift,
         digest="ab" * 32,
     )
 
 
-def replay(*clinics: ClinicResult, overlaps: int = 0, bad: int = 0) -> Replay:
+def replay(*clinics: ClinicResult, bad: int = 0, kept: str | None = None) -> Replay:
     bad_rows = tuple(BadRow(row, "age", "'-1': not a whole number") for row in range(2, 2 + bad))
-    return Replay("requests.csv", 1, 2, clinics, DAYS, bad_rows, overlaps, 4.0, 512.0)
+    return Replay("requests.csv", 1, 2, clinics, DAYS, bad_rows, 4.0, 512.0, kept)
 
 
 def printed(outcome: Replay) -> str:
@@ -57,7 +59,7 @@ def test_the_json_adds_up_and_is_json():
     assert json.loads(json.dumps(outcome)) == outcome
     assert outcome["requests"] == outcome["booked_at_once"] + outcome["waitlisted"] == 200
     assert outcome["waitlisted"] == outcome["placed"] + outcome["unplaced"]["count"]
-    assert outcome["unplaced"]["reasons"] == {"no-room": 8, "window-passed": 6}
+    assert outcome["unplaced"]["reasons"] == {"taken": 8, "window_closed": 6}
     assert outcome["overlaps"] == 0
     assert outcome["requests_per_second"] == 50
     assert outcome["utilisation"] == 0.75
@@ -93,13 +95,18 @@ def test_the_tables_say_what_came_of_it():
 
     assert "200" in text
     assert "joined the waitlist" in text
-    assert "no-room" in text
+    assert "window_closed" in text
     assert f"{LISTED + 5} bad rows left out" in text
     assert "… and 5 more" in text
 
 
-def test_overlaps_are_shouted():
-    assert "3   overlapping live claims" in printed(replay(clinic(), overlaps=3))
+def test_overlaps_and_a_kept_database_are_told():
+    outcome = replay(clinic("A", overlaps=1), clinic("B", overlaps=2, adrift=True), kept="interlock_kept_1")
+
+    assert "3   overlapping live claims" in printed(outcome)
+    assert "database interlock_kept_1" in printed(outcome)
+    assert outcome.to_json()["overlaps"] == 3
+    assert outcome.to_json()["snapshots_adrift"] == 1
 
 
 @pytest.mark.parametrize("names", [["A"], ["A", "B", "C"]])
