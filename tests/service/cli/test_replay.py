@@ -1,0 +1,112 @@
+"""`interlock replay` as a script sees it: JSON alone on stdout, one line on stderr for an error, codes to trust."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from service.jobs.replay.requests import write
+from service.jobs.replay.twin import generate
+
+INTERLOCK = Path(sys.executable).with_name("interlock")
+
+
+@pytest.fixture
+def environment(server, database_name) -> dict[str, str]:
+    """What a user sets to work on the test's database."""
+    urls = {"DATABASE_URL": server.app_url(database_name), "DATABASE_OWNER_URL": server.owner_url(database_name)}
+    return {**os.environ, **urls, "COLUMNS": "120"}
+
+
+@pytest.fixture
+def interlock(environment):
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [str(INTERLOCK), *(str(argument) for argument in arguments)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)  # noqa: S603 - ours
+
+    return run
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    path = tmp_path / "requests.csv"
+    write(path, generate(120, 2, 4))
+    return path
+
+
+def test_json_is_all_that_stdout_gets(interlock, file, tmp_path):
+    with file.open("a") as more:
+        more.write("2016-05-02T08:00:00Z,2016-05-01,Clinic 01,1,30,0,0\n")
+    done = interlock("replay", file, "--json", "--seed", 3, "--jobs", 1, "--picture", tmp_path / "replay.png")
+
+    assert done.returncode == 0, done.stderr
+    outcome = json.loads(done.stdout)
+    assert (outcome["requests"], outcome["overlaps"], outcome["seed"], outcome["jobs"]) == (120, 0, 3, 1)
+    assert outcome["requests_per_second"] > 0
+    assert [row["row"] for row in outcome["bad_rows"]["rows"]] == [122]
+    assert (tmp_path / "replay.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_generated_twin_serves_where_there_is_no_file(interlock):
+    done = interlock("replay", "--generated", "--clinic", "Clinic 80", "--limit", 40)
+
+    assert done.returncode == 0, done.stderr
+    assert "40   requests at one clinic" in done.stdout
+    assert "overlapping live claims" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["replay"], 2, "--generated"),
+        (["replay", "file.csv", "--generated"], 2, "--generated"),
+        (["replay", "--generated", "--limit", "0"], 2, "--limit"),
+        (["replay", "/no/such/file.csv"], 1, "No such file"),
+        (["replay", "--generated", "--clinic", "Nowhere"], 1, "no clinic 'Nowhere'"),
+    ],
+)
+def test_wrong_usage_and_refusals_have_their_codes(interlock, arguments, code, words):
+    done = interlock(*arguments)
+
+    assert (done.returncode, done.stdout) == (code, "")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_column_is_one_line(interlock, file):
+    text = file.read_text().replace("client", "patient", 1)
+    file.write_text(text)
+    done = interlock("replay", file, "--json")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert "row 1, column client: missing" in done.stderr
+
+
+def test_an_interrupt_ends_it_without_a_traceback(environment, file):
+    write(file, generate(20_000, 2, 20))
+    command = [str(INTERLOCK), "replay", str(file), "--json"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, **pipes) as running:  # noqa: S603 - ours
+        _wait_for_database_of(running.pid, environment["DATABASE_OWNER_URL"])
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+
+    assert (running.returncode, out) == (130, "")
+    assert "Traceback" not in err
+
+
+def _wait_for_database_of(pid: int, url: str) -> None:
+    named = "SELECT FROM pg_stat_activity WHERE datname LIKE %s AND query ILIKE '%%claim%%'"
+    with psycopg.connect(url, autocommit=True) as connection:
+        for _ in range(600):
+            if connection.execute(named, [f"interlock_replay_{pid}_%"]).fetchone() is not None:
+                return
+            time.sleep(0.1)
+    pytest.fail("the replay has not begun within a minute")
