@@ -28,7 +28,7 @@ def environment(server, database_name) -> dict[str, str]:
 def interlock(environment):
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         command = [str(INTERLOCK), *(str(argument) for argument in arguments)]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)  # noqa: S603 - ours
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
     return run
 
@@ -93,7 +93,7 @@ def test_an_interrupt_ends_it_without_a_traceback(environment, file):
     write(file, generate(20_000, 2, 20))
     command = [str(INTERLOCK), "replay", str(file), "--json"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=environment, **pipes) as running:  # noqa: S603 - ours
+    with subprocess.Popen(command, env=environment, **pipes) as running:
         _wait_for_database_of(running.pid, environment["DATABASE_OWNER_URL"])
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=60)
