@@ -5,7 +5,7 @@ import sys
 import typer
 
 from models.errors import InterlockError
-from service.cli import booking, database, optimisation, replay, server
+from service.cli import booking, database, demo, optimisation, replay, server
 
 EXIT_CODES = """
 Exit codes: 0 done · 1 refused, one line on stderr says why · 2 wrong usage · 3 not running or not reachable.
@@ -19,6 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(database.app, name="db")
+app.command("demo")(demo.demo)
 app.command("serve")(server.serve)
 app.command("slots")(booking.slots)
 app.command("book")(booking.book)

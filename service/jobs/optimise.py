@@ -20,7 +20,7 @@ from solver.clock import epoch_minute, moment
 from solver.columns import Entry
 from solver.model import Effort
 from solver.placement import placement_problem
-from solver.result import Result, Unplaced
+from solver.result import Reason, Result, Unplaced
 from solver.solve import solve
 
 LONGEST_HORIZON = 62
@@ -128,10 +128,19 @@ def _placement(
 
 
 def _left_waiting(view: View, entry: WaitingEntry, unplaced: Unplaced, clients: Mapping[str, str]) -> LeftWaiting:
-    sentence = unplaced.sentence
-    for other in unplaced.by:
-        sentence = sentence.replace(str(other), clients.get(str(other), str(other)))
-    if unplaced.lane is not None and unplaced.start is not None:
-        local = moment(unplaced.start).astimezone(view.snapshot.zone)
-        sentence += f" (best start {local:%a %d %b %H:%M} with {view.of_lane(unplaced.lane).name})"
-    return LeftWaiting(entry.id, unplaced.code.value, f"{sentence[:1].upper()}{sentence[1:]}.", None)
+    return LeftWaiting(entry.id, unplaced.code.value, _sentence(view, unplaced, clients), None)
+
+
+def _sentence(view: View, unplaced: Unplaced, clients: Mapping[str, str]) -> str:
+    """Say why an entry waits on, in the words of the front desk."""
+    if unplaced.lane is None or unplaced.start is None:
+        return f"{unplaced.sentence[:1].upper()}{unplaced.sentence[1:]}."
+    local = moment(unplaced.start).astimezone(view.snapshot.zone)
+    place = f"{local:%a %d %b %H:%M} with {view.of_lane(unplaced.lane).name}"
+    others = ", ".join(clients.get(str(other), "another client") for other in unplaced.by)
+    if unplaced.code is Reason.OUTBID:
+        worth = f"worth {unplaced.price} to the plan, against {unplaced.value}"
+        return f"The best start, {place}, goes to {others}: {worth}."
+    if unplaced.code is Reason.TAKEN:
+        return f"Every start on the days asked for, as far as this plan reaches, is taken: the earliest, {place}, too."
+    return f"{unplaced.sentence[:1].upper()}{unplaced.sentence[1:]}, at best {place}."

@@ -44,6 +44,7 @@ async def show(
     midnight, tomorrow = _local_day(chosen, zone)
     arrays = await interlock.views.current(business.id, now)
     items = await bookings.between(interlock.db, business.id, midnight, tomorrow)
+    planned = {m.entry_id for m in run.moves if m.status == "planned"} if run else set()
     moves = [m for m in run.moves if midnight <= m.starts_at < tomorrow] if run else []
     if view == "before":
         placed = {(m.staff_id, m.starts_at) for m in moves if m.status == "applied"}
@@ -60,7 +61,7 @@ async def show(
         "board": _drawn(lanes, items, moves, midnight, tomorrow, now),
         "items": items,
         "idle": sum(lane.worked_minutes - lane.booked_minutes for lane in lanes),
-        "waiting": await waitlist.waiting(interlock.db, business.id),
+        "waiting": [e for e in await waitlist.waiting(interlock.db, business.id) if e.id not in planned],
         "reasons": {u.entry_id: u for u in run.unplaced} if run else {},
     }
     page: Response = templates.TemplateResponse(request, "board.html", context)
@@ -85,9 +86,9 @@ async def apply(
     day: Annotated[date, Form()],
     moves: Annotated[list[UUID] | None, Form()] = None,
 ) -> Response:
-    """Accept the ticked moves, or all where none is ticked."""
+    """Accept the ticked moves."""
     business, scope = await _scope(request, slug)
-    await commands.apply(scope, run_id, moves)
+    await commands.apply(scope, run_id, moves or [])
     return _back(business, day)
 
 

@@ -5,7 +5,7 @@ Ids follow from the seed and the names, so that a book can be looked up again in
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from unicodedata import normalize
@@ -67,7 +67,16 @@ class Opened:
     clients: dict[int, UUID]
 
 
-async def open_clinic(db: Database, clinic: Clinic, requests: list[Request], calendar: Calendar, seed: int) -> Opened:
+async def open_clinic(
+    db: Database,
+    clinic: Clinic,
+    requests: list[Request],
+    calendar: Calendar,
+    seed: int,
+    *,
+    slug: str | None = None,
+    client_name: Callable[[int], str] = "Client {}".format,
+) -> Opened:
     """Create the clinic's business, and a client for each number in its requests."""
     key = uuid5(NAMESPACE, f"{seed}/{clinic.name}")
     scope = Scope(db, key, actor="replay")
@@ -78,7 +87,7 @@ async def open_clinic(db: Database, clinic: Clinic, requests: list[Request], cal
     staffed = tuple(zip(clinic.staff, staff, strict=True))
     opening = Opening(
         name=clinic.name,
-        slug=_slug(clinic.name),
+        slug=slug or _slug(clinic.name),
         zone=ZONE.key,
         staff=tuple(_staff(member, member_id, calendar) for member, member_id in staffed),
         services=tuple(
@@ -88,7 +97,7 @@ async def open_clinic(db: Database, clinic: Clinic, requests: list[Request], cal
     )
     await open_business(scope, opening)
     async with db.transaction(key, scope.actor) as tx:
-        names = [f"Client {number}" for number in clients]
+        names = [client_name(number) for number in clients]
         await tx.execute(INSERT_CLIENTS, [key, list(clients.values()), names])
     return Opened(scope, staff, services, clients)
 

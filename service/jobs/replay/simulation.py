@@ -68,12 +68,15 @@ class Simulation:
     agenda: list[tuple[datetime, int, int]] = field(default_factory=list)
     touched: bool = False
 
-    async def run(self, told: Callable[[], None]) -> None:
-        """Replay every request, cancellation and evening; `told` is called after each request."""
+    async def run(
+        self, told: Callable[[], None], *, until: datetime | None = None, last_evening: date = date.max
+    ) -> None:
+        """Replay every request, cancellation and evening up to a moment; `told` is called after each request."""
         self.agenda = [(request.requested_at, REQUEST, i) for i, request in enumerate(self.requests)]
-        self.agenda += [(_evening(day), EVENING, day.toordinal()) for day in self._evenings()]
+        evenings = (day for day in self._evenings() if day <= last_evening)
+        self.agenda += [(_evening(day), EVENING, day.toordinal()) for day in evenings]
         heapq.heapify(self.agenda)
-        while self.agenda:
+        while self.agenda and (until is None or self.agenda[0][0] <= until):
             now, kind, number = heapq.heappop(self.agenda)
             if kind == REQUEST:
                 await self._request(number, now)

@@ -1,0 +1,50 @@
+"""`interlock demo`: the main job on a generated clinic, then the board and the API."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from service.bootstrap import Interlock
+from service.cli.output import with_installation
+from service.cli.server import LOOPBACK, run_server
+from service.jobs.demo import Demo, set_up
+from service.settings import settings
+
+NEXT = """
+The {slug} is open for two weeks from {first_day}.{made}
+
+  Look     http://{host}:{port}/board/{slug}
+           the day, the optimiser's plan as dashed blocks; accept all of it or some
+  API      http://{host}:{port}/docs
+
+In another terminal:
+  .venv/bin/interlock slots -b {slug} -s Consultation --from {first_day}T08:00 --ranked
+  .venv/bin/interlock waitlist -b {slug}
+  .venv/bin/interlock optimise -b {slug} --from {first_day} --apply
+
+There are no accounts yet: it listens on this machine only. Stop with Ctrl-C; `interlock db stop` ends the database.
+"""
+
+
+def demo(
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="8000, or INTERLOCK_PORT, if left out.")] = None,
+    *,
+    serve: Annotated[bool, typer.Option(help="Serve the board when the clinic is set up.")] = True,
+) -> None:
+    """Set up a generated clinic, plan its waitlist, and serve the board."""
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("two weeks of a generated clinic", total=None)
+
+        async def work(interlock: Interlock) -> Demo:
+            return await set_up(
+                interlock.db, interlock.clock(), lambda done, of: progress.update(task, completed=done, total=of)
+            )
+
+        made = with_installation(work)
+    chosen = settings().port if port is None else port
+    told = f" {made.requests} requests went through the real commands." if made.requests else ""
+    typer.echo(NEXT.format(slug=made.slug, first_day=made.first_day, made=told, host=LOOPBACK, port=chosen))
+    if serve:
+        run_server(chosen)
