@@ -16,6 +16,13 @@ CREATE FUNCTION claim_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO change_log (business_id, lane_no, day)
     SELECT DISTINCT business_id, lane_no, (starts_at AT TIME ZONE 'UTC')::date FROM changed;
+    IF TG_OP = 'UPDATE' THEN
+        INSERT INTO change_log (business_id, lane_no, day)
+        SELECT DISTINCT w.business_id, w.lane_no, (w.starts_at AT TIME ZONE 'UTC')::date
+        FROM was w JOIN changed c USING (business_id, id)
+        WHERE (w.lane_no, (w.starts_at AT TIME ZONE 'UTC')::date)
+           <> (c.lane_no, (c.starts_at AT TIME ZONE 'UTC')::date);
+    END IF;
     RETURN NULL;
 END $$
 """
@@ -45,22 +52,34 @@ BEGIN
 END $$
 """
 
+ZONE_CHANGED = """
+CREATE FUNCTION zone_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE lane SET availability_version = availability_version + 1
+    WHERE business_id IN (SELECT c.id FROM was w JOIN changed c USING (id) WHERE c.zone <> w.zone);
+    INSERT INTO change_log (business_id) SELECT id FROM changed;
+    RETURN NULL;
+END $$
+"""
+
 
 def _trigger(table: str, operation: str, function: str) -> str:
-    rows = "OLD" if operation == "DELETE" else "NEW"
+    rows = {
+        "INSERT": "NEW TABLE AS changed",
+        "UPDATE": "OLD TABLE AS was NEW TABLE AS changed",
+        "DELETE": "OLD TABLE AS changed",
+    }
     return (
         f"CREATE TRIGGER {function}_{operation.lower()} AFTER {operation} ON {table} "
-        f"REFERENCING {rows} TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION {function}()"
+        f"REFERENCING {rows[operation]} FOR EACH STATEMENT EXECUTE FUNCTION {function}()"
     )
 
 
 def triggers() -> Iterator[str]:
-    """Yield the statements that keep the change log.
-
-    A moved claim is one released and one inserted, so the old place of an UPDATE needs no row of its own.
-    """
-    yield from (CLAIM_CHANGED, LANE_CHANGED, HOURS_CHANGED, CATALOGUE_CHANGED)
+    """Yield the statements that keep the change log, and the lanes' versions where the hours' zone changes."""
+    yield from (CLAIM_CHANGED, LANE_CHANGED, HOURS_CHANGED, CATALOGUE_CHANGED, ZONE_CHANGED)
     yield _trigger("lane", "UPDATE", "lane_changed")
+    yield _trigger("business", "UPDATE", "zone_changed")
     for operation in ("INSERT", "UPDATE", "DELETE"):
         yield _trigger("claim", operation, "claim_changed")
         for table in ("working_hours", "staff_day"):

@@ -55,6 +55,13 @@ CREATE FUNCTION claim_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO change_log (business_id, lane_no, day)
     SELECT DISTINCT business_id, lane_no, (starts_at AT TIME ZONE 'UTC')::date FROM changed;
+    IF TG_OP = 'UPDATE' THEN
+        INSERT INTO change_log (business_id, lane_no, day)
+        SELECT DISTINCT w.business_id, w.lane_no, (w.starts_at AT TIME ZONE 'UTC')::date
+        FROM was w JOIN changed c USING (business_id, id)
+        WHERE (w.lane_no, (w.starts_at AT TIME ZONE 'UTC')::date)
+           <> (c.lane_no, (c.starts_at AT TIME ZONE 'UTC')::date);
+    END IF;
     RETURN NULL;
 END $$
 """
@@ -84,28 +91,44 @@ BEGIN
 END $$
 """
 
+ZONE_CHANGED = """
+CREATE FUNCTION zone_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE lane SET availability_version = availability_version + 1
+    WHERE business_id IN (SELECT c.id FROM was w JOIN changed c USING (id) WHERE c.zone <> w.zone);
+    INSERT INTO change_log (business_id) SELECT id FROM changed;
+    RETURN NULL;
+END $$
+"""
 
-# operation, table, rows, function
+CHANGED_ROWS = {
+    "INSERT": "NEW TABLE AS changed",
+    "UPDATE": "OLD TABLE AS was NEW TABLE AS changed",
+    "DELETE": "OLD TABLE AS changed",
+}
+
+# operation, table, function
 TRIGGERS = (
-    ("UPDATE", "lane", "NEW", "lane_changed"),
-    ("INSERT", "claim", "NEW", "claim_changed"),
-    ("INSERT", "working_hours", "NEW", "hours_changed"),
-    ("INSERT", "staff_day", "NEW", "hours_changed"),
-    ("INSERT", "staff", "NEW", "catalogue_changed"),
-    ("INSERT", "service", "NEW", "catalogue_changed"),
-    ("INSERT", "allocation", "NEW", "catalogue_changed"),
-    ("UPDATE", "claim", "NEW", "claim_changed"),
-    ("UPDATE", "working_hours", "NEW", "hours_changed"),
-    ("UPDATE", "staff_day", "NEW", "hours_changed"),
-    ("UPDATE", "staff", "NEW", "catalogue_changed"),
-    ("UPDATE", "service", "NEW", "catalogue_changed"),
-    ("UPDATE", "allocation", "NEW", "catalogue_changed"),
-    ("DELETE", "claim", "OLD", "claim_changed"),
-    ("DELETE", "working_hours", "OLD", "hours_changed"),
-    ("DELETE", "staff_day", "OLD", "hours_changed"),
-    ("DELETE", "staff", "OLD", "catalogue_changed"),
-    ("DELETE", "service", "OLD", "catalogue_changed"),
-    ("DELETE", "allocation", "OLD", "catalogue_changed"),
+    ("UPDATE", "lane", "lane_changed"),
+    ("UPDATE", "business", "zone_changed"),
+    ("INSERT", "claim", "claim_changed"),
+    ("INSERT", "working_hours", "hours_changed"),
+    ("INSERT", "staff_day", "hours_changed"),
+    ("INSERT", "staff", "catalogue_changed"),
+    ("INSERT", "service", "catalogue_changed"),
+    ("INSERT", "allocation", "catalogue_changed"),
+    ("UPDATE", "claim", "claim_changed"),
+    ("UPDATE", "working_hours", "hours_changed"),
+    ("UPDATE", "staff_day", "hours_changed"),
+    ("UPDATE", "staff", "catalogue_changed"),
+    ("UPDATE", "service", "catalogue_changed"),
+    ("UPDATE", "allocation", "catalogue_changed"),
+    ("DELETE", "claim", "claim_changed"),
+    ("DELETE", "working_hours", "hours_changed"),
+    ("DELETE", "staff_day", "hours_changed"),
+    ("DELETE", "staff", "catalogue_changed"),
+    ("DELETE", "service", "catalogue_changed"),
+    ("DELETE", "allocation", "catalogue_changed"),
 )
 
 
@@ -681,10 +704,10 @@ def _secure() -> None:
 
 
 def _keep_change_log() -> None:
-    for function in (CLAIM_CHANGED, LANE_CHANGED, HOURS_CHANGED, CATALOGUE_CHANGED):
+    for function in (CLAIM_CHANGED, LANE_CHANGED, HOURS_CHANGED, CATALOGUE_CHANGED, ZONE_CHANGED):
         op.execute(function)
-    for operation, table, rows, function in TRIGGERS:
+    for operation, table, function in TRIGGERS:
         op.execute(
             f"CREATE TRIGGER {function}_{operation.lower()} AFTER {operation} ON {table} "
-            f"REFERENCING {rows} TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION {function}()"
+            f"REFERENCING {CHANGED_ROWS[operation]} FOR EACH STATEMENT EXECUTE FUNCTION {function}()"
         )
