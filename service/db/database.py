@@ -44,11 +44,13 @@ class Transaction:
     connection: AsyncConnection[DictRow]
     business_id: UUID
     actor: str
+    one_snapshot: bool = False
     _begun: bool = False
     _queued: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._queued = ["BEGIN", f"SELECT set_config('app.business', '{self.business_id}', true)"]
+        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if self.one_snapshot else "BEGIN"
+        self._queued = [begin, f"SELECT set_config('app.business', '{self.business_id}', true)"]
 
     async def rows(self, sql: LiteralString, params: Params | None = None) -> list[DictRow]:
         """Run one statement and return its rows as dictionaries."""
@@ -140,8 +142,12 @@ class Database:
         await self.close()
 
     @asynccontextmanager
-    async def transaction(self, business_id: UUID, actor: str = "system") -> AsyncIterator[Transaction]:
+    async def transaction(
+        self, business_id: UUID, actor: str = "system", *, one_snapshot: bool = False
+    ) -> AsyncIterator[Transaction]:
         """Yield a transaction of a business; commits at the end, rolls back on any exception.
+
+        With `one_snapshot` it only reads, and all its statements see the same moment.
 
         Raises
         ------
@@ -154,7 +160,7 @@ class Database:
             raise Unavailable("The database pool is not open.")
         with translated_errors():
             async with self._pool.connection() as connection:
-                tx = Transaction(connection, business_id, actor)
+                tx = Transaction(connection, business_id, actor, one_snapshot)
                 try:
                     yield tx
                     await tx.end("COMMIT")

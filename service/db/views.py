@@ -18,7 +18,8 @@ DAYS_AHEAD = 127
 REFRESH_DAYS = 93
 """A view whose horizon begins longer ago than DAYS_AHEAD - REFRESH_DAYS is read anew."""
 
-# Rows of transactions that were still open at the last look are read again; nothing is skipped that way.
+# Rows of transactions that were still open at the last look are read again; nothing is skipped that way. Cursor, log
+# and rows are read in one snapshot of the database, or a change in between would show in some of them alone.
 CHANGES = """
 SELECT c.id, c.lane_no, c.day FROM change_log c
 WHERE c.business_id = %s AND c.xid >= %s::text::xid8 ORDER BY c.id
@@ -122,13 +123,13 @@ class Views:
 
 async def load(db: Database, business_id: UUID, first_day: date, days: int = DAYS_BACK + DAYS_AHEAD) -> View:
     """Read a business's rows and return its view over UTC days [first_day, first_day + days)."""
-    async with db.transaction(business_id) as tx:
+    async with db.transaction(business_id, one_snapshot=True) as tx:
         return await _load(tx, first_day, days)
 
 
 async def refreshed(db: Database, view: View) -> View:
     """Return the view with what the change log names read again, equal to a full load."""
-    async with db.transaction(view.business_id) as tx:
+    async with db.transaction(view.business_id, one_snapshot=True) as tx:
         cursor = await _cursor(tx)
         changes = await tx.rows(CHANGES, [view.business_id, view.cursor])
         fresh = [row for row in changes if row["id"] not in view.seen]
@@ -148,7 +149,6 @@ async def _cursor(tx: Transaction) -> str:
 
 
 async def _load(tx: Transaction, first_day: date, days: int) -> View:
-    # The cursor comes first: what commits while the rows are read is then read again, never missed.
     cursor = await _cursor(tx)
     business = await tx.row(BUSINESS, [tx.business_id])
     if business is None:
