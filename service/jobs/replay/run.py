@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
@@ -131,7 +132,9 @@ def _in_processes(shares: Sequence[_Share], told: Callable[[int], None]) -> tupl
     """Return the results of all shares, and the peak memory of their processes together in MiB."""
     context = multiprocessing.get_context("spawn")
     counter = context.Value("q", 0)
-    with ProcessPoolExecutor(len(shares), mp_context=context, initializer=_prepare, initargs=(counter,)) as pool:
+    with ProcessPoolExecutor(
+        len(shares), mp_context=context, initializer=_prepare, initargs=(counter, os.getpid())
+    ) as pool:
         futures = [pool.submit(_replay_share, share) for share in shares]
         try:
             while wait(futures, POLL_SECONDS, FIRST_EXCEPTION).not_done:
@@ -152,31 +155,33 @@ def _failed_first(futures: list[Future[Outcome]]) -> list[Future[Outcome]]:
 
 
 class Stopped(Exception):
-    """The parent process has given up, or is gone."""
+    """The parent process has given up."""
 
 
-@dataclass(slots=True)
-class _Process:
-    """What a process of the pool has in common with its parent: the count of requests done, or `STOP`."""
-
-    counter: "Synchronized[int]"
-    parent: int
-
-    def one_more(self) -> None:
-        with self.counter.get_lock():
-            if self.counter.value == STOP or os.getppid() != self.parent:
-                raise Stopped
-            self.counter.value += 1
+_counter: "Synchronized[int]"
+"""Requests done by all processes, or `STOP`."""
 
 
-_process: _Process
-
-
-def _prepare(counter: "Synchronized[int]") -> None:
-    global _process  # noqa: PLW0603 - how a pool hands a lock to its processes
-    _process = _Process(counter, os.getppid())
+def _prepare(counter: "Synchronized[int]", parent: int) -> None:
+    global _counter  # noqa: PLW0603 - how a pool hands a lock to its processes
+    _counter = counter
     # An interrupt goes to the whole process group; the parent alone answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """A pool's processes outlive a parent that is killed; these do not."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _one_more() -> None:
+    with _counter.get_lock():
+        if _counter.value == STOP:
+            raise Stopped
+        _counter.value += 1
 
 
 def _replay_share(share: _Share) -> Outcome:
@@ -190,7 +195,7 @@ async def _clinics(share: _Share) -> list[ClinicResult]:
 
         async def in_turn(name: str, requests: list[Request]) -> ClinicResult:
             async with turn:
-                return await replay_clinic(db, name, requests, share.calendar, share.seed, _process.one_more)
+                return await replay_clinic(db, name, requests, share.calendar, share.seed, _one_more)
 
         return await asyncio.gather(*(in_turn(name, requests) for name, requests in share.clinics))
 

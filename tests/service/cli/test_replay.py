@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -89,24 +90,44 @@ def test_a_missing_column_is_one_line(interlock, file):
     assert "row 1, column client: missing" in done.stderr
 
 
-def test_an_interrupt_ends_it_without_a_traceback(environment, file):
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_an_end_from_outside_leaves_no_traceback_and_no_processes(environment, file, sent, code):
     write(file, generate(20_000, 2, 20))
     command = [str(INTERLOCK), "replay", str(file), "--json"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=environment, **pipes) as running:
         _wait_for_database_of(running.pid, environment["DATABASE_OWNER_URL"])
-        running.send_signal(signal.SIGINT)
+        tasks = Path(f"/proc/{running.pid}/task").glob("*/children")
+        children = [child for task in tasks for child in task.read_text().split()]
+        running.send_signal(sent)
         out, err = running.communicate(timeout=60)
 
-    assert (running.returncode, out) == (130, "")
+    assert (running.returncode, out) == (code, "")
     assert "Traceback" not in err
+    assert len(children) >= 2
+    _wait_until(lambda: not any(map(_lives, children)), "processes remain")
+
+
+def _lives(pid: str) -> bool:
+    try:
+        # After the name in brackets comes the state; Z has ended and only waits to be fetched.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def _wait_for_database_of(pid: int, url: str) -> None:
     named = "SELECT FROM pg_stat_activity WHERE datname LIKE %s AND query ILIKE '%%claim%%'"
     with psycopg.connect(url, autocommit=True) as connection:
-        for _ in range(600):
-            if connection.execute(named, [f"interlock_replay_{pid}_%"]).fetchone() is not None:
-                return
-            time.sleep(0.1)
-    pytest.fail("the replay has not begun within a minute")
+        _wait_until(
+            lambda: connection.execute(named, [f"interlock_replay_{pid}_%"]).fetchone() is not None,
+            "the replay has not begun",
+        )
+
+
+def _wait_until(holds: Callable[[], bool], otherwise: str) -> None:
+    for _ in range(600):
+        if holds():
+            return
+        time.sleep(0.1)
+    pytest.fail(f"{otherwise} after a minute")
