@@ -50,7 +50,7 @@ def wall_spans(zone: ZoneInfo, day: date, opens: int, closes: int) -> list[tuple
         midnight = utc_day(day) - offset
         return [(midnight + opens, midnight + closes, offset)]
     start, end = _instant(zone, day, opens, fold=0), _instant(zone, day, closes, fold=1)
-    return _split(zone, start, end)
+    return offset_spans(zone, start, end)
 
 
 @lru_cache(maxsize=100_000)
@@ -79,11 +79,17 @@ def _offset_at(zone: ZoneInfo, minute: int) -> int:
     return offset // MINUTE
 
 
-def _split(zone: ZoneInfo, start: int, end: int) -> list[tuple[int, int, int]]:
+def offset_spans(zone: ZoneInfo, start: int, end: int) -> list[tuple[int, int, int]]:
+    """Return [start, end) cut where the UTC offset changes: (start, end, offset), epoch minutes and minutes."""
     spans: list[tuple[int, int, int]] = []
     while start < end:
         offset = _offset_at(zone, start)
-        stop = next((m for m in range(start + 1, end) if _offset_at(zone, m) != offset), end)
-        spans.append((start, stop, offset))
+        stop = min(start + DAY, end)
+        if _offset_at(zone, stop - 1) != offset:
+            stop = next(m for m in range(start + 1, stop) if _offset_at(zone, m) != offset)
+        if spans and spans[-1][2] == offset:
+            spans[-1] = (spans[-1][0], stop, offset)
+        else:
+            spans.append((start, stop, offset))
         start = stop
     return spans
