@@ -197,6 +197,18 @@ class Snapshot:
         start = utc_day(day)
         return self._with_lane(lane.with_day(start, start + DAY, _sorted_busy(busy, staff)))
 
+    def with_claims(self, claims: Iterable[tuple[int, int, int]]) -> "Snapshot":
+        """Return a snapshot with more claims: (index of the lane, start, end) in epoch minutes."""
+        more: dict[int, list[tuple[int, int]]] = {}
+        for index, start, end in claims:
+            more.setdefault(index, []).append((start, end))
+        snapshot = self
+        for index, spans in more.items():
+            lane = self.lanes[index]
+            busy = _sorted_busy([*lane.busy.tolist(), *spans], self.staff[index])
+            snapshot = snapshot._with_lane(Lane.made(index, lane.work, busy))
+        return snapshot
+
     def with_hours(self, staff: Hashable, hours: Hours) -> "Snapshot":
         """Return a snapshot in which a staff member works other hours."""
         lane = self.lanes[self.staff_index[staff]]

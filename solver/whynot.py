@@ -94,8 +94,8 @@ def why_not(snapshot: Snapshot, query: SlotQuery, now: datetime) -> WhyNot:
         ruled = _ruled(snapshot, row, snapshot.lanes[index], starts, now)
         for rule, mask in ruled.items():
             counts[rule] += int(mask.sum())
-    relaxations = tuple(_relaxations(snapshot, query, now)) if len(found) == 0 else ()
-    return WhyNot(total, len(found), {rule: n for rule, n in counts.items() if n}, relaxations)
+    opening = () if len(found) else tuple(relaxations(snapshot, query, now))
+    return WhyNot(total, len(found), {rule: n for rule, n in counts.items() if n}, opening)
 
 
 def _grid(snapshot: Snapshot, service: Service, query: SlotQuery) -> Minutes:
@@ -151,8 +151,11 @@ def _claimed(lane: Lane, starts: Minutes, ends: Minutes) -> NDArray[np.bool_]:
     return (begun > 0) & (latest_end[np.maximum(begun - 1, 0)] > starts)
 
 
-def _relaxations(snapshot: Snapshot, query: SlotQuery, now: datetime) -> Iterator[Relaxation]:
-    """Yield each change that opens a slot, the smallest first; every one is found by the finder itself."""
+def relaxations(snapshot: Snapshot, query: SlotQuery, now: datetime) -> Iterator[Relaxation]:
+    """Yield each change that opens a slot, the smallest first; every one is found by the finder itself.
+
+    Lazy: who wants the smallest alone takes the first. Raises as `find_slots`.
+    """
     if query.staff is not None:
         yield from _opened(find_slots(snapshot, replace(query, staff=None), now), Change.STAFF)
     service = snapshot.services[snapshot.service_index[query.service]]

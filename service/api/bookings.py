@@ -35,6 +35,20 @@ async def find_slots(
     return slot_queries.find(view, query, now, limit=limit, ranked=ranked)
 
 
+@router.get("/slots/why-not", operation_id="explainSlots")
+async def explain_slots(
+    request: Request,
+    view: Fresh,
+    service_id: UUID,
+    start: Annotated[Instant, Query(alias="from")],
+    end: Annotated[Instant, Query(alias="to")],
+    staff_id: Annotated[list[UUID] | None, Query(max_length=100)] = None,
+) -> slot_queries.WhyNone:
+    """Why there are no slots, or few: what ruled each candidate out, and the smallest changes that open one."""
+    query = slot_queries.SlotsWanted(service_id, start, end, None if staff_id is None else tuple(staff_id))
+    return slot_queries.why_none(view, query, request.app.state.interlock.clock())
+
+
 @router.post("/holds", status_code=201, operation_id="holdSlot")
 async def hold(request: Request, scope: Commanding, view: Fresh, body: HoldBody) -> commands.Hold:
     """Keep a time for some minutes; the answer's token confirms or releases it."""

@@ -59,7 +59,7 @@ def slots(
 ) -> None:
     """Times that can be booked now."""
 
-    async def find(interlock: Interlock) -> tuple[Business, list[slot_queries.Slot]]:
+    async def find(interlock: Interlock) -> tuple[Business, list[slot_queries.Slot], slot_queries.WhyNone]:
         of = await businesses.by_slug(interlock.db, business)
         now = interlock.clock()
         first = now if start is None else parsed_time(start, of.zone)
@@ -67,11 +67,15 @@ def slots(
         who = await _staff_named(interlock, of, staff)
         view = await interlock.views.current(of.id, now)
         wanted = slot_queries.SlotsWanted(chosen.id, first, first + timedelta(days=days), who)
-        return of, slot_queries.find(view, wanted, now, limit=limit, ranked=ranked)
+        found = slot_queries.find(view, wanted, now, limit=limit, ranked=ranked)
+        return of, found, slot_queries.why_none(view, wanted, now)
 
-    of, found = with_installation(find)
+    of, found, why = with_installation(find)
     if as_json:
         print_json(found)
+    elif not found:
+        ruled_out = ", ".join(f"{count} {rule.replace('_', ' ')}" for rule, count in why.ruled_out.items())
+        typer.echo("\n".join([f"Nothing is free. Of {why.candidates} candidates: {ruled_out}.", *why.relaxations]))
     else:
         rows = [(shown(s.starts_at, of.zone), s.staff, f"{s.score:.1f}" if s.score is not None else "") for s in found]
         print_table(f"{service} at {of.name} ({of.zone})", ["start", "with", "score"], rows)

@@ -63,10 +63,10 @@ def _day(text: str) -> date:
 
 def _print_plan(of: Business, plan: queries.Run) -> None:
     rows = [
-        (m.client, m.service, shown(m.starts_at, of.zone), m.staff, f"{m.value:g}", m.refusal or m.reason, m.status)
+        (m.client, m.service, shown(m.starts_at, of.zone), m.staff, f"{m.value:g}", m.refusal or m.status)
         for m in plan.moves
     ]
-    print_table(f"Plan for {of.name}", ["client", "service", "start", "with", "value", "why", "state"], rows)
+    print_table(f"Plan for {of.name}", ["client", "service", "start", "with", "value", "state"], rows)
     if plan.unplaced:
         left = [(u.client, u.service, u.reason, u.relaxation or "") for u in plan.unplaced]
         print_table("Left waiting", ["client", "service", "why", "what would help"], left)

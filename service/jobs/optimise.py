@@ -1,7 +1,7 @@
 """One optimisation: waiting entries and arrays in, a recorded plan out. Nothing is booked here."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -21,7 +21,10 @@ from solver.columns import Entry
 from solver.model import Effort
 from solver.placement import placement_problem
 from solver.result import Reason, Result, Unplaced
+from solver.slots import SlotQuery
+from solver.snapshot import Snapshot
 from solver.solve import solve
+from solver.whynot import relaxations, sentence
 
 LONGEST_HORIZON = 62
 
@@ -60,7 +63,7 @@ def planned(
     problem = placement_problem(view.snapshot, wishes, now)
     result = solve(problem, effort)
     require(problem, result)
-    return _plan(view, {str(e.id): e for e in entries}, horizon, result)
+    return _plan(view, {str(e.id): e for e in entries}, horizon, now, result)
 
 
 def _local_horizon(zone: ZoneInfo, first: date, last: date) -> tuple[datetime, datetime]:
@@ -87,8 +90,16 @@ def _wish(view: View, entry: WaitingEntry, horizon: tuple[datetime, datetime]) -
     )
 
 
-def _plan(view: View, entries: Mapping[str, WaitingEntry], horizon: tuple[datetime, datetime], result: Result) -> Plan:
+def _plan(
+    view: View,
+    entries: Mapping[str, WaitingEntry],
+    horizon: tuple[datetime, datetime],
+    now: datetime,
+    result: Result,
+) -> Plan:
     clients = {key: entry.client for key, entry in entries.items()}
+    # What would help is looked for in the book as the plan would leave it.
+    after = view.snapshot.with_claims((p.lane, p.occupied_start, p.occupied_end) for p in result.placements)
     return Plan(
         horizon=horizon,
         seed=result.seed,
@@ -102,7 +113,7 @@ def _plan(view: View, entries: Mapping[str, WaitingEntry], horizon: tuple[dateti
             _placement(view, entries[str(p.entry)], p.lane, p.start, p.occupied_start, p.occupied_end, p.value)
             for p in result.placements
         ),
-        left_waiting=tuple(_left_waiting(view, entries[str(u.entry)], u, clients) for u in result.reasons),
+        left_waiting=tuple(_left_waiting(view, after, entries[str(u.entry)], u, clients, now) for u in result.reasons),
     )
 
 
@@ -127,8 +138,30 @@ def _placement(
     return Placement(entry.id, entry.version, item, component=0, value=value, reason=reason)
 
 
-def _left_waiting(view: View, entry: WaitingEntry, unplaced: Unplaced, clients: Mapping[str, str]) -> LeftWaiting:
-    return LeftWaiting(entry.id, unplaced.code.value, _sentence(view, unplaced, clients), None)
+def _left_waiting(
+    view: View,
+    after: Snapshot,
+    entry: WaitingEntry,
+    unplaced: Unplaced,
+    clients: Mapping[str, str],
+    now: datetime,
+) -> LeftWaiting:
+    reason, relaxation = _sentence(view, unplaced, clients), _help(view, after, entry, now)
+    return LeftWaiting(entry.id, unplaced.code.value, reason, relaxation)
+
+
+def _help(view: View, after: Snapshot, entry: WaitingEntry, now: datetime) -> str | None:
+    """Return the smallest relaxation that would place an entry beside the plan, in words."""
+    duration = after.services[after.service_index[entry.service_id]].duration
+    start = max(entry.windows[0][0], now)
+    # The last start whose visit still ends inside the last window; anything after it is a later day.
+    end = max(entry.windows[-1][1] - timedelta(minutes=duration - 1), start + timedelta(minutes=1))
+    if end - start > timedelta(days=LONGEST_HORIZON):
+        return None
+    query = SlotQuery(entry.service_id, start, end, entry.staff_ids)
+    smallest = next(relaxations(after, query, now), None)
+    names: dict[Hashable, str] = {info.staff_id: info.name for info in view.lanes.values()}
+    return None if smallest is None else sentence(smallest, after, names)
 
 
 def _sentence(view: View, unplaced: Unplaced, clients: Mapping[str, str]) -> str:

@@ -1,5 +1,6 @@
 """Slots: the finder over a fresh view, as rows that travel."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import repeat
@@ -10,6 +11,7 @@ from service.db.views import View
 from solver.clock import moment
 from solver.errors import InvalidProblem
 from solver.slots import MAXIMUM_RANGE_DAYS, SlotQuery, Slots, find_slots, rank
+from solver.whynot import sentence, why_not
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,32 @@ def find(view: View, wanted: SlotsWanted, now: datetime, *, limit: int, ranked: 
     InvalidInput
         The range is empty, too long or without an offset.
     """
+    found = find_slots(view.snapshot, _query(view, wanted), now)
+    if not ranked:
+        return _rows(view, found.take(slice(None, limit)))
+    ranking = rank(found, limit)
+    return _rows(view, ranking.slots, [float(s) for s in ranking.score])
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNone:
+    """Why a question finds nothing or little: candidates by what ruled them out, and what would open a slot."""
+
+    candidates: int
+    free: int
+    ruled_out: dict[str, int]
+    relaxations: tuple[str, ...]
+
+
+def why_none(view: View, wanted: SlotsWanted, now: datetime) -> WhyNone:
+    """Return why a question finds nothing or little; raises as `find`."""
+    told = why_not(view.snapshot, _query(view, wanted), now)
+    names: dict[Hashable, str] = {info.staff_id: info.name for info in view.lanes.values()}
+    words = tuple(sentence(relaxation, view.snapshot, names) for relaxation in told.relaxations)
+    return WhyNone(told.candidates, told.free, {k.value: n for k, n in told.ruled_out.items()}, words)
+
+
+def _query(view: View, wanted: SlotsWanted) -> SlotQuery:
     check_range(wanted.start, wanted.end)
     snapshot = view.snapshot
     if wanted.service_id not in snapshot.service_index:
@@ -56,13 +84,9 @@ def find(view: View, wanted: SlotsWanted, now: datetime, *, limit: int, ranked: 
     if any(member not in snapshot.staff_index for member in wanted.staff_ids or ()):
         raise NotFound("There is no such staff member.")
     try:
-        found = find_slots(snapshot, SlotQuery(wanted.service_id, wanted.start, wanted.end, wanted.staff_ids), now)
+        return SlotQuery(wanted.service_id, wanted.start, wanted.end, wanted.staff_ids)
     except InvalidProblem as error:
         raise InvalidInput(str(error)) from error
-    if not ranked:
-        return _rows(view, found.take(slice(None, limit)))
-    ranking = rank(found, limit)
-    return _rows(view, ranking.slots, [float(s) for s in ranking.score])
 
 
 def _rows(view: View, slots: Slots, scores: list[float] | None = None) -> list[Slot]:
