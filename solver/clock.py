@@ -49,7 +49,10 @@ def wall_spans(zone: ZoneInfo, day: date, opens: int, closes: int) -> list[tuple
     if offset is not None:
         midnight = utc_day(day) - offset
         return [(midnight + opens, midnight + closes, offset)]
-    start, end = _instant(zone, day, opens, fold=0), _instant(zone, day, closes, fold=1)
+    start, _ = _instant(zone, day, opens, fold=0)
+    # The last minute worked is the last one before closing: a closing at the hour that repeats is not repeated.
+    last, exists = _instant(zone, day, closes - 1, fold=1)
+    end = last + 1 if exists else last
     return offset_spans(zone, start, end)
 
 
@@ -64,12 +67,13 @@ def _constant_offset(zone: ZoneInfo, day: date) -> int | None:
     return first // MINUTE
 
 
-def _instant(zone: ZoneInfo, day: date, minute: int, fold: int) -> int:
+def _instant(zone: ZoneInfo, day: date, minute: int, fold: int) -> tuple[int, bool]:
+    """Return when a wall minute comes, or when the gap that swallows it ends; and whether it exists."""
     wall = datetime.combine(day, time(0)) + minute * MINUTE
-    for _ in range(2 * DAY):
+    for skipped in range(2 * DAY):
         instant = wall.replace(tzinfo=zone, fold=fold).astimezone(UTC)
         if instant.astimezone(zone).replace(tzinfo=None) == wall:
-            return epoch_minute(instant)
+            return epoch_minute(instant), skipped == 0
         wall += MINUTE
     raise InvalidProblem(f"{day} has no minute {minute} in {zone.key}")
 

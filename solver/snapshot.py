@@ -3,7 +3,6 @@
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -234,16 +233,20 @@ def working_time(zone: ZoneInfo, first_day: date, days: int, hours: Hours) -> Mi
     Shifts belong to the local date they begin on, so the dates beside the horizon count too.
     """
     spans: list[tuple[int, int, int]] = []
+    closed_from = 0
     for ahead in range(-2, days + 2):
         day = first_day + timedelta(days=ahead)
         for opens, closes in hours.on(day):
+            if utc_day(day) + opens < closed_from:
+                raise InvalidProblem(f"hours: the shift that opens at minute {opens} of {day} overlaps another")
+            closed_from = utc_day(day) + closes
             spans += wall_spans(zone, day, opens, closes)
     start, end = utc_day(first_day), utc_day(first_day) + days * DAY
     spans = sorted((max(s, start), min(e, end), o) for s, e, o in spans if s < end and e > start)
-    for (_, end_before, _), (start_after, _, _) in pairwise(spans):
-        if start_after < end_before:
-            raise InvalidProblem(f"hours: two shifts overlap at epoch minute {start_after}")
-    return np.array(spans, np.int64).reshape(-1, 3)
+    work = np.array(spans, np.int64).reshape(-1, 3)
+    # Shifts that are apart on the wall may meet where an hour repeats.
+    work[1:, 0] = np.maximum(work[1:, 0], np.maximum.accumulate(work[:, 1])[:-1])
+    return work[work[:, 0] < work[:, 1]]
 
 
 def _sorted_busy(busy: ArrayLike, member: Hashable) -> Minutes:
