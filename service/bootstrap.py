@@ -14,7 +14,7 @@ from service.db.migrate import upgrade
 from service.db.views import Views
 from service.jobs.optimise import plan_waitlist
 from service.settings import Settings, settings
-from solver.model import Effort
+from solver.answer import Effort
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

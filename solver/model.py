@@ -1,54 +1,17 @@
 """CP-SAT over one program, built straight into the protocol buffer."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from solver.answer import Answer, Effort
 from solver.program import Program
 
 if TYPE_CHECKING:
     from ortools.sat.python import cp_model_helper as cmh
 
 Int = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How long and from which seed to search.
-
-    Attributes
-    ----------
-    seed : int
-    deterministic : float
-        CP-SAT's own count of work, about a second each; the same on every machine, so a plan is reproducible.
-    wall : float
-        Seconds after which the search ends whatever it has: a net, not the rule.
-    """
-
-    seed: int = 0
-    deterministic: float = 30.0
-    wall: float = 60.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Answer:
-    """What a solver says of one program.
-
-    Attributes
-    ----------
-    x : int64, shape (variables,), or None
-        The best point found.
-    bound : int
-        No point is worth more.
-    impossible : bool
-        Proven to have no point at all.
-    """
-
-    x: Int | None
-    bound: int
-    impossible: bool = False
 
 
 def cp_model_proto(program: Program, hint: Int | None = None) -> "cmh.CpModelProto":

@@ -63,12 +63,15 @@ class Program:
         The first variables are the problem's columns, in its order; auxiliary ones follow.
     sets : Sets
     linear : Linear
+    block : int32, shape (variables,)
+        Stretch of time between moments that nobody works across: days, mostly.
     """
 
     value: Int
     upper: Int
     sets: Sets
     linear: Linear
+    block: Index
 
     def __len__(self) -> int:
         return len(self.value)
@@ -87,7 +90,21 @@ def program_of(problem: Problem) -> Program:
         np.ones(len(columns), np.int64),
         _entry_and_lane_sets(problem, cliques, single),
         _linear(problem, cliques, ~single),
+        _blocks(problem),
     )
+
+
+def _blocks(problem: Problem) -> Index:
+    """Number of the stretch of time that each column lies in; no claim of any column crosses between two."""
+    claims = problem.claims
+    order = np.argsort(claims.start, kind="stable")
+    reach = np.maximum.accumulate(claims.end[order])
+    fresh = np.append(False, claims.start[order][1:] >= reach[:-1])
+    number = np.empty(len(order), np.int32)
+    number[order] = np.cumsum(fresh)
+    block = np.zeros(len(problem.columns), np.int32)
+    block[claims.column] = number
+    return block
 
 
 def _entry_and_lane_sets(problem: Problem, cliques: Cliques, single: NDArray[np.bool_]) -> Sets:
@@ -158,6 +175,7 @@ def restrict(
         program.upper[members],
         Sets(_pointer(set_size[sets]), local[s.column[inside]], s.exactly[sets]),
         Linear(_pointer(linear_size[linear]), local[r.column[within]], r.coef[within], r.upper[linear]),
+        program.block[members],
     )
 
 
@@ -177,6 +195,7 @@ def keep(program: Program, members: Index) -> Program:
         program.upper[members],
         Sets(_pointer(size[useful]), local[sets.column[taken]], sets.exactly[useful]),
         Linear(_pointer(width), local[linear.column[held]], linear.coef[held], linear.upper),
+        program.block[members],
     )
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.program import Program
+from solver.answer import Answer
+from solver.program import Program, feasible
 
 if TYPE_CHECKING:
-    from ortools.math_opt import model_pb2, parameters_pb2, result_pb2
+    from ortools.math_opt import model_parameters_pb2, model_pb2, parameters_pb2, result_pb2
 
 Int = NDArray[np.int64]
 Real = NDArray[np.float64]
@@ -25,12 +26,15 @@ class Relaxation:
     x : float64, shape (variables,)
     reduced : float64, shape (variables,)
         `value - y @ A` for the repaired dual `y`: what one unit of the variable would still add.
+    dual : float64, shape (rows,)
+        The repaired dual: rows of the sets, then linear rows.
     bound : float
         Worth of the repaired dual: no point of the relaxation, hence none of the program, is worth more.
     """
 
     x: Real
     reduced: Real
+    dual: Real
     bound: float
 
 
@@ -100,7 +104,7 @@ def repaired(program: Program, x: Real, y: Real) -> Relaxation:
     spread = np.repeat(y, np.diff(indptr)) * coef
     reduced = program.value.astype(float) - np.bincount(column, spread, len(program))
     bound = float(y @ upper + np.maximum(reduced, 0.0) @ program.upper)
-    return Relaxation(x, np.asarray(reduced, np.float64), bound)
+    return Relaxation(x, np.asarray(reduced, np.float64), y, bound)
 
 
 def whole_bound(bound: float) -> int:
@@ -108,10 +112,41 @@ def whole_bound(bound: float) -> int:
     return math.floor(bound + 1e-6 + 1e-10 * abs(bound))
 
 
+def solve_highs(program: Program, seconds: float, seed: int = 0, hint: Int | None = None) -> Answer:
+    """Best point of the program that HiGHS finds in the time, and its bound.
+
+    A program of whole numbers needs no gap below one point.
+    """
+    from ortools.math_opt import model_parameters_pb2, parameters_pb2, result_pb2  # noqa: PLC0415
+
+    chosen = parameters_pb2.SolveParametersProto(
+        random_seed=seed, relative_gap_tolerance=0, absolute_gap_tolerance=0.99
+    )
+    chosen.time_limit.FromMilliseconds(max(1, int(seconds * 1000)))
+    start = model_parameters_pb2.ModelSolveParametersProto()
+    if hint is not None:
+        values = start.solution_hints.add().variable_values
+        values.ids.extend(range(len(hint)))
+        values.values.extend(hint.astype(float).tolist())
+    found = _run(math_opt_model(program, whole=True), parameters_pb2.SOLVER_TYPE_HIGHS, chosen, start)
+    if found.termination.reason == result_pb2.TERMINATION_REASON_INFEASIBLE:
+        return Answer(None, 0, impossible=True)
+    limit = int(np.maximum(program.value, 0) @ program.upper)
+    bound = found.termination.objective_bounds.dual_bound
+    bound = whole_bound(bound) if np.isfinite(bound) else limit
+    x = np.zeros(len(program), np.int64)
+    if not found.solutions:
+        return Answer(None, min(bound, limit))
+    primal = found.solutions[0].primal_solution.variable_values
+    x[np.array(primal.ids, np.int64)] = np.round(np.array(primal.values)).astype(np.int64)
+    return Answer(x if feasible(program, x) else None, min(bound, limit))
+
+
 def _run(
     model: "model_pb2.ModelProto",
     kind: "parameters_pb2.SolverTypeProto.ValueType",
     chosen: "parameters_pb2.SolveParametersProto",
+    start: "model_parameters_pb2.ModelSolveParametersProto | None" = None,
 ) -> "result_pb2.SolveResultProto":
     from ortools.math_opt import callback_pb2, model_parameters_pb2, parameters_pb2  # noqa: PLC0415
     from ortools.math_opt.core.python import solver  # noqa: PLC0415
@@ -121,7 +156,7 @@ def _run(
         kind,
         parameters_pb2.SolverInitializerProto(),
         chosen,
-        model_parameters_pb2.ModelSolveParametersProto(),
+        start or model_parameters_pb2.ModelSolveParametersProto(),
         None,
         callback_pb2.CallbackRegistrationProto(),
         None,

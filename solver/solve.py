@@ -6,14 +6,13 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from solver.answer import Answer, Effort
 from solver.explain import reasons
-from solver.model import Answer, Effort, solve_cp_sat
 from solver.objective import TermScore
 from solver.problem import Problem
-from solver.program import Program, feasible, keep, program_of, split
-from solver.relaxation import Relaxation, solve_relaxation, whole_bound
+from solver.program import Program, feasible, program_of, split
 from solver.result import Placement, Result, Status
-from solver.rounding import rounded
+from solver.search import search
 
 Int = NDArray[np.int64]
 
@@ -85,48 +84,12 @@ def solve_program(program: Program, effort: Effort, ideal: Int, incumbent: Int |
 
 
 def _solve_part(program: Program, effort: Effort, ideal: Int, incumbent: Int | None) -> Answer:
-    """Nothing to search where the ideal is lawful; else relax, round, drop columns, and search the rest."""
+    """Nothing to search where the ideal is lawful; else relax, round, and search what is left."""
     if feasible(program, ideal):
         return Answer(ideal, int(ideal @ program.value))
     if incumbent is not None and not feasible(program, incumbent):
         incumbent = None
-    relaxed = solve_relaxation(program, effort.wall)
-    if relaxed is None:
-        return better(program, solve_cp_sat(program, effort, incumbent), incumbent)
-    bound = whole_bound(relaxed.bound)
-    point = better(program, Answer(rounded(program, relaxed.x, relaxed.reduced), bound), incumbent)
-    if point.x is None or int(point.x @ program.value) < bound:
-        return _search(program, effort, relaxed, point)
-    return point
-
-
-def _search(program: Program, effort: Effort, relaxed: Relaxation, point: Answer) -> Answer:
-    """Search the columns whose reduced cost leaves room for a better plan than `point`."""
-    if point.x is None:
-        return solve_cp_sat(program, effort)
-    room = point.bound - int(point.x @ program.value)
-    kept = np.flatnonzero(relaxed.reduced >= -room - 1e-6).astype(np.int32)
-    rest = keep(program, kept)
-    start = point.x[kept]
-    lawful = int(point.x.sum()) == int(start.sum())
-    answer = solve_cp_sat(rest, effort, start if lawful else None)
-    if answer.impossible:  # every better plan needs a dropped column: there is none
-        return Answer(point.x, int(point.x @ program.value))
-    x = np.zeros(len(program), np.int64)
-    if answer.x is not None:
-        x[kept] = answer.x
-    bound = min(point.bound, max(answer.bound, int(point.x @ program.value)))
-    return better(program, Answer(x if answer.x is not None else None, bound), point.x)
-
-
-def better(program: Program, answer: Answer, incumbent: Int | None) -> Answer:
-    """The answer with the incumbent in place of a worse point or none: a hint can be lost in presolve."""
-    if incumbent is None:
-        return answer
-    worth = int(incumbent @ program.value)
-    if answer.x is None or int(answer.x @ program.value) < worth:
-        return Answer(incumbent, max(answer.bound, worth))
-    return answer
+    return search(program, effort, incumbent)
 
 
 def account(problem: Problem, chosen: Int) -> tuple[TermScore, ...]:

@@ -9,7 +9,7 @@ from service.api.context import Commanding, Db, OfPath
 from service.api.schemas import ApplyBody, RunBody
 from service.commands import optimisation as commands
 from service.queries import optimisation as queries
-from solver.model import Effort
+from solver.answer import Effort
 
 router = APIRouter(prefix="/optimisation-runs", tags=["optimisation"])
 

@@ -13,7 +13,7 @@ from service.db.command import Scope
 from service.queries import businesses
 from service.queries import optimisation as queries
 from service.queries.businesses import Business
-from solver.model import Effort
+from solver.answer import Effort
 
 
 def optimise(

@@ -15,10 +15,10 @@ from service.db.claims import Item
 from service.db.command import Scope
 from service.db.views import View, Views
 from service.queries.waitlist import WaitingEntry, waiting
+from solver.answer import Effort
 from solver.checker import require
 from solver.clock import epoch_minute, moment
 from solver.columns import Entry
-from solver.model import Effort
 from solver.placement import placement_problem
 from solver.result import Reason, Result, Unplaced
 from solver.slots import SlotQuery

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import solver
+from solver.answer import Effort
 from solver.checker import check, require
 from solver.columns import Claims, Columns, Entry, Intervals, Limits
 from solver.errors import InvalidProblem
-from solver.model import Effort, solve_cp_sat
+from solver.model import solve_cp_sat
 from solver.objective import PLACEMENT, Policy
 from solver.problem import Problem
 from solver.program import program_of

@@ -1,0 +1,114 @@
+"""The search of one connected program: relax, round, drop columns by reduced cost, prove the rest."""
+
+import time
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.answer import Answer, Effort, better
+from solver.blocks import solve_blocks, ties_of
+from solver.model import solve_cp_sat
+from solver.program import Program, keep
+from solver.relaxation import Relaxation, solve_highs, solve_relaxation, whole_bound
+from solver.rounding import rounded
+
+Int = NDArray[np.int64]
+
+CP_SAT_COLUMNS = 2500
+"""Up to here CP-SAT proves a rest faster than HiGHS; measured in benchmarks/optimiser.py."""
+WIDE_COLUMNS = 20_000
+"""From here on a search looks at the cheapest columns first and widens."""
+
+
+def search(program: Program, effort: Effort, incumbent: Int | None = None) -> Answer:
+    """The best point within the effort, at least as good as the incumbent, and a bound on every other.
+
+    Parameters
+    ----------
+    incumbent : int64, shape (variables,), or None
+        A feasible point.
+    """
+    until = time.monotonic() + effort.wall
+    relaxed = solve_relaxation(program, effort.wall)
+    if relaxed is None:
+        return better(program, solve_cp_sat(program, effort, incumbent), incumbent)
+    point = Answer(rounded(program, relaxed.x, relaxed.reduced), whole_bound(relaxed.bound))
+    point = better(program, point, incumbent)
+    if _proven(program, point):
+        return point
+    ties = ties_of(program) if len(program) > WIDE_COLUMNS else None
+    if ties is not None:
+        within = partial(_search_block, effort=effort, until=until)
+        return solve_blocks(program, relaxed, ties, point.x, within, late=lambda: time.monotonic() > until)
+    if len(program) > WIDE_COLUMNS:
+        point = _widen(program, effort, relaxed, point, until)
+    return _search_rest(program, effort, relaxed, point, until)
+
+
+def _search_block(program: Program, incumbent: Int | None, *, effort: Effort, until: float) -> Answer:
+    left = max(0.1, until - time.monotonic())
+    return search(program, replace(effort, wall=min(left, effort.wall / 4)), incumbent)
+
+
+def _widen(program: Program, effort: Effort, relaxed: Relaxation, point: Answer, until: float) -> Answer:
+    """Columns within a small reduced cost give a good plan fast, and a good plan drops the others."""
+    spread = float(np.abs(program.value).max()) / 100
+    for width in (spread, 2 * spread):
+        left = until - time.monotonic()
+        if left > 0 and not _proven(program, point):
+            point = _search_within(program, effort, relaxed, point, width, left / 3)
+    return point
+
+
+def _search_rest(program: Program, effort: Effort, relaxed: Relaxation, point: Answer, until: float) -> Answer:
+    """Search every column whose reduced cost leaves room for a better plan than `point`."""
+    if _proven(program, point):
+        return point
+    room = np.inf if point.x is None else point.bound - int(point.x @ program.value)
+    return _search_within(program, effort, relaxed, point, float(room), until - time.monotonic())
+
+
+def _search_within(
+    program: Program, effort: Effort, relaxed: Relaxation, point: Answer, width: float, seconds: float
+) -> Answer:
+    """Search the columns with a reduced cost of at least `-width`, and those of the point so far."""
+    if seconds <= 0:
+        return point
+    kept = relaxed.reduced >= -width - 1e-6
+    if point.x is not None:
+        kept |= point.x > 0
+    members = np.flatnonzero(kept).astype(np.int32)
+    start = None if point.x is None else point.x[members]
+    rest = keep(program, members)
+    if len(rest) <= CP_SAT_COLUMNS:
+        answer = solve_cp_sat(rest, replace(effort, wall=seconds), start)
+    else:
+        answer = solve_highs(rest, seconds, effort.seed, start)
+    return _merged(program, point, members, answer, complete=_complete(program, point, width))
+
+
+def _complete(program: Program, point: Answer, width: float) -> bool:
+    """Whether no column outside the width can be part of a better plan than `point`."""
+    room = np.inf if point.x is None else point.bound - int(point.x @ program.value)
+    return width >= room
+
+
+def _merged(program: Program, point: Answer, members: NDArray[np.int32], answer: Answer, *, complete: bool) -> Answer:
+    """The answer over some columns as one over all; its bound counts only where the other columns are ruled out."""
+    if answer.impossible:
+        return answer if point.x is None and complete else point
+    found = point.x
+    if answer.x is not None:
+        found = np.zeros(len(program), np.int64)
+        found[members] = answer.x
+    worth = None if point.x is None else int(point.x @ program.value)
+    bound = min(point.bound, max(answer.bound, worth)) if complete and worth is not None else point.bound
+    if complete and worth is None:
+        bound = min(point.bound, answer.bound)
+    return replace(better(program, Answer(found, bound), point.x), bound=bound)
+
+
+def _proven(program: Program, point: Answer) -> bool:
+    return point.x is not None and int(point.x @ program.value) >= point.bound
