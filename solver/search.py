@@ -54,11 +54,11 @@ def _search_block(program: Program, incumbent: Int | None, *, effort: Effort, un
 
 def _widen(program: Program, effort: Effort, relaxed: Relaxation, point: Answer, until: float) -> Answer:
     """Columns within a small reduced cost give a good plan fast, and a good plan drops the others."""
-    spread = float(np.abs(program.value).max()) / 100
-    for width in (spread, 2 * spread):
-        left = until - time.monotonic()
-        if left > 0 and not _proven(program, point):
-            point = _search_within(program, effort, relaxed, point, width, left / 3)
+    spread = float(np.abs(program.value).max()) / 200
+    for width, share in ((spread, 0.4), (1.5 * spread, 0.7), (3 * spread, 1.0)):
+        left = share * (until - time.monotonic())
+        if not _proven(program, point):
+            point = _search_within(program, effort, relaxed, point, width, left)
     return point
 
 
