@@ -8,6 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from solver.columns import EntryId, Intervals
+from solver.objective import Term
 from solver.problem import Problem
 from solver.result import Placement, Result, Status
 
@@ -169,16 +170,48 @@ def _limits(problem: Problem, chosen: list[int]) -> Iterator[Violation]:
 
 
 def _account(problem: Problem, result: Result, chosen: list[int]) -> Iterator[Violation]:
-    """Every term added up again, one column at a time."""
+    """Every term added up again, one column at a time, one gap at a time."""
     stated = {score.name: score for score in result.scores}
+    units = {name: sum(int(array[i]) for i in chosen) for name, array in problem.terms.items()}
+    units |= _shape(problem, result)
     total = 0
-    for name in sorted(set(problem.terms) | set(stated)):
-        units = sum(int(problem.terms[name][i]) for i in chosen) if name in problem.terms else 0
-        total += units * problem.policy.weight(name)
+    for name in sorted(set(units) | set(stated)):
+        true, weight = units.get(name, 0), problem.policy.weight(name)
+        total += true * weight
         score = stated.get(name)
-        if score is None or (score.units, score.weight) != (units, problem.policy.weight(name)):
-            yield Violation(Rule.WRONG_TERM, (), f"{name}: {units} units, not {score.units if score else 'none'}")
+        if score is None or (score.units, score.weight) != (true, weight):
+            yield Violation(Rule.WRONG_TERM, (), f"{name}: {true} units, not {score.units if score else 'none'}")
     if total != result.objective:
         yield Violation(Rule.WRONG_OBJECTIVE, (), f"the terms sum to {total}, not {result.objective}")
     if result.bound < result.objective or (result.status is Status.OPTIMAL and result.bound != result.objective):
         yield Violation(Rule.WRONG_BOUND, (), f"bound {result.bound} for objective {result.objective}")
+
+
+def _shape(problem: Problem, result: Result) -> dict[str, int]:
+    """Fragments and fairness, measured on the plan's own intervals."""
+    found, policy = {}, problem.policy
+    if problem.sellable and problem.hours is not None and policy.weight(Term.FRAGMENTS):
+        found[str(Term.FRAGMENTS)] = _idle(problem, result)
+    if problem.even_share and policy.weight(Term.FAIRNESS):
+        load = Counter[int]()
+        for p in result.placements:
+            load[p.lane] += p.end - p.start
+        found[str(Term.FAIRNESS)] = sum(max(0, load[lane] - share) for lane, share in problem.even_share.items())
+    return found
+
+
+def _idle(problem: Problem, result: Result) -> int:
+    """Minutes in gaps shorter than the shortest thing sold, between neighbours and at the ends of each shift."""
+    busy = _by_lane(problem.fixed)
+    for p in result.placements:
+        for lane, start, end in ((p.lane, p.occupied_start, p.occupied_end), *p.also):
+            busy[lane].append((start, end))
+    idle = 0
+    for lane, shifts in _by_lane(problem.hours).items():
+        for opens, closes in shifts:
+            reach = opens
+            inside = sorted((a, b) for a, b in busy[lane] if a < closes and b > opens)
+            for start, end in (*inside, (closes, closes)):
+                idle += start - reach if 0 < start - reach < problem.sellable else 0
+                reach = max(reach, end)
+    return idle

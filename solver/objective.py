@@ -25,8 +25,8 @@ class Term(StrEnum):
     """Booked appointments that change staff."""
     MOVED_BEFORE = "moved_before"
     """Earlier moves of the clients who are moved again."""
-    DISPLACED = "displaced"
-    """Appointments that must leave and find no other place."""
+    RESEATED = "reseated"
+    """Appointments that must leave their place and have another."""
     FRAGMENTS = "fragments"
     """Minutes in gaps too short for anything that the business sells."""
     FAIRNESS = "fairness"
@@ -35,7 +35,7 @@ class Term(StrEnum):
     """Minutes outside regular hours."""
 
 
-GAINS = frozenset({Term.WAITLIST, Term.WAITING, Term.PREFERENCE, "value"})
+GAINS = frozenset({Term.WAITLIST, Term.WAITING, Term.PREFERENCE, Term.RESEATED, "value"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ _BALANCED: dict[str, int] = {
     Term.MINUTES_MOVED: 3,
     Term.STAFF_CHANGED: 600,
     Term.MOVED_BEFORE: 400,
-    Term.DISPLACED: 1_000_000,
+    Term.RESEATED: 1_000_000,
     Term.FRAGMENTS: 3,
     Term.FAIRNESS: 1,
     Term.OVERTIME: 20,

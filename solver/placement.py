@@ -34,11 +34,11 @@ def placement_problem(
         An entry asks for a service or staff member that the snapshot does not have, or is given twice.
     """
     minute = epoch_minute(now, up=True)
-    known = [_resolved(snapshot, entry) for entry in entries]
-    found = [_starts(snapshot, entry, now) for entry in known]
+    known = [resolved(snapshot, entry) for entry in entries]
+    found = [legal_places(snapshot, entry, now) for entry in known]
     blocked = _blocked(snapshot, known, found, now)
     count = [len(slots) for slots in found]
-    waited = [min(max(minute - e.since, 0) // DAY, LONGEST_WAIT_COUNTED) for e in known]
+    waited = [days_waited(e, minute) for e in known]
     start = _joined([slots.start for slots in found])
     terms: dict[str, Int] = {
         Term.WAITLIST: np.repeat(np.array([e.priority for e in known], np.int64), count),
@@ -58,7 +58,12 @@ def placement_problem(
     )
 
 
-def _resolved(snapshot: Snapshot, entry: Entry) -> Entry:
+def days_waited(entry: Entry, now: int) -> int:
+    """Whole days since the entry joined, at most 60."""
+    return min(max(now - entry.since, 0) // DAY, LONGEST_WAIT_COUNTED)
+
+
+def resolved(snapshot: Snapshot, entry: Entry) -> Entry:
     """The entry with its eligible staff written out: whom the client accepts and who performs the service."""
     if entry.service not in snapshot.service_index:
         raise InvalidProblem(f"entry {entry.id}: there is no service {entry.service!r}")
@@ -70,15 +75,19 @@ def _resolved(snapshot: Snapshot, entry: Entry) -> Entry:
     return replace(entry, staff=tuple(sorted(set(entry.staff) & set(allocated))))
 
 
-def _starts(snapshot: Snapshot, entry: Entry, now: datetime) -> Slots:
-    windows = merged(entry.windows) or ((snapshot.start, snapshot.end),)
-    spans = [(moment(opens), moment(closes)) for opens, closes in windows]
+def legal_places(snapshot: Snapshot, entry: Entry, now: datetime) -> Slots:
+    """Every legal start of an entry whose staff is written out, none twice however its windows overlap."""
+    windows = entry.windows or ((snapshot.start, snapshot.end),)
+    spans = [(moment(opens), moment(closes)) for opens, closes in sorted(set(windows))]
     staff = [snapshot.staff[lane] for lane in entry.staff or ()]
-    return legal_starts(snapshot, entry.service, spans, now, staff)
+    slots = legal_starts(snapshot, entry.service, spans, now, staff)
+    if len(spans) == 1 or not len(slots):
+        return slots
+    return slots.take(np.append(True, (np.diff(slots.start) != 0) | (np.diff(slots.lane) != 0)))
 
 
 def merged(windows: Windows) -> Windows:
-    """The windows in order, those that overlap or touch made one: no start is found twice."""
+    """The spans in order, those that overlap or touch made one."""
     found: list[tuple[int, int]] = []
     for opens, closes in sorted(windows):
         if found and opens <= found[-1][1]:
@@ -95,7 +104,7 @@ def _blocked(
     if all(len(slots) for slots in found):
         return []
     free = replace(snapshot, lanes=tuple(Lane.made(lane.index, lane.work, lane.busy[:0]) for lane in snapshot.lanes))
-    return [(i, _starts(free, entry, now)) for i, entry in enumerate(entries) if not len(found[i])]
+    return [(i, legal_places(free, entry, now)) for i, entry in enumerate(entries) if not len(found[i])]
 
 
 def _columns(entries: Sequence[int], found: Sequence[Slots]) -> Columns:
@@ -110,7 +119,7 @@ def _joined(parts: Sequence[Int]) -> Int:
 
 def stranded(snapshot: Snapshot, found: Sequence[Slots]) -> Int:
     """Minutes that each start would leave too short to sell between itself and what is fixed beside it."""
-    sellable = min((s.duration + s.buffer_before + s.buffer_after for s in snapshot.services), default=0)
+    sellable = shortest_sold(snapshot)
     before = _joined([slots.claim_start - slots.gap_lo for slots in found])
     after = _joined([slots.gap_hi - slots.claim_end for slots in found])
     return _short(before, sellable) + _short(after, sellable)
@@ -118,6 +127,16 @@ def stranded(snapshot: Snapshot, found: Sequence[Slots]) -> Int:
 
 def _short(gap: Int, sellable: int) -> Int:
     return np.where((gap > 0) & (gap < sellable), gap, 0)
+
+
+def shortest_sold(snapshot: Snapshot) -> int:
+    """Minutes that the shortest service takes of a lane, buffers included; zero where nothing is sold."""
+    taken = [
+        int(length) + s.buffer_before + s.buffer_after
+        for s, lengths in zip(snapshot.services, snapshot.durations, strict=True)
+        for length in lengths[lengths > 0]
+    ]
+    return min(taken, default=0)
 
 
 def fixed_claims(snapshot: Snapshot) -> Intervals:

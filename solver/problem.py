@@ -40,6 +40,12 @@ class Problem:
     capacity : mapping of lane id to seats
         Lanes that take more than one claim at a time.
     limits : Limits
+    now : int
+        Minutes since the epoch.
+    sellable : int
+        Minutes of the shortest thing sold, buffers included; shorter gaps count as fragments. Zero: none counted.
+    even_share : mapping of lane id to minutes
+        Load beyond which fairness counts on each lane.
     """
 
     entries: tuple[Entry, ...]
@@ -55,6 +61,8 @@ class Problem:
     capacity: Mapping[int, int] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits.none)
     now: int = 0
+    sellable: int = 0
+    even_share: Mapping[int, int] = field(default_factory=dict)
 
     @classmethod
     def from_columns(  # noqa: PLR0913 - each is one part of a problem, most of them optional
@@ -71,6 +79,8 @@ class Problem:
         capacity: Mapping[int, int] | None = None,
         limits: Limits | None = None,
         now: int = 0,
+        sellable: int = 0,
+        even_share: Mapping[int, int] | None = None,
     ) -> Self:
         """Check the input and put it in canonical order.
 
@@ -108,6 +118,8 @@ class Problem:
             dict(capacity or {}),
             _limits(limits, order),
             now,
+            sellable,
+            dict(even_share or {}),
         )
         _refuse_contradictions(problem)
         return problem
@@ -204,8 +216,14 @@ def _current(entries: tuple[Entry, ...], columns: Columns) -> Int:
 
 
 def _limits(limits: Limits | None, order: NDArray[np.intp]) -> Limits:
-    if limits is None or not len(limits.row):
+    if limits is None:
         return Limits.none()
+    if len(limits.row) != len(limits.column) or len(limits.limit) != len(limits.label):
+        raise InvalidProblem("limits: the arrays differ in length")
+    if np.any(limits.limit < 0) or (
+        len(limits.column) and not 0 <= limits.column.min() <= limits.column.max() < len(order)
+    ):
+        raise InvalidProblem("limits: a negative limit, or a column index out of range")
     position = np.empty(len(order), np.int32)
     position[order] = np.arange(len(order), dtype=np.int32)
     column = position[limits.column]
@@ -214,7 +232,10 @@ def _limits(limits: Limits | None, order: NDArray[np.intp]) -> Limits:
 
 
 def _refuse_contradictions(problem: Problem) -> None:
-    """Locks and required entries that nothing could satisfy."""
+    """Locks and required entries that nothing could satisfy; a fragment that something would fit into."""
+    claims = problem.claims
+    if problem.sellable and len(claims.start) and problem.sellable > (claims.end - claims.start).min():
+        raise InvalidProblem(f"sellable: something shorter than {problem.sellable} minutes is sold")
     count = np.bincount(problem.columns.entry, minlength=len(problem))
     for index, entry in enumerate(problem.entries):
         if entry.locked and (count[index] != 1 or problem.current[index] < 0):

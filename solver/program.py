@@ -1,7 +1,7 @@
 """The integer program of a problem as plain arrays; what CP-SAT, GLOP and HiGHS are built from."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -65,6 +65,8 @@ class Program:
     linear : Linear
     block : int32, shape (variables,)
         Stretch of time between moments that nobody works across: days, mostly.
+    columns : int
+        How many of the variables are columns of the problem.
     """
 
     value: Int
@@ -72,6 +74,7 @@ class Program:
     sets: Sets
     linear: Linear
     block: Index
+    columns: int
 
     def __len__(self) -> int:
         return len(self.value)
@@ -91,6 +94,7 @@ def program_of(problem: Problem) -> Program:
         _entry_and_lane_sets(problem, cliques, single),
         _linear(problem, cliques, ~single),
         _blocks(problem),
+        len(columns),
     )
 
 
@@ -126,10 +130,12 @@ def _linear(problem: Problem, cliques: Cliques, wide: NDArray[np.bool_]) -> Line
     limits = problem.limits
     if not wide.any() and not len(limits.limit):
         return Linear.none()
+    count = np.bincount(limits.row, minlength=len(limits.limit))
+    tight = count > limits.limit
     member = np.repeat(wide, np.diff(cliques.indptr))
-    column = np.concatenate([cliques.column[member], limits.column])
-    size = np.concatenate([np.diff(cliques.indptr)[wide], np.bincount(limits.row, minlength=len(limits.limit))])
-    upper = np.concatenate([cliques.capacity[wide], limits.limit])
+    column = np.concatenate([cliques.column[member], limits.column[tight[limits.row]]])
+    size = np.concatenate([np.diff(cliques.indptr)[wide], count[tight]])
+    upper = np.concatenate([cliques.capacity[wide], limits.limit[tight]])
     return Linear(_pointer(size), column, np.ones(len(column), np.int64), upper)
 
 
@@ -176,6 +182,7 @@ def restrict(
         Sets(_pointer(set_size[sets]), local[s.column[inside]], s.exactly[sets]),
         Linear(_pointer(linear_size[linear]), local[r.column[within]], r.coef[within], r.upper[linear]),
         program.block[members],
+        int(np.searchsorted(members, program.columns)),
     )
 
 
@@ -196,6 +203,7 @@ def keep(program: Program, members: Index) -> Program:
         Sets(_pointer(size[useful]), local[sets.column[taken]], sets.exactly[useful]),
         Linear(_pointer(width), local[linear.column[held]], linear.coef[held], linear.upper),
         program.block[members],
+        int(np.searchsorted(members, program.columns)),
     )
 
 
@@ -215,3 +223,29 @@ def row_sums(indptr: Int, members: Int) -> Int:
     total = np.concatenate([np.zeros(1, np.int64), np.cumsum(members)])
     sums: Int = total[indptr[1:]] - total[indptr[:-1]]
     return sums
+
+
+def completed(program: Program, x: Int) -> Int:
+    """The point with every auxiliary variable as small as its rows allow."""
+    rows = program.linear
+    full = x.copy()
+    full[program.columns :] = 0
+    row = np.repeat(np.arange(len(rows.upper)), np.diff(rows.indptr))
+    over = row_sums(rows.indptr, rows.coef * full[rows.column]) - rows.upper
+    slack = (rows.column >= program.columns) & (rows.coef < 0)
+    np.maximum.at(full, rows.column[slack], over[row[slack]])
+    return full
+
+
+def no_worse(program: Program, value: Int, worth: int) -> Program:
+    """The program with one more row: `value @ x >= worth`."""
+    linear, members = program.linear, np.flatnonzero(value)
+    return replace(
+        program,
+        linear=Linear(
+            np.append(linear.indptr, linear.indptr[-1] + len(members)),
+            np.concatenate([linear.column, members.astype(np.int32)]),
+            np.concatenate([linear.coef, -value[members]]),
+            np.append(linear.upper, -worth),
+        ),
+    )

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.program import Program, feasible
+from solver.program import Program, completed, feasible, row_sums
 
 Int = NDArray[np.int64]
 Real = NDArray[np.float64]
@@ -18,7 +18,7 @@ def rounded(program: Program, relaxation: Real, reduced: Real) -> Int | None:
     """
     order = np.lexsort((-program.value, -np.round(reduced, 6), -np.round(relaxation, 6)))
     order = order[(program.value[order] > 0) | _required(program)[order]]
-    x = greedy(program, order)
+    x = completed(program, greedy(program, order[order < program.columns]))
     return x if feasible(program, x) else None
 
 
@@ -44,7 +44,7 @@ def _required(program: Program) -> NDArray[np.bool_]:
 
 
 def _columns(program: Program) -> tuple[list[int], list[int], list[int], list[int]]:
-    """Rows of each variable in compressed form: row, pointer, coefficient; and the room of each row."""
+    """Rows of each variable: row, pointer, coefficient; and the room of each row, auxiliaries at their most."""
     sets, linear = program.sets, program.linear
     size = np.concatenate([np.diff(sets.indptr), np.diff(linear.indptr)])
     column = np.concatenate([sets.column, linear.column])
@@ -52,5 +52,7 @@ def _columns(program: Program) -> tuple[list[int], list[int], list[int], list[in
     order = np.argsort(column, kind="stable")
     row = np.repeat(np.arange(len(size)), size)[order]
     edge = np.searchsorted(column[order], np.arange(len(program) + 1))
-    room = np.concatenate([np.ones(len(sets.exactly), np.int64), linear.upper])
+    auxiliary = (linear.column >= program.columns) & (linear.coef < 0)
+    generous = np.where(auxiliary, -linear.coef * program.upper[linear.column], 0)
+    room = np.concatenate([np.ones(len(sets.exactly), np.int64), linear.upper + row_sums(linear.indptr, generous)])
     return row.tolist(), edge.tolist(), coef[order].tolist(), room.tolist()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,10 @@ from solver.answer import Answer, Effort
 from solver.explain import reasons
 from solver.objective import TermScore
 from solver.problem import Problem
-from solver.program import Program, feasible, program_of, split
+from solver.program import Program, completed, feasible, no_worse, program_of, split
 from solver.result import Placement, Result, Status
 from solver.search import search
+from solver.shape import auxiliaries, shape_units, with_auxiliaries
 
 Int = NDArray[np.int64]
 
@@ -31,18 +33,67 @@ def solve(problem: Problem, effort: Effort | None = None) -> Result:
     effort = effort or Effort()
     clock = [time.perf_counter()]
     if not len(problem.columns):
-        return _result(problem, Status.NOTHING_TO_DO, np.empty(0, np.int64), 0, effort, {})
-    program = program_of(problem)
+        nothing = np.empty(0, np.int64)
+        worth = sum(score.value for score in account(problem, nothing))
+        return _result(problem, Status.NOTHING_TO_DO, nothing, worth, effort, {})
+    program = with_auxiliaries(problem, program_of(problem))
     clock.append(time.perf_counter())
-    answer = solve_program(program, effort, ideal(problem), present(problem))
+    answer = solve_levels(problem, program, effort)
     clock.append(time.perf_counter())
     if answer.x is None:
         status = Status.INFEASIBLE if answer.impossible else Status.NO_PLAN_IN_TIME
         return _result(problem, status, np.empty(0, np.int64), answer.bound, effort, {})
-    chosen = np.flatnonzero(answer.x[: len(problem.columns)])
     seconds = {"build": clock[1] - clock[0], "solve": clock[2] - clock[1]}
     proven = int(answer.x @ program.value) >= answer.bound
+    chosen = np.flatnonzero(answer.x[: len(problem.columns)])
     return _result(problem, Status.OPTIMAL if proven else Status.FEASIBLE, chosen, answer.bound, effort, seconds)
+
+
+def solve_levels(problem: Problem, program: Program, effort: Effort) -> Answer:
+    """One weighted sum, or the policy's levels one after the other, each kept while the next is sought.
+
+    The bound of a lexicographic plan is its own worth plus what each level may have missed.
+    """
+    levels = level_values(problem, program)
+    book = present(problem)
+    incumbent = None if book is None else completed(program, _padded(book, len(program)))
+    missed = 0
+    for number, value in enumerate(levels):
+        level = replace(program, value=value)
+        top = _padded(ideal(problem, value[: len(problem.columns)]), len(program))
+        answer = solve_program(level, effort, top, incumbent)
+        if answer.x is None:
+            return answer
+        incumbent = completed(program, answer.x)
+        worth = int(incumbent @ value)
+        missed += max(0, answer.bound - worth)
+        if number + 1 < len(levels):
+            program = no_worse(program, value, worth)
+    return Answer(incumbent, missed if incumbent is None else int(incumbent @ program.value) + missed)
+
+
+def level_values(problem: Problem, program: Program) -> list[Int]:
+    """Points of each variable on each level of the policy; terms on no level come last."""
+    policy = problem.policy
+    if not policy.levels:
+        return [program.value]
+    shape = {str(extra.term): extra for extra in auxiliaries(problem)}
+    names = [*problem.terms, *shape]
+    named = {term for level in policy.levels for term in level}
+    rest = tuple(name for name in names if name not in named)
+    return [
+        np.concatenate(
+            [
+                sum((policy.weight(n) * problem.terms[n] for n in level if n in problem.terms), 0 * problem.value),
+                *(policy.weight(n) * shape[n].units * (n in level) for n in shape),
+            ]
+        )
+        for level in (*policy.levels, rest)
+    ]
+
+
+def _padded(x: Int, length: int) -> Int:
+    return np.concatenate([x, np.zeros(length - len(x), np.int64)])
 
 
 def present(problem: Problem) -> Int | None:
@@ -55,15 +106,15 @@ def present(problem: Problem) -> Int | None:
     return x
 
 
-def ideal(problem: Problem) -> Int:
+def ideal(problem: Problem, value: Int) -> Int:
     """Everybody's dearest column, clashes or not, int64 of shape (columns,): no plan is worth more."""
     columns = problem.columns
     x = np.zeros(len(columns), np.int64)
-    order = np.lexsort((-problem.value, columns.entry))
+    order = np.lexsort((-value, columns.entry))
     entries, first = np.unique(columns.entry[order], return_index=True)
     required = np.array([e.required for e in problem.entries], bool)[entries]
     best = order[first]
-    x[best[required | (problem.value[best] > 0)]] = 1
+    x[best[required | (value[best] > 0)]] = 1
     return x
 
 
@@ -94,10 +145,8 @@ def _solve_part(program: Program, effort: Effort, ideal: Int, incumbent: Int | N
 
 def account(problem: Problem, chosen: Int) -> tuple[TermScore, ...]:
     """The objective of the chosen columns term by term."""
-    policy = problem.policy
-    return tuple(
-        TermScore(name, int(units[chosen].sum()), policy.weight(name)) for name, units in sorted(problem.terms.items())
-    )
+    units = {name: int(array[chosen].sum()) for name, array in problem.terms.items()} | shape_units(problem, chosen)
+    return tuple(TermScore(name, count, problem.policy.weight(name)) for name, count in sorted(units.items()))
 
 
 def _result(

@@ -113,8 +113,39 @@ def fits(world, chosen):
 
 def best(world):
     """Worth of the best plan, or None where there is none."""
-    worth = [int(world.value[chosen].sum()) for chosen in plans(world)]
-    return max(worth, default=None)
+    return max((worth(world, chosen) for chosen in plans(world)), default=None)
+
+
+def worth(world, chosen):
+    """Points of a plan, fragments and fairness measured minute by minute."""
+    total = int(world.value[chosen].sum())
+    total += world.policy.weight("fragments") * idle_minutes(world, chosen) if world.sellable else 0
+    load = {}
+    for column in chosen:
+        lane = int(world.columns.lane[column])
+        load[lane] = load.get(lane, 0) + int(world.columns.end[column] - world.columns.start[column])
+    beyond = sum(max(0, load.get(lane, 0) - share) for lane, share in world.even_share.items())
+    return total + world.policy.weight("fairness") * beyond
+
+
+def idle_minutes(world, chosen):
+    """Minutes of every run of idle working minutes that is shorter than the shortest thing sold."""
+    busy = set()
+    taken = np.isin(world.claims.column, chosen)
+    spans = [world.claims.lane[taken], world.claims.start[taken], world.claims.end[taken]]
+    fixed = [world.fixed.lane, world.fixed.start, world.fixed.end] if world.fixed is not None else [[], [], []]
+    for lane, start, end in [*zip(*spans, strict=True), *zip(*fixed, strict=True)]:
+        busy.update((int(lane), minute) for minute in range(start, end))
+    idle = 0
+    for lane, opens, closes in zip(world.hours.lane, world.hours.start, world.hours.end, strict=True):
+        run = 0
+        for minute in range(opens, closes + 1):
+            if minute < closes and (int(lane), minute) not in busy:
+                run += 1
+            else:
+                idle += run if run < world.sellable else 0
+                run = 0
+    return idle
 
 
 __all__ = [

@@ -1,0 +1,180 @@
+"""The book laid open for the optimiser: what each client allowed, who may move, and what stays fixed."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from solver.columns import EntryId, Intervals
+from solver.errors import InvalidProblem
+from solver.lanes import Lane
+from solver.placement import Windows, merged
+from solver.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A booked appointment and what its client allowed.
+
+    Attributes
+    ----------
+    id : int, str or UUID
+    service : hashable
+    lane : int
+        The snapshot's index of its staff member.
+    start, end, occupied_start, occupied_end : int
+        Epoch minutes, half-open: the service and what it takes of its lane.
+    windows : tuple of (open, close)
+        When the client would come instead; empty: at its time only.
+    staff : tuple of lanes, or None
+        Whom else the client accepts; empty: nobody else, None: anyone allocated.
+    also : tuple of (lane id, start, end)
+        Rooms, devices and the visit's further items: they move along by the same minutes.
+    locked : bool
+        It stays, come what may.
+    must_leave : bool
+        Its present place is gone (staff ill, room lost), whatever the hours still say.
+    client, moved_before
+        Whose it is, and how often they were moved already.
+    """
+
+    id: EntryId
+    service: Hashable
+    lane: int
+    start: int
+    end: int
+    occupied_start: int
+    occupied_end: int
+    windows: Windows = ()
+    staff: tuple[int, ...] | None = ()
+    also: tuple[tuple[int, int, int], ...] = ()
+    locked: bool = False
+    must_leave: bool = False
+    client: EntryId | None = None
+    moved_before: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.occupied_start <= self.start < self.end <= self.occupied_end:
+            raise InvalidProblem(f"booking {self.id}: its times are not in order")
+        if self.locked and self.must_leave:
+            raise InvalidProblem(f"booking {self.id}: locked, and must leave")
+        if any(start >= end for _, start, end in self.also):
+            raise InvalidProblem(f"booking {self.id}: one of its further items is empty")
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What else a book has.
+
+    Attributes
+    ----------
+    rooms : mapping of service to lane ids
+        Interchangeable rooms or devices, one of which the service takes; ids beyond the snapshot's staff lanes.
+    room_busy : Intervals or None
+        What holds rooms and is no booking of the problem.
+    overtime : Intervals or None
+        Time outside regular hours that may be worked at a cost.
+    seats : mapping of lane id to seats
+        Lanes of group sessions.
+    """
+
+    rooms: Mapping[Hashable, tuple[int, ...]] | None = None
+    room_busy: Intervals | None = None
+    overtime: Intervals | None = None
+    seats: Mapping[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Book:
+    """The book laid open: the snapshot without the claims of those who may move, and what stays fixed."""
+
+    free: Snapshot
+    movable: tuple[Booking, ...]
+    leaving: frozenset[EntryId]
+    fixed: Intervals
+
+    @staticmethod
+    def opened(snapshot: Snapshot, bookings: Sequence[Booking], now: int, frozen: int, extras: Extras) -> "Book":
+        for booking in bookings:
+            if not 0 <= booking.lane < len(snapshot.staff) or booking.service not in snapshot.service_index:
+                raise InvalidProblem(f"booking {booking.id}: no such staff member or service {booking.service!r}")
+        wide = _widened(snapshot, extras.overtime)
+        shut = {b.id for b in bookings if not b.locked and (b.must_leave or not _inside(wide, b))}
+        movable = tuple(b for b in bookings if b.id in shut or not (b.locked or b.start < now + frozen))
+        fixed = [b for b in bookings if b not in movable]
+        free = _without(wide, movable)
+        claims = _fixed(free, fixed, extras.room_busy)
+        crowded = {b.id for b in movable if b.id not in shut and not _clear(claims, b, extras.seats or {})}
+        return Book(free, movable, frozenset(shut | crowded), claims)
+
+
+def _inside(snapshot: Snapshot, booking: Booking) -> bool:
+    """Whether the service lies within its lane's hours."""
+    spans = merged(tuple((int(a), int(b)) for a, b, _ in snapshot.lanes[booking.lane].work))
+    return any(opens <= booking.start and booking.end <= closes for opens, closes in spans)
+
+
+def _clear(fixed: Intervals, booking: Booking, seats: Mapping[int, int]) -> bool:
+    """Whether the booking's claims are clear of everything fixed."""
+    claims = ((booking.lane, booking.occupied_start, booking.occupied_end), *booking.also)
+    return all(
+        np.count_nonzero((fixed.lane == lane) & (fixed.start < end) & (fixed.end > start)) < seats.get(lane, 1)
+        for lane, start, end in claims
+    )
+
+
+def _widened(snapshot: Snapshot, overtime: Intervals | None) -> Snapshot:
+    """The snapshot with overtime as working time."""
+    if overtime is None:
+        return snapshot
+    lanes = []
+    for lane in snapshot.lanes:
+        mine = overtime.lane == lane.index
+        offset = lane.work[0, 2] if len(lane.work) else 0
+        extra = np.column_stack([overtime.start[mine], overtime.end[mine], np.full(int(mine.sum()), offset)])
+        work = np.concatenate([lane.work, extra.astype(np.int64)])
+        work = work[np.argsort(work[:, 0], kind="stable")]
+        if np.any(work[1:, 0] < work[:-1, 1]):
+            raise InvalidProblem(f"overtime of lane {lane.index} overlaps its hours")
+        lanes.append(Lane.made(lane.index, work, lane.busy.copy()))
+    return replace(snapshot, lanes=tuple(lanes))
+
+
+def _without(snapshot: Snapshot, movable: Sequence[Booking]) -> Snapshot:
+    """The snapshot without the claims of the movable bookings."""
+    taken: dict[int, list[tuple[int, int, EntryId]]] = defaultdict(list)
+    for b in movable:
+        for lane, start, end in ((b.lane, b.occupied_start, b.occupied_end), *b.also):
+            if lane < len(snapshot.lanes):
+                taken[lane].append((start, end, b.id))
+    return replace(snapshot, lanes=tuple(_freed(lane, taken[lane.index]) for lane in snapshot.lanes))
+
+
+def _freed(lane: Lane, claims: Sequence[tuple[int, int, EntryId]]) -> Lane:
+    if not claims:
+        return lane
+    rows = [(int(a), int(b)) for a, b in lane.busy]
+    for start, end, owner in claims:
+        if (start, end) not in rows:
+            raise InvalidProblem(f"booking {owner}: the snapshot has no claim [{start}, {end}) on lane {lane.index}")
+        rows.remove((start, end))
+    return Lane.made(lane.index, lane.work.copy(), np.array(rows, np.int64).reshape(-1, 2))
+
+
+def _fixed(free: Snapshot, bookings: Sequence[Booking], room_busy: Intervals | None) -> Intervals:
+    """Everything that stays, with the ids of the bookings among it; other claims are owned by `busy`."""
+    owner = {(b.lane, b.occupied_start, b.occupied_end): b.id for b in bookings}
+    rows: list[tuple[int, int, int, EntryId]] = [
+        (lane.index, int(a), int(b), owner.get((lane.index, int(a), int(b)), "busy"))
+        for lane in free.lanes
+        for a, b in lane.busy
+    ]
+    rows += [(lane, a, b, k.id) for k in bookings for lane, a, b in k.also if lane >= len(free.lanes)]
+    if room_busy is not None:
+        arrays = (room_busy.lane.tolist(), room_busy.start.tolist(), room_busy.end.tolist())
+        rows += [(lane, a, b, "busy") for lane, a, b in zip(*arrays, strict=True)]
+    if not rows:
+        return Intervals.of([], [], [])
+    lane, start, end, owners = (list(column) for column in zip(*rows, strict=True))
+    return Intervals.of(lane, start, end, owners)
