@@ -8,13 +8,17 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from solver.answer import Effort
 from solver.book import Book, Booking, Extras
+from solver.checker import require
 from solver.clock import DAY, epoch_minute, moment
-from solver.columns import Claims, Columns, Entry, Int, Intervals, Limits
-from solver.objective import BALANCED, Policy, Term
+from solver.columns import Claims, Columns, Entry, EntryId, Int, Intervals, Limits
+from solver.objective import BALANCED, FULL, GENTLE, Policy, Term
 from solver.placement import days_waited, legal_places, resolved, shortest_sold, working_hours
 from solver.problem import Problem
+from solver.result import Result
 from solver.snapshot import Snapshot
+from solver.solve import solve
 
 Bool = NDArray[np.bool_]
 
@@ -238,3 +242,31 @@ def _limits(book: Book, offers: Sequence[_Offer], policy: Policy) -> Limits:
     members = [np.concatenate(moved) for _, moved in rows.values()]
     row = np.repeat(np.arange(len(members), dtype=np.int32), [len(m) for m in members])
     return Limits(row, _chain(members).astype(np.int32), np.array([n for n, _ in rows.values()], np.int64), tuple(rows))
+
+
+def alternatives(
+    snapshot: Snapshot,
+    bookings: Sequence[Booking],
+    waiting: Sequence[Entry],
+    now: datetime,
+    policies: Sequence[Policy] = (GENTLE, BALANCED, FULL),
+    effort: Effort | None = None,
+) -> dict[str, tuple[Problem, Result]]:
+    """A checked plan by each policy, those left out that do what an earlier one does.
+
+    Raises
+    ------
+    PlanError
+        A plan failed the independent check.
+    """
+    found: dict[str, tuple[Problem, Result]] = {}
+    seen: set[frozenset[tuple[EntryId, int, int]]] = set()
+    for policy in policies:
+        problem = rebalance_problem(snapshot, bookings, waiting, now, policy)
+        result = solve(problem, effort)
+        require(problem, result)
+        plan = frozenset((p.entry, p.lane, p.start) for p in result.placements)
+        if plan not in seen:
+            seen.add(plan)
+            found[policy.name] = (problem, result)
+    return found

@@ -1,0 +1,118 @@
+"""The smallest thing a client could concede to get a place that nobody else loses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+import numpy as np
+
+from solver.columns import Entry, EntryId, Int
+from solver.lanes import Lane
+from solver.placement import legal_places, resolved
+from solver.problem import Problem
+from solver.result import Result
+from solver.slots import Slots
+from solver.snapshot import Snapshot
+
+
+class Kind(StrEnum):
+    """What a client would concede."""
+
+    STAFF = "staff"
+    TIME = "time"
+    STAFF_AND_TIME = "staff_and_time"
+
+
+@dataclass(frozen=True, slots=True)
+class Concession:
+    """The smallest relaxation of an entry's wishes that places it, beside the plan as it is.
+
+    Attributes
+    ----------
+    entry : int, str or UUID
+    kind : Kind
+    minutes : int
+        By how much a window would have to open earlier or close later; zero for another staff member.
+    lane, start, end : int
+        The place it would have.
+    sentence : str
+    """
+
+    entry: EntryId
+    kind: Kind
+    minutes: int
+    lane: int
+    start: int
+    end: int
+    sentence: str
+
+
+def concessions(snapshot: Snapshot, problem: Problem, result: Result, now: datetime) -> tuple[Concession, ...]:
+    """A concession for each waiting entry without a place, where there is one; nobody in the plan is displaced.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        The one that the problem was made from.
+    """
+    after = occupied(snapshot, problem, result)
+    entries = {entry.id: entry for entry in problem.entries}
+    unplaced = [entries[reason.entry] for reason in result.reasons]
+    found = (_smallest(after, entry, now) for entry in unplaced if entry.place is None)
+    return tuple(concession for concession in found if concession is not None)
+
+
+def occupied(snapshot: Snapshot, problem: Problem, result: Result) -> Snapshot:
+    """The snapshot as it will be once the plan is applied."""
+    lanes = []
+    for lane in snapshot.lanes:
+        rows = []
+        if problem.fixed is not None:
+            mine = problem.fixed.lane == lane.index
+            rows += list(zip(problem.fixed.start[mine].tolist(), problem.fixed.end[mine].tolist(), strict=True))
+        for p in result.placements:
+            claims = ((p.lane, p.occupied_start, p.occupied_end), *p.also)
+            rows += [(start, end) for at, start, end in claims if at == lane.index]
+        busy = np.array(sorted(rows), np.int64).reshape(-1, 2)
+        lanes.append(Lane.made(lane.index, lane.work.copy(), busy))
+    return replace(snapshot, lanes=tuple(lanes))
+
+
+def _smallest(after: Snapshot, entry: Entry, now: datetime) -> Concession | None:
+    """Another staff member at a wished time, else the nearest time, else both."""
+    anyone = resolved(after, replace(entry, staff=None))
+    anytime: Sequence[tuple[Kind, Entry]] = (
+        (Kind.STAFF, anyone),
+        (Kind.TIME, replace(entry, windows=())),
+        (Kind.STAFF_AND_TIME, replace(anyone, windows=())),
+    )
+    for kind, relaxed in anytime:
+        slots = legal_places(after, relaxed, now)
+        if len(slots):
+            return _nearest(entry, kind, slots)
+    return None
+
+
+def _nearest(entry: Entry, kind: Kind, slots: Slots) -> Concession:
+    beyond = _beyond(entry, slots)
+    best = int(np.lexsort((slots.lane, slots.start, beyond))[0])
+    lane, start, end = int(slots.lane[best]), int(slots.start[best]), int(slots.end[best])
+    minutes = int(beyond[best])
+    words = {
+        Kind.STAFF: "another staff member has time as wished",
+        Kind.TIME: f"a window {minutes} minutes wider would do",
+        Kind.STAFF_AND_TIME: f"another staff member and a window {minutes} minutes wider would do",
+    }
+    return Concession(entry.id, kind, minutes, lane, start, end, words[kind])
+
+
+def _beyond(entry: Entry, slots: Slots) -> Int:
+    """Minutes by which each slot lies outside the entry's nearest window, int64 of shape (slots,)."""
+    if not entry.windows:
+        return np.zeros(len(slots), np.int64)
+    outside = [
+        np.maximum(opens - slots.start, 0) + np.maximum(slots.end - closes, 0) for opens, closes in entry.windows
+    ]
+    nearest: Int = np.min(outside, axis=0)
+    return nearest
