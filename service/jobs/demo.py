@@ -16,7 +16,7 @@ from service.jobs.replay.requests import Request
 from service.jobs.replay.simulation import Simulation
 from service.jobs.replay.twin import generate
 from service.queries import businesses
-from solver.model import Effort
+from solver.answer import Effort
 
 SLUG, NAME, SEED = "demo-clinic", "Demo Clinic", 7
 REQUESTS, WORKING_DAYS = 640, 10

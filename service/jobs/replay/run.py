@@ -25,7 +25,7 @@ from service.jobs.replay.requests import Request, RequestFile
 from service.jobs.replay.result import ClinicResult, Replay
 from service.jobs.replay.simulation import Simulation
 from service.jobs.replay.tally import tally
-from solver.model import Effort
+from solver.answer import Effort
 
 AT_A_TIME = 4
 """Clinics in flight in each process: enough for their commits to share a flush to disk."""

@@ -18,8 +18,8 @@ from service.jobs.replay.own_view import Claim, OwnViews
 from service.jobs.replay.requests import ZONE, Request
 from service.jobs.replay.result import COMMANDS
 from service.queries.slots import SlotsWanted, find
+from solver.answer import Effort
 from solver.clock import epoch_minute
-from solver.model import Effort
 
 EVENING_HOUR = 22
 COMING_DAYS = 14
