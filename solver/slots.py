@@ -124,6 +124,9 @@ def legal_starts(
     return _found(snapshot, service, staff, now, bounds)
 
 
+_NONE = np.empty(0, np.int64)
+
+
 def _found(
     snapshot: Snapshot,
     service_id: Hashable,
@@ -139,14 +142,15 @@ def _found(
     minute = epoch_minute(now, up=True)
     earliest = minute + service.minimum_notice
     latest = minute + service.maximum_advance * DAY
-    gaps = Gaps.joined([snapshot.lanes[i].gaps for i in lanes])
+    gaps = snapshot.gaps_of(tuple(lanes))
     clipped = [(max(lo, earliest), min(hi, latest + 1), end) for lo, hi, end in bounds]
     parts = [_starts(gaps, service, durations, *bound) for bound in clipped]
-    gap = np.concatenate([p[0] for p in parts]) if parts else np.empty(0, np.int64)
-    start = np.concatenate([p[1] for p in parts]) if parts else np.empty(0, np.int64)
+    gap, start = (np.concatenate(column) for column in zip(*parts, strict=True)) if parts else (_NONE, _NONE)
+    if len(lanes) > 1 or len(parts) > 1:
+        # Each lane's starts are in order already: a stable sort merges the runs and keeps the lanes' order.
+        order = np.argsort(start, kind="stable")
+        gap, start = gap[order], start[order]
     lane = gaps.lane[gap]
-    order = np.lexsort((lane, start))
-    gap, start, lane = gap[order], start[order], lane[order]
     end = start + durations[lane]
     return Slots(
         snapshot,
@@ -163,7 +167,7 @@ def _found(
 
 def _eligible(snapshot: Snapshot, durations: Minutes, staff: Sequence[Hashable] | None) -> list[int]:
     if staff is None:
-        return [int(i) for i in np.flatnonzero(durations)]
+        return np.flatnonzero(durations).tolist()
     for member in staff:
         if member not in snapshot.staff_index:
             raise InvalidProblem(f"there is no staff member {member!r}")

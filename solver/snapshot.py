@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike
 
 from solver.clock import DAY, utc_day, wall_spans, zone_named
 from solver.errors import InvalidProblem
-from solver.lanes import Lane, Minutes
+from solver.lanes import Gaps, Lane, Minutes
 
 MAXIMUM_DAYS = 400
+KEPT_TABLES = 64
 
 Table = Mapping[str, ArrayLike]
 """Columns by name: a pandas DataFrame, or any mapping from names to sequences."""
@@ -92,6 +93,15 @@ class Snapshot:
     durations: Minutes
     staff_index: Mapping[Hashable, int]
     service_index: Mapping[Hashable, int]
+    _joined: dict[tuple[int, ...], Gaps] = field(default_factory=dict, init=False, repr=False)
+
+    def gaps_of(self, lanes: tuple[int, ...]) -> Gaps:
+        """Return the gaps of some lanes in one table; kept, since the same lanes are asked for again and again."""
+        if lanes not in self._joined:
+            if len(self._joined) >= KEPT_TABLES:
+                self._joined.clear()
+            self._joined[lanes] = Gaps.joined([self.lanes[i].gaps for i in lanes])
+        return self._joined[lanes]
 
     @property
     def start(self) -> int:
