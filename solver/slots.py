@@ -2,13 +2,14 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.clock import DAY, epoch_minute
+from solver.clock import DAY, epoch_minute, offset_spans
 from solver.errors import InvalidProblem
 from solver.lanes import Gaps, Minutes
 from solver.snapshot import Service, Snapshot
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAXIMUM_RANGE_DAYS = 62
+EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,16 @@ class Slots:
             self.gap_hi,
         )
         return Slots(self.snapshot, self.service, *(column[rows] for column in columns))
+
+    def by_day(self, zone: ZoneInfo | None = None) -> dict[date, "Slots"]:
+        """Return the slots of each local date (in the business's zone by default) that has any, in order."""
+        if len(self) == 0:
+            return {}
+        spans = offset_spans(zone or self.snapshot.zone, int(self.start.min()), int(self.start.max()) + 1)
+        edges, offsets = np.array([s for s, _, _ in spans]), np.array([o for _, _, o in spans])
+        local_day = (self.start + offsets[np.searchsorted(edges, self.start, side="right") - 1]) // DAY
+        days = np.unique(local_day)
+        return {date.fromordinal(EPOCH_DAY + int(day)): self.take(local_day == day) for day in days}
 
     def to_frame(self, zone: str | None = None) -> "pd.DataFrame":
         """Return the slots as a table: staff, starts_at and ends_at in a zone (the business's by default)."""

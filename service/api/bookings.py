@@ -1,6 +1,6 @@
 """Slots, holds, bookings."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -33,6 +33,23 @@ async def find_slots(
     query = slot_queries.SlotsWanted(service_id, start, end, None if staff_id is None else tuple(staff_id))
     now: datetime = request.app.state.interlock.clock()
     return slot_queries.find(view, query, now, limit=limit, ranked=ranked)
+
+
+@router.get("/slots/days", operation_id="countSlotsByDay")
+async def days_of_slots(
+    request: Request,
+    business: OfPath,
+    view: Fresh,
+    service_id: UUID,
+    first_day: date,
+    last_day: date,
+    staff_id: Annotated[list[UUID] | None, Query(max_length=100)] = None,
+    zone: Annotated[str | None, Query(max_length=64)] = None,
+) -> list[slot_queries.DayOfSlots]:
+    """How many starts are free on each local date, and the first of them; for a week strip or a month."""
+    chosen = slot_queries.zone_named(zone or business.zone)
+    wanted = slot_queries.whole_days(service_id, first_day, last_day, chosen, staff_id)
+    return slot_queries.by_day(view, wanted, request.app.state.interlock.clock(), first_day, last_day, chosen)
 
 
 @router.get("/slots/why-not", operation_id="explainSlots")

@@ -1,17 +1,22 @@
 """Slots: the finder over a fresh view, as rows that travel."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import repeat
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from models.errors import InvalidInput, NotFound
 from service.db.views import View
 from solver.clock import moment
+from solver.clock import zone_named as iana_zone
 from solver.errors import InvalidProblem
 from solver.slots import MAXIMUM_RANGE_DAYS, SlotQuery, Slots, find_slots, rank
 from solver.whynot import sentence, why_not
+
+LAST_YEAR = 9000
+"""Later than anybody books; later still, local midnights leave the calendar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,47 @@ def find(view: View, wanted: SlotsWanted, now: datetime, *, limit: int, ranked: 
         return _rows(view, found.take(slice(None, limit)))
     ranking = rank(found, limit)
     return _rows(view, ranking.slots, [float(s) for s in ranking.score])
+
+
+@dataclass(frozen=True, slots=True)
+class DayOfSlots:
+    """One local date: how many starts are free, and the first of them; none where it is full or closed."""
+
+    day: date
+    free: int
+    first: datetime | None
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """Return the IANA zone; raises `InvalidInput` for anything else."""
+    try:
+        return iana_zone(name)
+    except InvalidProblem as error:
+        raise InvalidInput(f"There is no time zone {name!r}; use an IANA name such as Europe/Lisbon.") from error
+
+
+def whole_days(
+    service_id: UUID, first_day: date, last_day: date, zone: ZoneInfo, staff_ids: Sequence[UUID] | None
+) -> SlotsWanted:
+    """Return the question for whole local dates, the last one included; raises `InvalidInput` beyond 62 days."""
+    if not 0 <= (last_day - first_day).days < MAXIMUM_RANGE_DAYS or last_day.year > LAST_YEAR:
+        raise InvalidInput(f"The last day comes after the first, within {MAXIMUM_RANGE_DAYS} days.")
+    start = datetime.combine(first_day, datetime.min.time(), zone)
+    end = datetime.combine(last_day + timedelta(days=1), datetime.min.time(), zone)
+    return SlotsWanted(service_id, start, end, None if staff_ids is None else tuple(staff_ids))
+
+
+def by_day(
+    view: View, wanted: SlotsWanted, now: datetime, first_day: date, last_day: date, zone: ZoneInfo
+) -> list[DayOfSlots]:
+    """Return every local date of a range in a zone, for a week strip or a month; raises as `find`."""
+    found = find_slots(view.snapshot, _query(view, wanted), now).by_day(zone)
+    days = (first_day + timedelta(days=i) for i in range((last_day - first_day).days + 1))
+    counted = []
+    for day in days:
+        starts = {int(start) for start in found[day].start} if day in found else set()
+        counted.append(DayOfSlots(day, len(starts), moment(min(starts)).astimezone(zone) if starts else None))
+    return counted
 
 
 @dataclass(frozen=True, slots=True)

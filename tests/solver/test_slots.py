@@ -300,3 +300,22 @@ def test_a_query_needs_offsets_order_and_measure():
             SlotQuery("x", *pair)
     with pytest.raises(InvalidProblem, match="offset"):
         epoch_minute(naive)
+
+
+def test_slots_by_local_day_follow_the_zone_asked_for():
+    snapshot = Snapshot.build(
+        zone="UTC",
+        first_day=MONDAY,
+        days=3,
+        staff=["a"],
+        hours={"a": Hours(overrides={MONDAY: ((1320, 1560),)})},
+        services=[HOUR],
+        allocations=[("x", "a", None)],
+        busy={},
+    )
+    found = find_slots(snapshot, SlotQuery("x", NOW, NOW + timedelta(days=3)), NOW)
+    here = {day: len(slots) for day, slots in found.by_day().items()}
+    tokyo = {day: len(slots) for day, slots in found.by_day(ZoneInfo("Asia/Tokyo")).items()}
+    assert here == {MONDAY: 2, MONDAY + timedelta(days=1): 2}
+    assert tokyo == {MONDAY + timedelta(days=1): 4}
+    assert found.take(slice(0, 0)).by_day() == {}
