@@ -1,16 +1,13 @@
 """Bring a database to the newest schema, as its owner."""
 
 from importlib.resources import files
+from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.pool import NullPool
+import psycopg
 
 from models.errors import NotConfigured
 
+MIGRATIONS = Path(str(files("service.db") / "migrations"))
 # One migration at a time over all processes; the number only has to be ours.
 MIGRATION_LOCK = 0x1E7E710C
 
@@ -21,27 +18,52 @@ def upgrade(owner_url: str, revision: str = "head") -> None:
     Parameters
     ----------
     owner_url : str
-        `postgresql://…` of the role that owns the schema (never the app's).
+        Connection string (libpq) of the role that owns the schema, never the app's.
 
     Raises
     ------
     NotConfigured
         The database does not answer, or a lock could not be had in time.
     """
-    engine = create_engine(make_url(owner_url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    try:
+        if revision == "head" and _present(owner_url) == newest():
+            return
+        _run(owner_url, revision)
+    except psycopg.OperationalError as error:
+        raise NotConfigured(f"The database cannot be migrated: {str(error).splitlines()[0]}") from error
+
+
+def newest() -> str:
+    """Return the newest revision: they are named by date, so it is the last by name."""
+    return max(path.stem for path in (MIGRATIONS / "versions").glob("2*.py"))
+
+
+def _present(owner_url: str) -> str | None:
+    with psycopg.connect(owner_url) as connection:
+        if connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
+            return None
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        return None if row is None else str(row[0])
+
+
+def _run(owner_url: str, revision: str) -> None:
+    # A third of a second that only a database which is behind has to wait.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from sqlalchemy import create_engine, text  # noqa: PLC0415
+    from sqlalchemy.exc import OperationalError  # noqa: PLC0415
+    from sqlalchemy.pool import NullPool  # noqa: PLC0415
+
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(owner_url), poolclass=NullPool)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
     try:
         with engine.connect() as connection:
             connection.execute(text(f"SELECT pg_advisory_lock({MIGRATION_LOCK})"))
             connection.commit()
-            command.upgrade(_config(connection), revision)
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
     except OperationalError as error:
         raise NotConfigured(f"The database cannot be migrated: {str(error.orig).splitlines()[0]}") from error
     finally:
         engine.dispose()
-
-
-def _config(connection: Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(files("service.db") / "migrations"))
-    config.attributes["connection"] = connection
-    return config

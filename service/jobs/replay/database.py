@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import psycopg
 from psycopg import errors, sql
-from sqlalchemy.engine import make_url
+from psycopg.conninfo import make_conninfo
 
 from models.errors import NotConfigured
 from service.db.migrate import upgrade
@@ -85,4 +85,4 @@ def _statement(template: LiteralString, name: str) -> sql.Composed:
 
 
 def _at(url: str, database: str) -> str:
-    return make_url(url).set(database=database).render_as_string(hide_password=False)
+    return make_conninfo(url, dbname=database)

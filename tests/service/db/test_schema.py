@@ -2,11 +2,14 @@
 
 import psycopg
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from models.tables import metadata
 from service.db.embedded import Server
+from service.db.migrate import MIGRATIONS, newest
 
 CATALOGUE = {
     "columns": """
@@ -75,3 +78,11 @@ def test_the_app_owns_nothing_and_bypasses_nothing(app_url: str) -> None:
         owned = connection.execute("SELECT count(*) FROM pg_class WHERE relowner = current_user::regrole").fetchone()
     assert role == (False, False, False, False)
     assert owned == (0,)
+
+
+def test_the_newest_revision_by_name_is_the_only_head(owner_url: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_heads() == [newest()]
+    with psycopg.connect(owner_url) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (newest(),)
