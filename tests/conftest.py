@@ -54,7 +54,7 @@ def _reap() -> None:
 
 
 def _remove(folder: Path) -> None:
-    embedded.stop(folder)
+    embedded.remove(folder)
     shutil.rmtree(folder, ignore_errors=True)
 
 

