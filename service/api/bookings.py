@@ -1,6 +1,6 @@
 """Slots, holds, bookings."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from models.errors import InvalidInput
 from service.api.context import Commanding, Db, Expected, Fresh, OfPath
-from service.api.schemas import BookingBody, CancelBody, HoldBody, Instant
+from service.api.schemas import BookingBody, CancelBody, Day, HoldBody, Instant
 from service.commands import bookings as commands
 from service.queries import bookings as queries
 from service.queries import slots as slot_queries
@@ -41,8 +41,8 @@ async def days_of_slots(
     business: OfPath,
     view: Fresh,
     service_id: UUID,
-    first_day: date,
-    last_day: date,
+    first_day: Day,
+    last_day: Day,
     staff_id: Annotated[list[UUID] | None, Query(max_length=100)] = None,
     zone: Annotated[str | None, Query(max_length=64)] = None,
 ) -> list[slot_queries.DayOfSlots]:

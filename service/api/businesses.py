@@ -1,13 +1,12 @@
 """Businesses with their services, staff, clients and the hours of a day."""
 
-from datetime import date
 from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from service.api.context import Commanding, Db, Expected, OfPath
-from service.api.schemas import ClientBody, DayBody
+from service.api.schemas import ClientBody, Day, DayBody
 from service.commands import availability, clients
 from service.queries import businesses as queries
 
@@ -46,7 +45,7 @@ async def register(scope: Commanding, body: ClientBody) -> ClientCreated:
 
 @router.put("/staff/{staff_id}/days/{day}", operation_id="setDay")
 async def set_day(
-    scope: Commanding, staff_id: UUID, day: date, expected: Expected, body: DayBody
+    scope: Commanding, staff_id: UUID, day: Day, expected: Expected, body: DayBody
 ) -> availability.StaffDay:
     """Set one staff member's hours of one date; refused while a live booking would lie outside them."""
     spans = None if body.spans is None else tuple((s.opens, s.closes) for s in body.spans)

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 
 def _from_text(value: object) -> object:
@@ -16,8 +16,18 @@ def _from_text(value: object) -> object:
     return value
 
 
-Instant = Annotated[AwareDatetime, BeforeValidator(_from_text)]
+def _in_reach(value: datetime) -> datetime:
+    if not FIRST_DAY.year < value.year < LAST_DAY.year:
+        raise ValueError(f"a time lies after {FIRST_DAY.year} and before {LAST_DAY.year}")
+    return value
+
+
+FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(9000, 1, 1)
+"""Within these, every time zone's midnight and every sum of minutes is a time."""
+Instant = Annotated[AwareDatetime, BeforeValidator(_from_text), AfterValidator(_in_reach)]
 """A moment: RFC 3339 with its offset."""
+Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
+"""A local date, 2026-03-02."""
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 Contact = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=254, pattern=r"^[^\x00]*$")]
 
@@ -82,8 +92,8 @@ class WaitlistBody(Body):
 class RunBody(Body):
     """The days to optimise (local dates, the last one included); at most 62."""
 
-    first_day: date
-    last_day: date
+    first_day: Day
+    last_day: Day
     seed: Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)] = 0
 
 

@@ -56,9 +56,12 @@ def optimise(
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is no date; write 2026-03-02.") from error
+    if not 1970 < day.year < 9000:
+        raise typer.BadParameter(f"{text!r} is out of reach; write a year such as 2026.")
+    return day
 
 
 def _print_plan(of: Business, plan: queries.Run) -> None:

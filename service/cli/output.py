@@ -59,6 +59,8 @@ def parsed_time(text: str, zone: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise InvalidInput(f"{text!r} is no time; write 2026-03-02T10:00.") from error
+    if not 1970 < moment.year < 9000:
+        raise InvalidInput(f"{text!r} is out of reach; write a year such as 2026.")
     if moment.tzinfo is not None:
         return moment
     local = moment.replace(tzinfo=ZoneInfo(zone))

@@ -21,6 +21,7 @@ from service.web.layout import Board, LaneOfDay, board, drawn_day
 from solver.clock import epoch_minute, moment
 
 HERE = Path(__file__).parent
+FIRST_DAY, LAST_DAY = date(1970, 1, 3), date(9000, 1, 1)
 PLAN_DAYS = 14
 """How many days from the one shown a run started here plans."""
 
@@ -32,7 +33,7 @@ templates = Jinja2Templates(HERE / "templates")
 async def show(
     request: Request,
     slug: str,
-    day: date | None = None,
+    day: Annotated[date | None, Query(ge=FIRST_DAY, le=LAST_DAY)] = None,
     view: Annotated[str, Query(pattern="^(before|after)$")] = "after",
 ) -> Response:
     """One day, before or after the last run."""
@@ -69,7 +70,7 @@ async def show(
 
 
 @router.post("/board/{slug}/runs")
-async def start(request: Request, slug: str, day: Annotated[date, Form()]) -> Response:
+async def start(request: Request, slug: str, day: Annotated[date, Form(ge=FIRST_DAY, le=LAST_DAY)]) -> Response:
     """Plan the waitlist over the coming days."""
     business, scope = await _scope(request, slug)
     interlock = request.app.state.interlock
@@ -83,7 +84,7 @@ async def apply(
     request: Request,
     slug: str,
     run_id: UUID,
-    day: Annotated[date, Form()],
+    day: Annotated[date, Form(ge=FIRST_DAY, le=LAST_DAY)],
     moves: Annotated[list[UUID] | None, Form()] = None,
 ) -> Response:
     """Accept the ticked moves."""
@@ -93,7 +94,9 @@ async def apply(
 
 
 @router.post("/board/{slug}/runs/{run_id}/discard")
-async def discard(request: Request, slug: str, run_id: UUID, day: Annotated[date, Form()]) -> Response:
+async def discard(
+    request: Request, slug: str, run_id: UUID, day: Annotated[date, Form(ge=FIRST_DAY, le=LAST_DAY)]
+) -> Response:
     """Reject what is still planned."""
     business, scope = await _scope(request, slug)
     await commands.discard(scope, run_id)
