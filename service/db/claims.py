@@ -4,6 +4,7 @@ Every command that sells time goes through `take`; nothing else inserts a claim 
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,8 +14,10 @@ from psycopg.rows import DictRow
 from models.errors import HoldExpired, NotAllocated, SlotTaken, StaleSnapshot
 from service.db.database import Transaction
 
-# One statement: the guard (allocated, active, hours unchanged: FOR SHARE waits for a concurrent change of hours and
-# sees its outcome), the claims, and only if all of them stand, the appointment with its items, event and audit.
+# One statement: the guard (allocated, active, lengths and hours unchanged: FOR SHARE waits for a concurrent change of
+# hours and sees its outcome), the claims, and only if all of them stand, the appointment with its items, event and
+# audit. A rival that is plain to see spares the locks: live claims of a lane never overlap, so the last that begins
+# before the end is the only one to look at. That is haste, no guard; the constraint decides.
 TAKE = """
 WITH wanted AS (
     SELECT * FROM unnest(
@@ -23,12 +26,24 @@ WITH wanted AS (
         %(claim_starts)s::timestamptz[], %(claim_ends)s::timestamptz[]
     ) WITH ORDINALITY AS w(item_id, service_id, staff_id, lane_no, availability_version,
                            starts_at, ends_at, claim_starts_at, claim_ends_at, position)
+), rival AS (
+    SELECT c.expires_at <= clock_timestamp() IS TRUE AS expired FROM wanted w CROSS JOIN LATERAL (
+        SELECT ends_at, expires_at FROM claim
+        WHERE business_id = %(business)s AND lane_no = w.lane_no AND released_at IS NULL
+          AND starts_at < w.claim_ends_at
+        ORDER BY starts_at DESC LIMIT 1) c
+    WHERE c.ends_at > w.claim_starts_at
 ), guarded AS (
     SELECT w.* FROM wanted w
     JOIN lane l ON l.business_id = %(business)s AND l.lane_no = w.lane_no
                AND l.availability_version = w.availability_version
     JOIN staff s ON s.business_id = %(business)s AND s.id = w.staff_id AND s.lane_no = w.lane_no AND s.active
     JOIN allocation a ON a.business_id = %(business)s AND a.service_id = w.service_id AND a.staff_id = w.staff_id
+    JOIN service v ON v.business_id = %(business)s AND v.id = w.service_id AND v.active
+     AND w.ends_at = w.starts_at + coalesce(a.duration, v.duration) * interval '1 minute'
+     AND w.claim_starts_at = w.starts_at - v.buffer_before * interval '1 minute'
+     AND w.claim_ends_at = w.ends_at + v.buffer_after * interval '1 minute'
+    WHERE NOT EXISTS (SELECT FROM rival)
     ORDER BY w.lane_no, w.claim_starts_at
     FOR SHARE OF l
 ), expiry AS (
@@ -62,7 +77,7 @@ WITH wanted AS (
     SELECT %(business)s, %(actor)s, topic, id, after FROM told
 )
 SELECT (SELECT count(*) FROM guarded) AS guarded, (SELECT count(*) FROM claimed) AS claimed,
-       (SELECT expires_at FROM made) AS expires_at
+       (SELECT bool_and(expired) FROM rival) AS rivals_expired, (SELECT expires_at FROM made) AS expires_at
 """
 
 # Moves one or more appointments from one state to the next with every condition in the WHERE, gives back or keeps
@@ -109,7 +124,8 @@ EXPIRE = (
         SELECT i.appointment_id
         FROM unnest(%(lanes)s::int[], %(claim_starts)s::timestamptz[], %(claim_ends)s::timestamptz[]) AS w(l, s, e)
         JOIN claim c ON c.business_id = %(business)s AND c.lane_no = w.l AND c.released_at IS NULL
-                    AND c.starts_at < w.e AND c.ends_at > w.s AND c.expires_at <= clock_timestamp()
+                    AND c.starts_at < w.e AND c.starts_at > w.s - interval '744 hours' AND c.ends_at > w.s
+                    AND c.expires_at <= clock_timestamp()
         JOIN appointment_item i ON i.business_id = %(business)s AND i.id = c.item_id))
 """
     + _CHANGE_TAIL
@@ -166,16 +182,17 @@ async def take(tx: Transaction, appointment: Appointment, items: list[Item]) -> 
     SlotTaken
         Someone else holds a lane at that time.
     StaleSnapshot
-        A lane's hours changed since the items were found legal.
+        A lane's hours or the service's lengths changed since the items were found legal.
     NotAllocated
         A staff member does not perform the service (any more).
     """
     params = _take_params(tx, appointment, items)
     outcome = await _attempt(tx, params)
-    if outcome["guarded"] < len(items):
-        raise await _unguarded(tx, items)
-    if outcome["claimed"] == 0 and await expire_holds(tx, params):
+    if outcome["rivals_expired"]:
+        await expire_holds(tx, params)
         outcome = await _attempt(tx, params)
+    if outcome["rivals_expired"] is None and outcome["guarded"] < len(items):
+        raise await _unguarded(tx, items)
     if outcome["claimed"] < len(items):
         raise SlotTaken("That time has just been taken; choose another.")
     return outcome
@@ -225,15 +242,15 @@ async def _attempt(tx: Transaction, params: dict[str, object]) -> DictRow:
 
 def _take_params(tx: Transaction, appointment: Appointment, items: list[Item]) -> dict[str, object]:
     return {
-        "items": [i.id for i in items],
-        "services": [i.service_id for i in items],
-        "staff": [i.staff_id for i in items],
-        "lanes": [i.lane_no for i in items],
-        "versions": [i.availability_version for i in items],
-        "starts": [i.starts_at for i in items],
-        "ends": [i.ends_at for i in items],
-        "claim_starts": [i.claim_starts_at for i in items],
-        "claim_ends": [i.claim_ends_at for i in items],
+        "items": _array(i.id for i in items),
+        "services": _array(i.service_id for i in items),
+        "staff": _array(i.staff_id for i in items),
+        "lanes": _array(i.lane_no for i in items),
+        "versions": _array(i.availability_version for i in items),
+        "starts": _array(i.starts_at for i in items),
+        "ends": _array(i.ends_at for i in items),
+        "claim_starts": _array(i.claim_starts_at for i in items),
+        "claim_ends": _array(i.claim_ends_at for i in items),
         "id": appointment.id,
         "client": appointment.client_id,
         "status": appointment.status,
@@ -242,6 +259,11 @@ def _take_params(tx: Transaction, appointment: Appointment, items: list[Item]) -
         "hold_minutes": appointment.hold_minutes,
         **_who(tx),
     }
+
+
+def _array(values: Iterable[UUID | int | datetime]) -> str:
+    # The driver's own array dumper took a quarter of a booking's time on this side.
+    return f"{{{','.join(map(str, values))}}}"
 
 
 def _who(tx: Transaction) -> dict[str, object]:
@@ -261,13 +283,13 @@ def _change(
 
 async def _unguarded(tx: Transaction, items: list[Item]) -> NotAllocated | StaleSnapshot:
     allocated = await tx.rows(
-        "SELECT l.lane_no, l.availability_version FROM allocation a "
+        "SELECT 1 AS one FROM allocation a "
         "JOIN staff s ON s.business_id = a.business_id AND s.id = a.staff_id AND s.active "
-        "JOIN lane l ON l.business_id = a.business_id AND l.lane_no = s.lane_no "
+        "JOIN service v ON v.business_id = a.business_id AND v.id = a.service_id AND v.active "
         "JOIN unnest(%s::uuid[], %s::uuid[]) AS w(service_id, staff_id) "
         "  ON w.service_id = a.service_id AND w.staff_id = a.staff_id WHERE a.business_id = %s",
         [[i.service_id for i in items], [i.staff_id for i in items], tx.business_id],
     )
     if len(allocated) < len({(i.service_id, i.staff_id) for i in items}):
         return NotAllocated("That staff member does not perform the service.")
-    return StaleSnapshot("Working hours have changed since this time was offered; look again.")
+    return StaleSnapshot("Working hours or the service have changed since this time was offered; look again.")
