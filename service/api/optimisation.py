@@ -39,9 +39,9 @@ async def read(db: Db, business: OfPath, run_id: UUID) -> queries.Run:
 
 
 @router.post("/{run_id}/apply", operation_id="applyRun")
-async def apply(scope: Commanding, run_id: UUID, body: ApplyBody) -> commands.Applied:
+async def apply(request: Request, scope: Commanding, run_id: UUID, body: ApplyBody) -> commands.Applied:
     """Accept all or some moves; those gone stale are refused one by one and named."""
-    return await commands.apply(scope, run_id, body.moves)
+    return await commands.apply(scope, run_id, body.moves, now=request.app.state.interlock.clock())
 
 
 @router.post("/{run_id}/discard", operation_id="discardRun")

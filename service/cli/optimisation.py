@@ -40,7 +40,7 @@ def optimise(
             horizon = (start, start + timedelta(days=days - 1))
             with console.status("solving"):
                 run_id = await interlock.plan_waitlist(scope, horizon, effort=Effort(seed=seed))
-        applied = await commands.apply(scope, run_id) if apply else None
+        applied = await commands.apply(scope, run_id, now=interlock.clock()) if apply else None
         return of, await queries.read(interlock.db, of.id, run_id), applied
 
     of, plan, applied = with_installation(work)

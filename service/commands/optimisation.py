@@ -1,4 +1,4 @@
-"""Plans: recorded whole, applied through the guarded commit, refused move by move where they have gone stale."""
+"""Accepting a plan: applied through the guarded commit, refused move by move where it has gone stale, or discarded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,8 +6,6 @@ from datetime import datetime
 from uuid import UUID
 
 from psycopg.rows import DictRow
-from psycopg.types.json import Jsonb
-from psycopg.types.range import TimestamptzRange
 from uuid_utils.compat import uuid7
 
 from models.errors import InterlockError, NotAllowed, NotFound
@@ -21,71 +19,27 @@ BATCH = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
-    """One waitlist entry to be placed, with the versions that the plan stands on."""
+class Chosen:
+    """All moves of a run, or some of them."""
 
-    entry_id: UUID
-    entry_version: int
-    item: claims.Item
-    component: int
-    value: float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class LeftWaiting:
-    """One entry that the plan leaves waiting, and why."""
-
-    entry_id: UUID
-    code: str
-    reason: str
-    relaxation: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a solve found, ready to be reviewed; `horizon` is half-open, `gap` relative, 0 means proven best."""
-
-    horizon: tuple[datetime, datetime]
-    seed: int
-    solver_status: str
-    objective: float
-    bound: float
-    gap: float
-    terms: dict[str, float]
-    solve_seconds: float
-    placements: tuple[Placement, ...]
-    left_waiting: tuple[LeftWaiting, ...]
+    run_id: UUID
+    moves: tuple[UUID, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of a plan: how many moves took effect, and each that was refused with its reason."""
+    """What has become of the moves chosen: how many took effect, and each that was refused with its reason."""
 
     run_id: UUID
     applied: int
     stale: tuple[tuple[UUID, str], ...]
 
 
-INSERT_RUN = """
-INSERT INTO optimisation_run (business_id, id, kind, horizon, seed, solver_status, objective, bound, gap, terms,
-                              solve_seconds)
-VALUES (%s, %s, 'placement', %s, %s, %s, %s, %s, %s, %s, %s)
-"""
-INSERT_MOVES = """
-INSERT INTO planned_move (business_id, id, run_id, component, entry_id, entry_version, availability_version,
-                          staff_id, starts_at, ends_at, claim_starts_at, claim_ends_at, value, reason)
-SELECT %(business)s, m.id, %(run)s, m.component, m.entry_id, m.entry_version, m.availability_version,
-       m.staff_id, m.starts_at, m.ends_at, m.claim_starts_at, m.claim_ends_at, m.value, m.reason
-FROM unnest(%(ids)s::uuid[], %(components)s::int[], %(entries)s::uuid[], %(entry_versions)s::int[],
-            %(availability_versions)s::int[], %(staff)s::uuid[], %(starts)s::timestamptz[], %(ends)s::timestamptz[],
-            %(claim_starts)s::timestamptz[], %(claim_ends)s::timestamptz[], %(values)s::float8[], %(reasons)s::text[])
-     AS m(id, component, entry_id, entry_version, availability_version, staff_id, starts_at, ends_at,
-          claim_starts_at, claim_ends_at, value, reason)
-"""
-INSERT_LEFT_WAITING = """
-INSERT INTO unplaced_entry (business_id, run_id, entry_id, code, reason, relaxation)
-SELECT %s, %s, u.* FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[]) AS u
+RUN_MOVES = """
+SELECT m.id, m.status, m.refusal FROM planned_move m
+JOIN staff s ON s.business_id = m.business_id AND s.id = m.staff_id
+WHERE m.business_id = %(business)s AND m.run_id = %(run)s AND (%(moves)s::uuid[] IS NULL OR m.id = ANY(%(moves)s))
+ORDER BY m.component, s.lane_no, m.starts_at, m.id
 """
 MOVES_TO_APPLY = """
 SELECT m.id, m.entry_id, m.entry_version, m.availability_version, m.staff_id, s.lane_no, w.service_id, w.client_id,
@@ -93,9 +47,11 @@ SELECT m.id, m.entry_id, m.entry_version, m.availability_version, m.staff_id, s.
 FROM planned_move m
 JOIN staff s ON s.business_id = m.business_id AND s.id = m.staff_id
 JOIN waitlist_entry w ON w.business_id = m.business_id AND w.id = m.entry_id
-WHERE m.business_id = %(business)s AND m.run_id = %(run)s AND m.status = 'planned'
-  AND (%(moves)s::uuid[] IS NULL OR m.id = ANY(%(moves)s))
-ORDER BY m.component, s.lane_no, m.starts_at
+WHERE m.business_id = %s AND m.id = ANY(%s) AND m.status = 'planned'
+ORDER BY m.component, s.lane_no, m.starts_at, m.id
+"""
+LOCK_MOVES = """
+SELECT id FROM planned_move WHERE business_id = %s AND id = ANY(%s) AND status = 'planned' ORDER BY id FOR UPDATE
 """
 LOCK_ENTRIES = """
 SELECT id, version, status FROM waitlist_entry WHERE business_id = %s AND id = ANY(%s) ORDER BY id FOR UPDATE
@@ -118,106 +74,100 @@ UPDATE planned_move m SET status = c.status, refusal = c.refusal
 FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS c(id, status, refusal)
 WHERE m.business_id = %s AND m.id = c.id
 """
+CLOSE_RUN = """
+UPDATE optimisation_run SET status = 'applied' WHERE business_id = %(business)s AND id = %(run)s AND status = 'planned'
+  AND NOT EXISTS (SELECT 1 FROM planned_move
+                  WHERE business_id = %(business)s AND run_id = %(run)s AND status = 'planned')
+"""
+DISCARD_RUN = """
+UPDATE optimisation_run SET status = 'discarded' WHERE business_id = %s AND id = %s AND status = 'planned'
+"""
+DISCARD_MOVES = """
+UPDATE planned_move SET status = 'discarded' WHERE business_id = %s AND run_id = %s AND status = 'planned'
+"""
 
 
-@command
-async def record_plan(tx: Transaction, request: Plan) -> UUID:
-    """Store a plan for review and return the run's id; nothing moves yet."""
-    run_id = uuid7()
-    await tx.execute(
-        INSERT_RUN,
-        [
-            tx.business_id,
-            run_id,
-            TimestamptzRange(*request.horizon),
-            request.seed,
-            request.solver_status,
-            request.objective,
-            request.bound,
-            request.gap,
-            Jsonb(request.terms),
-            request.solve_seconds,
-        ],
-    )
-    await tx.execute(INSERT_MOVES, _move_columns(request.placements) | {"business": tx.business_id, "run": run_id})
-    left = request.left_waiting
-    columns = [[getattr(u, name) for u in left] for name in ("entry_id", "code", "reason", "relaxation")]
-    await tx.execute(INSERT_LEFT_WAITING, [tx.business_id, run_id, *columns])
-    after = {"placements": len(request.placements), "left_waiting": len(left), "objective": request.objective}
-    await record(tx, "plan.recorded", run_id, 1, after=after)
-    return run_id
-
-
-async def apply(scope: Scope, run_id: UUID, moves: Sequence[UUID] | None = None) -> Applied:
+async def apply(scope: Scope, run_id: UUID, moves: Sequence[UUID] | None = None, *, now: datetime) -> Applied:
     """Apply all planned moves of a run, or those named, in batches that each commit on their own.
 
-    A move whose entry, hours or time have changed since is refused alone and marked stale; the others stand.
+    A move whose entry, hours or time have changed since is refused alone and marked stale; the others stand. Each
+    move takes effect at most once, whoever applies it and however often; the answer tells what became of them.
 
     Raises
     ------
     NotFound, NotAllowed
-        There is no such run; it was discarded.
+        There is no such run, or no such move in it; it was discarded.
     """
-    # Applying twice applies nothing twice: only planned moves are taken. A key would tie batches together.
-    scope = replace(scope, key=None)
-    rows = await moves_to_apply(scope, run_id, moves=moves)
-    stale: list[tuple[UUID, str]] = []
-    for first in range(0, len(rows), BATCH):
-        stale += await _apply_batch(scope, rows[first : first + BATCH])
-    if moves is None:
-        await close_run(scope, run_id, status="applied")
-    return Applied(run_id, len(rows) - len(stale), tuple(stale))
+    chosen = Chosen(run_id, None if moves is None else tuple(moves))
+    planned = await planned_moves(scope, chosen)
+    batches = replace(scope, key=None)
+    for first in range(0, len(planned), BATCH):
+        await _apply_batch(batches, planned[first : first + BATCH], now=now)
+    return await applied(scope, chosen)
 
 
 @command
 async def discard(tx: Transaction, request: UUID) -> UUID:
-    """Discard what is still planned of a run; returns the run's id."""
-    await tx.execute(
-        "UPDATE planned_move SET status = 'discarded' WHERE business_id = %s AND run_id = %s AND status = 'planned'",
-        [tx.business_id, request],
-    )
-    await _set_run_status(tx, request, "discarded")
+    """Discard what is still planned of a run; returns the run's id.
+
+    Raises
+    ------
+    NotFound, NotAllowed
+        There is no such run; nothing of it is planned any more.
+    """
+    if not await tx.execute(DISCARD_RUN, [tx.business_id, request]):
+        raise NotAllowed(f"The plan is {await _run_status(tx, request)} already.")
+    await tx.execute(DISCARD_MOVES, [tx.business_id, request])
+    await record(tx, "plan.discarded", request, 1, after={"status": "discarded"})
     return request
 
 
 @command
-async def moves_to_apply(tx: Transaction, request: UUID, *, moves: Sequence[UUID] | None) -> list[DictRow]:
-    """Return the planned moves of a run that is not discarded."""
+async def planned_moves(tx: Transaction, request: Chosen) -> list[UUID]:
+    """Return those of the chosen moves that are still planned, in the order to apply them in. Raises as `apply`."""
+    if await _run_status(tx, request.run_id) == "discarded":
+        raise NotAllowed("The plan was discarded; run the optimiser again.")
+    rows = await _moves(tx, request)
+    if request.moves is not None and len(rows) < len(set(request.moves)):
+        raise NotFound("The run has no such move.")
+    return [row["id"] for row in rows if row["status"] == "planned"]
+
+
+@command
+async def applied(tx: Transaction, request: Chosen) -> Applied:
+    """Return what has become of the chosen moves; with none left to apply, the run is dealt with."""
+    if await tx.execute(CLOSE_RUN, {"business": tx.business_id, "run": request.run_id}):
+        await record(tx, "plan.applied", request.run_id, 1, after={"status": "applied"})
+    rows = await _moves(tx, request)
+    stale = tuple((row["id"], row["refusal"]) for row in rows if row["status"] == "stale")
+    return Applied(request.run_id, sum(row["status"] == "applied" for row in rows), stale)
+
+
+async def _moves(tx: Transaction, chosen: Chosen) -> list[DictRow]:
+    moves = None if chosen.moves is None else list(chosen.moves)
+    return await tx.rows(RUN_MOVES, {"business": tx.business_id, "run": chosen.run_id, "moves": moves})
+
+
+async def _run_status(tx: Transaction, run_id: UUID) -> str:
     run = await tx.row(
-        "SELECT status FROM optimisation_run WHERE business_id = %s AND id = %s", [tx.business_id, request]
+        "SELECT status FROM optimisation_run WHERE business_id = %s AND id = %s", [tx.business_id, run_id]
     )
     if run is None:
         raise NotFound("There is no such optimisation run.")
-    if run["status"] == "discarded":
-        raise NotAllowed("The plan was discarded; run the optimiser again.")
-    chosen = None if moves is None else list(moves)
-    return await tx.rows(MOVES_TO_APPLY, {"business": tx.business_id, "run": request, "moves": chosen})
+    return str(run["status"])
 
 
 @command
-async def close_run(tx: Transaction, request: UUID, *, status: str) -> UUID:
-    """Mark a run as dealt with."""
-    await _set_run_status(tx, request, status)
-    return request
-
-
-async def _set_run_status(tx: Transaction, run_id: UUID, status: str) -> None:
-    done = await tx.execute(
-        "UPDATE optimisation_run SET status = %s WHERE business_id = %s AND id = %s",
-        [status, tx.business_id, run_id],
-    )
-    if not done:
-        raise NotFound("There is no such optimisation run.")
-    await record(tx, f"plan.{status}", run_id, 1, after={"status": status})
-
-
-@command
-async def _apply_batch(tx: Transaction, request: list[DictRow]) -> list[tuple[UUID, str]]:
-    tx.lock_lane_days([(m["lane_no"], day) for m in request for day in _utc_days(m)])
-    locked = await tx.rows(LOCK_ENTRIES, [tx.business_id, [m["entry_id"] for m in request]])
+async def _apply_batch(tx: Transaction, request: list[UUID], *, now: datetime) -> None:
+    moves = await tx.rows(MOVES_TO_APPLY, [tx.business_id, request])
+    tx.lock_lane_days([(m["lane_no"], day) for m in moves for day in _utc_days(m)])
+    locked = await tx.rows(LOCK_ENTRIES, [tx.business_id, [m["entry_id"] for m in moves]])
     waiting = {row["id"]: row["version"] for row in locked if row["status"] == "waiting"}
-    closed = [await _place(tx, move, waiting.get(move["entry_id"])) for move in request]
-    placed = [(m["entry_id"], appointment) for m, (appointment, _) in zip(request, closed, strict=True) if appointment]
+    # Another may have applied or discarded them while this one waited for the locks.
+    planned = {row["id"] for row in await tx.rows(LOCK_MOVES, [tx.business_id, request])}
+    moves = [m for m in moves if m["id"] in planned]
+    closed = [await _place(tx, move, waiting.get(move["entry_id"]), now) for move in moves]
+    placed = [(m["entry_id"], appointment) for m, (appointment, _) in zip(moves, closed, strict=True) if appointment]
     await tx.execute(
         PLACED,
         {
@@ -227,14 +177,15 @@ async def _apply_batch(tx: Transaction, request: list[DictRow]) -> list[tuple[UU
             "actor": tx.actor,
         },
     )
-    ids, refusals = [m["id"] for m in request], [refusal for _, refusal in closed]
+    ids, refusals = [m["id"] for m in moves], [refusal for _, refusal in closed]
     statuses = ["applied" if refusal is None else "stale" for refusal in refusals]
     await tx.execute(CLOSE_MOVES, [ids, statuses, refusals, tx.business_id])
-    return [(move, refusal) for move, refusal in zip(ids, refusals, strict=True) if refusal is not None]
 
 
-async def _place(tx: Transaction, move: DictRow, version: int | None) -> tuple[UUID | None, str | None]:
+async def _place(tx: Transaction, move: DictRow, version: int | None, now: datetime) -> tuple[UUID | None, str | None]:
     """Return the appointment made of one move, or the reason why there is none."""
+    if move["starts_at"] < now:
+        return None, "That time has passed."
     if version != move["entry_version"]:
         return None, "The entry has changed or waits no longer."
     item = claims.Item(
@@ -259,21 +210,3 @@ async def _place(tx: Transaction, move: DictRow, version: int | None) -> tuple[U
 
 def _utc_days(move: DictRow) -> set[int]:
     return {int(move[column].timestamp() // 86400) for column in ("claim_starts_at", "claim_ends_at")}
-
-
-def _move_columns(placements: Sequence[Placement]) -> dict[str, object]:
-    items = [p.item for p in placements]
-    return {
-        "ids": [uuid7() for _ in placements],
-        "components": [p.component for p in placements],
-        "entries": [p.entry_id for p in placements],
-        "entry_versions": [p.entry_version for p in placements],
-        "availability_versions": [i.availability_version for i in items],
-        "staff": [i.staff_id for i in items],
-        "starts": [i.starts_at for i in items],
-        "ends": [i.ends_at for i in items],
-        "claim_starts": [i.claim_starts_at for i in items],
-        "claim_ends": [i.claim_ends_at for i in items],
-        "values": [p.value for p in placements],
-        "reasons": [p.reason for p in placements],
-    }

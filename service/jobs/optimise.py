@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from uuid_utils.compat import uuid7
 
 from models.errors import InvalidInput
-from service.commands.optimisation import LeftWaiting, Placement, Plan, record_plan
+from service.commands.plans import LeftWaiting, Placement, Plan, record_plan
 from service.db.claims import Item
 from service.db.command import Scope
 from service.db.views import View, Views

@@ -89,7 +89,7 @@ async def apply(
 ) -> Response:
     """Accept the ticked moves."""
     business, scope = await _scope(request, slug)
-    await commands.apply(scope, run_id, moves or [])
+    await commands.apply(scope, run_id, moves or [], now=request.app.state.interlock.clock())
     return _back(business, day)
 
 

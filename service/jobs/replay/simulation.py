@@ -147,7 +147,7 @@ class Simulation:
         with self._timed("optimise"):
             run_id = await plan_waitlist(scope, self.views, (first, last), now, effort=self.effort)
         with self._timed("apply"):
-            applied = await optimisation.apply(scope, run_id)
+            applied = await optimisation.apply(scope, run_id, now=now)
         self.counts["evenings"] += 1
         self.counts["stale"] += len(applied.stale)
         await self._follow(run_id, now)
