@@ -1,18 +1,25 @@
 """When staff work: the hours of one day, and time off. Checked against live bookings under the lane's lock."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import numpy as np
 from psycopg.rows import DictRow
 from psycopg.types.multirange import Int4Multirange
 from psycopg.types.range import Int4Range
 
 from models.errors import Displaces, InvalidInput, NotFound, SlotTaken, StaleVersion
+from service.db import claims
 from service.db.command import command
 from service.db.database import Transaction
 from service.db.ledger import record
+from service.db.views import hours_of
+from solver.clock import epoch_minute
+from solver.errors import InvalidProblem
+from solver.lanes import Minutes
+from solver.snapshot import Hours, working_time
 
 # FOR NO KEY UPDATE waits for bookings under way on the lane (they hold it FOR SHARE) and makes later ones wait.
 LOCK_LANE = """
@@ -28,12 +35,11 @@ WHERE %(version)s::int IS NULL OR staff_day.version = %(version)s
 RETURNING version
 """
 BOOKED = """
-SELECT a.id AS appointment_id, i.starts_at, i.ends_at FROM appointment_item i
-JOIN appointment a ON a.business_id = i.business_id AND a.id = i.appointment_id
-JOIN staff s ON s.business_id = i.business_id AND s.id = i.staff_id
-JOIN claim c ON c.business_id = i.business_id AND c.item_id = i.id AND c.released_at IS NULL
-WHERE i.business_id = %(business)s AND c.lane_no = %(lane)s AND i.starts_at >= %(start)s AND i.starts_at < %(end)s
-  AND (a.status = 'confirmed' OR a.expires_at > clock_timestamp())
+SELECT i.appointment_id, i.starts_at, i.ends_at FROM claim c
+JOIN appointment_item i ON i.business_id = c.business_id AND i.id = c.item_id
+WHERE c.business_id = %(business)s AND c.lane_no = %(lane)s AND c.released_at IS NULL
+  AND c.starts_at >= %(start)s AND c.starts_at < %(end)s
+  AND (c.expires_at IS NULL OR c.expires_at > clock_timestamp())
 ORDER BY i.starts_at
 """
 TIME_OFF = """
@@ -90,14 +96,15 @@ async def set_day(tx: Transaction, request: DayHours) -> StaffDay:
 
     Raises
     ------
+    InvalidInput
+        The hours would overlap those of a neighbouring day.
     Displaces
         Names the appointments that stand in the way (`appointments`).
     StaleVersion
         The day has changed since the caller read it.
     """
     lane_no, zone = await _lock_lane(tx, request.staff_id)
-    if request.spans is not None:
-        await _refuse_displacing(tx, lane_no, zone, request.day, request.spans)
+    await _refuse_displacing(tx, lane_no, zone, request)
     hours = None if request.spans is None else Int4Multirange([Int4Range(*span) for span in request.spans])
     row = await tx.row(
         SET_DAY,
@@ -126,6 +133,8 @@ async def take_time_off(tx: Transaction, request: TimeOff) -> int:
         A live booking or other time off overlaps.
     """
     lane_no, _ = await _lock_lane(tx, request.staff_id)
+    lane_time = {"lanes": [lane_no], "claim_starts": [request.starts_at], "claim_ends": [request.ends_at]}
+    await claims.expire_holds(tx, lane_time)
     row = await tx.row(
         TIME_OFF,
         {
@@ -149,13 +158,20 @@ async def _lock_lane(tx: Transaction, staff_id: UUID) -> tuple[int, ZoneInfo]:
     return row["lane_no"], ZoneInfo(row["zone"])
 
 
-async def _refuse_displacing(
-    tx: Transaction, lane_no: int, zone: ZoneInfo, day: date, spans: tuple[tuple[int, int], ...]
-) -> None:
-    start = datetime.combine(day, datetime.min.time(), zone)
-    end = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
+async def _refuse_displacing(tx: Transaction, lane_no: int, zone: ZoneInfo, request: DayHours) -> None:
+    # A date's shifts may run two days on, and its zone lie a day beside UTC: all that they can touch is looked at.
+    first, days = request.day - timedelta(days=2), 7
+    hours = (await hours_of(tx, [lane_no], first, days))[lane_no]
+    overrides = {day: spans for day, spans in hours.overrides.items() if day != request.day}
+    changed = Hours(hours.weekly, overrides if request.spans is None else overrides | {request.day: request.spans})
+    try:
+        before, after = (working_time(zone, first, days, h) for h in (hours, changed))
+    except InvalidProblem as error:
+        raise InvalidInput("The hours would run into the next day's, or the day before's into them.") from error
+    start = datetime.combine(first, datetime.min.time(), UTC)
+    end = start + timedelta(days=days)
     booked = await tx.rows(BOOKED, {"business": tx.business_id, "lane": lane_no, "start": start, "end": end})
-    displaced = [row for row in booked if not _inside(row, zone, day, spans)]
+    displaced = [row for row in booked if _inside(row, before) and not _inside(row, after)]
     if displaced:
         names = [str(row["appointment_id"]) for row in displaced]
         raise Displaces(
@@ -164,10 +180,7 @@ async def _refuse_displacing(
         )
 
 
-def _inside(row: DictRow, zone: ZoneInfo, day: date, spans: tuple[tuple[int, int], ...]) -> bool:
-    opens, closes = (_wall_minute(row[column].astimezone(zone), day) for column in ("starts_at", "ends_at"))
-    return any(o <= opens and closes <= c for o, c in spans)
-
-
-def _wall_minute(local: datetime, day: date) -> float:
-    return (local.replace(tzinfo=None) - datetime.combine(day, datetime.min.time())) / timedelta(minutes=1)
+def _inside(item: DictRow, work: Minutes) -> bool:
+    start, end = epoch_minute(item["starts_at"]), epoch_minute(item["ends_at"], up=True)
+    worked = np.minimum(work[:, 1], end) - np.maximum(work[:, 0], start)
+    return bool(np.maximum(worked, 0).sum() >= end - start)

@@ -157,7 +157,7 @@ async def _load(tx: Transaction, first_day: date, days: int) -> View:
     by_lane = {info.lane_no: info.staff_id for info in staff}
     start = _midnight(first_day)
     busy = await _busy(tx, list(by_lane), start - LONGEST_CLAIM, start + timedelta(days=days))
-    hours = await _hours(tx, list(by_lane), first_day, days)
+    hours = await hours_of(tx, list(by_lane), first_day, days)
     horizon_start = int(start.timestamp()) // 60
     snapshot = Snapshot.build(
         zone=business["zone"],
@@ -188,7 +188,8 @@ async def _busy(tx: Transaction, lanes: list[int], start: datetime, end: datetim
     return by_lane
 
 
-async def _hours(tx: Transaction, lanes: list[int], first_day: date, days: int) -> dict[int, Hours]:
+async def hours_of(tx: Transaction, lanes: list[int], first_day: date, days: int) -> dict[int, Hours]:
+    """Return when some lanes work over UTC days [first_day, first_day + days), the dates beside them included."""
     last = first_day + timedelta(days=days)
     params = {"business": tx.business_id, "lanes": lanes, "first": first_day, "last": last}
     weekly: dict[int, list[tuple[int, int, int, date | None, date | None]]] = {lane: [] for lane in lanes}
@@ -207,7 +208,7 @@ async def _with_hours(tx: Transaction, view: View, lanes: set[int]) -> View:
         return view
     snapshot, infos, by_lane = view.snapshot, dict(view.lanes), view.staff_of_lane()
     versions = {row["lane_no"]: row["availability_version"] for row in await _of(tx, STAFF)}
-    for lane, hours in (await _hours(tx, sorted(lanes), snapshot.first_day, snapshot.days)).items():
+    for lane, hours in (await hours_of(tx, sorted(lanes), snapshot.first_day, snapshot.days)).items():
         member = by_lane[lane]
         snapshot = snapshot.with_hours(member, hours)
         infos[member] = replace(infos[member], availability_version=versions[lane])

@@ -22,7 +22,7 @@ from tests.service.worlds import WEEK, client
 NOW = datetime(2026, 3, 24, 7, 0, tzinfo=UTC)
 FIRST_DAY, DAYS = date(2026, 3, 22), 14
 """A short horizon, with Lisbon's change to summer time in it."""
-SPANS = (None, (), ((540, 750),), ((600, 720), (780, 1500)), ((1380, 1560),))
+SPANS = (None, (), ((540, 750),), ((600, 720), (780, 1500)), ((1380, 1560),), ((0, 200), (600, 900)))
 SOON = timedelta(milliseconds=40)
 
 
