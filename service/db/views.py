@@ -1,5 +1,6 @@
 """Rows to arrays: one business's snapshot with what a commit needs beside it, kept up with the change log."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -20,9 +21,10 @@ REFRESH_DAYS = 93
 
 # Rows of transactions that were still open at the last look are read again; nothing is skipped that way. Cursor, log
 # and rows are read in one snapshot of the database, or a change in between would show in some of them alone.
-CHANGES = """
-SELECT c.id, c.lane_no, c.day FROM change_log c
-WHERE c.business_id = %s AND c.xid >= %s::text::xid8 ORDER BY c.id
+LOOK = """
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS cursor, clock_timestamp() AS looked_at, c.id, c.lane_no, c.day
+FROM (VALUES (1)) AS once
+LEFT JOIN change_log c ON c.business_id = %s AND c.xid >= %s::text::xid8 ORDER BY c.id
 """
 CURSOR = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS cursor"
 BUSINESS = "SELECT zone FROM business WHERE id = %s"
@@ -97,28 +99,46 @@ class View:
         return {info.lane_no: info.staff_id for info in self.lanes.values()}
 
 
+@dataclass(slots=True)
+class Latest:
+    """A business's newest view, and how many looks at the database have begun and which of them it is from."""
+
+    view: View | None = None
+    begun: int = 0
+    looked: int = 0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
 class Views:
     """The views of this process, one a business, each brought up to date whenever it is asked for."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._views: dict[UUID, View] = {}
+        self._latest: dict[UUID, Latest] = {}
 
     async def current(self, business_id: UUID, now: datetime) -> View:
         """Return a view that holds every change committed before this call, by this or any other process.
+
+        Callers at the same time share a look at the database: any that began after they called will do.
 
         Raises
         ------
         NotFound
             There is no such business.
         """
-        known = self._views.get(business_id)
+        latest = self._latest.setdefault(business_id, Latest())
+        wanted = latest.begun + 1
+        async with latest.turn:
+            if latest.looked < wanted or latest.view is None:
+                latest.begun += 1
+                latest.view = await self._look(business_id, latest.view, now)
+                latest.looked = latest.begun
+            return latest.view
+
+    async def _look(self, business_id: UUID, known: View | None, now: datetime) -> View:
         if known is None or now.date() > known.snapshot.first_day + timedelta(days=DAYS_AHEAD - REFRESH_DAYS):
-            view = await load(self._db, business_id, now.date() - timedelta(days=DAYS_BACK))
-        else:
-            view = await refreshed(self._db, known)
-        self._views[business_id] = view
-        return view
+            return await load(self._db, business_id, now.date() - timedelta(days=DAYS_BACK))
+        return await refreshed(self._db, known)
 
 
 async def load(db: Database, business_id: UUID, first_day: date, days: int = DAYS_BACK + DAYS_AHEAD) -> View:
@@ -130,28 +150,22 @@ async def load(db: Database, business_id: UUID, first_day: date, days: int = DAY
 async def refreshed(db: Database, view: View) -> View:
     """Return the view with what the change log names read again, equal to a full load."""
     async with db.transaction(view.business_id, one_snapshot=True) as tx:
-        cursor = await _cursor(tx)
-        changes = await tx.rows(CHANGES, [view.business_id, view.cursor])
+        look = await tx.rows(LOOK, [view.business_id, view.cursor])
+        changes = [row for row in look if row["id"] is not None]
         fresh = [row for row in changes if row["id"] not in view.seen]
         if any(row["lane_no"] is None for row in fresh):
             return await _load(tx, view.snapshot.first_day, view.snapshot.days)
         hours = {row["lane_no"] for row in fresh if row["day"] is None}
         tiles = {(row["lane_no"], row["day"]) for row in fresh if row["day"] is not None}
-        tiles |= await _expired(tx, view)
+        tiles |= _expired(view, look[0]["looked_at"])
         view = await _with_hours(tx, view, hours & view.staff_of_lane().keys())
         view = await _with_tiles(tx, view, tiles)
-    return replace(view, cursor=cursor, seen=frozenset(row["id"] for row in changes))
-
-
-async def _cursor(tx: Transaction) -> str:
-    row = await tx.row(CURSOR)
-    return str((row or {})["cursor"])
+    return replace(view, cursor=look[0]["cursor"], seen=frozenset(row["id"] for row in changes))
 
 
 async def _load(tx: Transaction, first_day: date, days: int) -> View:
-    cursor = await _cursor(tx)
-    business = await tx.row(BUSINESS, [tx.business_id])
-    if business is None:
+    cursor, business = await tx.row(CURSOR), await tx.row(BUSINESS, [tx.business_id])
+    if cursor is None or business is None:
         raise NotFound("There is no such business.")
     staff = [LaneInfo(r["id"], r["lane_no"], r["name"], r["availability_version"]) for r in await _of(tx, STAFF)]
     by_lane = {info.lane_no: info.staff_id for info in staff}
@@ -173,7 +187,9 @@ async def _load(tx: Transaction, first_day: date, days: int) -> View:
         },
     )
     lanes = {info.staff_id: info for info in staff}
-    return View(tx.business_id, snapshot, lanes, cursor, frozenset(), _expiries(r for rs in busy.values() for r in rs))
+    return View(
+        tx.business_id, snapshot, lanes, cursor["cursor"], frozenset(), _expiries(r for rs in busy.values() for r in rs)
+    )
 
 
 async def _of(tx: Transaction, sql: LiteralString) -> list[DictRow]:
@@ -234,12 +250,9 @@ def _inside(view: View, day: date) -> bool:
     return first - LONGEST_CLAIM <= day < first + timedelta(days=view.snapshot.days)
 
 
-async def _expired(tx: Transaction, view: View) -> set[tuple[int, date]]:
+def _expired(view: View, now: datetime) -> set[tuple[int, date]]:
     # Nobody need have swept: a hold that ran out by the database's clock is read again, and then not there.
-    if not view.expiries:
-        return set()
-    row = await tx.row("SELECT clock_timestamp() AS now")
-    return {tile for tile, expiry in view.expiries.items() if row is not None and expiry <= row["now"]}
+    return {tile for tile, expiry in view.expiries.items() if expiry <= now}
 
 
 def _expiries(rows: Iterable[DictRow]) -> dict[tuple[int, date], datetime]:

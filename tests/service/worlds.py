@@ -10,6 +10,8 @@ from service.db.database import Database
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 """A Sunday."""
+MONDAY_10 = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+"""The next day, open and bookable."""
 
 WEEK = tuple(Span(day, opens, closes) for day in range(5) for opens, closes in ((540, 750), (810, 1050)))
 """Monday to Friday, 09:00-12:30 and 13:30-17:30."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import uuid4
 
 import psycopg
@@ -23,9 +23,8 @@ from models.errors import (
 )
 from service.commands import availability, bookings
 from service.db.views import Views
-from tests.service.worlds import ANA, BEN, COLOUR, CUT, NOW, client, salon
+from tests.service.worlds import ANA, BEN, COLOUR, CUT, MONDAY_10, NOW, client, salon
 
-MONDAY_10 = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 pytestmark = pytest.mark.anyio
 
 

@@ -125,24 +125,29 @@ async def test_a_rolled_back_transaction_leaves_nothing(walk):
     await a_rolled_back_transaction_leaves_nothing(walk)
 
 
+XMIN = "pg_snapshot_xmin(pg_current_snapshot())::text"
+
+
 @pytest.mark.parametrize(
     "cursor",
     [
-        "SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS cursor",
-        "SELECT coalesce(max(xid::text::bigint) + 1, 0)::text AS cursor FROM change_log",
+        "pg_snapshot_xmax(pg_current_snapshot())::text",
+        "(SELECT coalesce(max(xid::text::bigint) + 1, 0)::text FROM change_log)",
     ],
     ids=["the newest transaction", "the newest row"],
 )
 async def test_a_cursor_past_an_open_transaction_misses_it(walk, monkeypatch, cursor):
-    monkeypatch.setattr(views, "CURSOR", cursor)
+    for name in ("LOOK", "CURSOR"):
+        monkeypatch.setattr(views, name, getattr(views, name).replace(XMIN, cursor))
     with pytest.raises(AssertionError, match="differ from a full load"):
         await a_long_transaction_is_not_missed(walk)
 
 
 async def test_following_the_sequence_misses_an_open_transaction(walk, monkeypatch):
-    monkeypatch.setattr(views, "CURSOR", "SELECT coalesce(max(id), 0)::text AS cursor FROM change_log")
-    after_the_last = views.CHANGES.replace("c.xid >= %s::text::xid8", "c.id > %s::bigint")
-    monkeypatch.setattr(views, "CHANGES", after_the_last)
+    last = "(SELECT coalesce(max(id), 0)::text FROM change_log)"
+    after_the_last = views.LOOK.replace("c.xid >= %s::text::xid8", "c.id > %s::bigint").replace(XMIN, last)
+    monkeypatch.setattr(views, "LOOK", after_the_last)
+    monkeypatch.setattr(views, "CURSOR", views.CURSOR.replace(XMIN, last))
     with pytest.raises(AssertionError, match="differ from a full load"):
         await a_long_transaction_is_not_missed(walk)
 
@@ -160,10 +165,7 @@ async def test_a_hold_that_ran_out_is_gone_without_a_write(walk):
 
 
 async def test_without_the_clock_a_hold_would_stay(walk, monkeypatch):
-    async def nothing(*_) -> set:
-        return set()
-
-    monkeypatch.setattr(views, "_expired", nothing)
+    monkeypatch.setattr(views, "_expired", lambda *_: set())
     with pytest.raises(AssertionError, match="differ from a full load"):
         await a_hold_runs_out_unseen(walk)
 
