@@ -1,0 +1,104 @@
+"""How races are run, and what must hold after each of them."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack
+from uuid import UUID
+
+import psycopg
+
+from models.errors import InterlockError
+from service.db.database import Database
+
+INVARIANTS = {
+    "two live claims overlap": """
+        SELECT a.id, b.id FROM claim a JOIN claim b ON a.lane_no = b.lane_no AND a.id < b.id
+        AND a.starts_at < b.ends_at AND a.ends_at > b.starts_at WHERE a.released_at IS NULL AND b.released_at IS NULL
+    """,
+    "a live appointment without a live claim for each item": """
+        SELECT a.id FROM appointment a JOIN appointment_item i ON i.appointment_id = a.id
+        LEFT JOIN claim c ON c.item_id = i.id AND c.released_at IS NULL
+          AND (c.expires_at IS NULL) = (a.expires_at IS NULL)
+        WHERE a.status IN ('hold', 'confirmed') AND c.id IS NULL
+    """,
+    "a live claim of an appointment that is over": """
+        SELECT a.id FROM appointment a JOIN appointment_item i ON i.appointment_id = a.id
+        JOIN claim c ON c.item_id = i.id AND c.released_at IS NULL WHERE a.status NOT IN ('hold', 'confirmed')
+    """,
+    "an appointment without items": """
+        SELECT id FROM appointment WHERE id NOT IN (SELECT appointment_id FROM appointment_item)
+    """,
+    "a version without exactly one outbox event and one audit entry": """
+        SELECT a.id, a.version FROM appointment a
+        WHERE (SELECT count(*) FROM outbox_event WHERE aggregate_id = a.id) <> a.version
+           OR (SELECT count(DISTINCT aggregate_version) FROM outbox_event WHERE aggregate_id = a.id) <> a.version
+           OR (SELECT count(*) FROM audit_entry WHERE aggregate_id = a.id) <> a.version
+    """,
+    "a placed entry without its confirmed appointment": """
+        SELECT w.id FROM waitlist_entry w LEFT JOIN appointment a ON a.id = w.appointment_id
+        WHERE w.status = 'placed' AND a.client_id IS DISTINCT FROM w.client_id
+    """,
+    "a confirmed appointment of the optimiser that no placed entry names": """
+        SELECT id FROM appointment WHERE source = 'optimiser'
+        AND id NOT IN (SELECT appointment_id FROM waitlist_entry WHERE appointment_id IS NOT NULL)
+    """,
+}
+
+
+def assert_invariants(owner_url: str) -> None:
+    """Assert, by SQL that shares nothing with the service, what no race may break."""
+    with psycopg.connect(owner_url) as connection:
+        broken = {name: rows for name, sql in INVARIANTS.items() if (rows := connection.execute(sql).fetchall())}
+    assert not broken, broken
+
+
+async def at_once(*tries: Awaitable[object]) -> Counter[str]:
+    """Start all at once and count how they end: "done", or the code of the refusal."""
+    return Counter(await asyncio.gather(*(_outcome(attempt) for attempt in tries)))
+
+
+async def _outcome(attempt: Awaitable[object]) -> str:
+    try:
+        await attempt
+    except InterlockError as refusal:
+        return refusal.code
+    return "done"
+
+
+async def rush(attempts: int, connections: int, attempt: Callable[[int], Awaitable[object]]) -> Counter[str]:
+    """Make many attempts, `connections` at a time, and count how they end."""
+    numbers = iter(range(attempts))
+    ends: Counter[str] = Counter()
+
+    async def one_after_another() -> None:
+        for number in numbers:
+            ends[await _outcome(attempt(number))] += 1
+
+    await asyncio.gather(*(one_after_another() for _ in range(connections)))
+    return ends
+
+
+async def all_connected(db: Database, business_id: UUID, connections: int) -> None:
+    """Have every connection of the pool open before the race begins."""
+    async with AsyncExitStack() as stack:
+
+        async def connect() -> None:
+            tx = await stack.enter_async_context(db.transaction(business_id))
+            await tx.begin()
+
+        await asyncio.gather(*(connect() for _ in range(connections)))
+
+
+def owner_does(owner_url: str, *statements: str) -> None:
+    """Run statements behind the service's back."""
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def count(owner_url: str, sql: str, params: Iterable[object] = ()) -> int:
+    """Return the number that one statement answers with."""
+    with psycopg.connect(owner_url) as connection:
+        row = connection.execute(sql, list(params)).fetchone()
+    return int(row[0]) if row else 0
