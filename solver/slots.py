@@ -159,8 +159,8 @@ def _found(
     parts = [_starts(gaps, service, durations, *bound) for bound in clipped]
     gap, start = (np.concatenate(column) for column in zip(*parts, strict=True)) if parts else (_NONE, _NONE)
     if len(lanes) > 1 or len(parts) > 1:
-        # Each lane's starts are in order already: a stable sort merges the runs and keeps the lanes' order.
-        order = np.argsort(start, kind="stable")
+        # In one window each lane's starts are in order already: a stable sort merges them, lanes stay in order.
+        order = np.argsort(start, kind="stable") if len(parts) == 1 else np.lexsort((gaps.lane[gap], start))
         gap, start = gap[order], start[order]
     lane = gaps.lane[gap]
     end = start + durations[lane]

@@ -319,3 +319,21 @@ def test_slots_by_local_day_follow_the_zone_asked_for():
     assert here == {MONDAY: 2, MONDAY + timedelta(days=1): 2}
     assert tokyo == {MONDAY + timedelta(days=1): 4}
     assert found.take(slice(0, 0)).by_day() == {}
+
+
+def test_starts_of_windows_that_overlap_stay_in_order_of_start_and_lane():
+    snapshot = Snapshot.build(
+        zone="UTC",
+        first_day=MONDAY,
+        days=1,
+        staff=["a", "b"],
+        hours=dict.fromkeys("ab", NINE_TO_TWELVE),
+        services=[HOUR],
+        allocations=[("x", "a", None), ("x", "b", None)],
+        busy={},
+    )
+    nine = utc_day(MONDAY) + 540
+    found = legal_starts(snapshot, "x", [(moment(nine), moment(nine + 120)), (moment(nine), moment(nine + 180))], NOW)
+    assert list(zip((found.start - nine).tolist(), found.lane.tolist(), strict=True)) == [
+        (0, 0), (0, 0), (0, 1), (0, 1), (60, 0), (60, 0), (60, 1), (60, 1), (120, 0), (120, 1),
+    ]  # fmt: skip
