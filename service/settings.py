@@ -3,29 +3,50 @@
 import os
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.errors import NotConfigured
 
 
 def _user_data_folder() -> Path:
-    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(base) / "interlock"
+    base = Path(os.environ.get("XDG_DATA_HOME", ""))
+    # The XDG specification: a relative path is to be ignored.
+    return (base if base.is_absolute() else Path("~/.local/share")) / "interlock"
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:
+        raise ValueError("there is no home folder; set INTERLOCK_HOME") from error
+
+
+def _postgresql(url: str) -> str:
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise ValueError("must begin with postgresql://")
+    return url
+
+
+DatabaseUrl = Annotated[str, AfterValidator(_postgresql)]
 
 
 class Settings(BaseSettings):
     """What an installation may set. Names carry the prefix INTERLOCK_, but for the two database URLs.
 
-    Without DATABASE_URL the embedded server below `home` is used.
+    Without DATABASE_URL the embedded server below `home` is used. DATABASE_OWNER_URL, for migrations, is the same
+    unless it is set. An empty variable counts as none.
     """
 
-    model_config = SettingsConfigDict(env_prefix="INTERLOCK_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="INTERLOCK_", env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
-    database_url: str | None = Field(None, validation_alias="DATABASE_URL")
-    database_owner_url: str | None = Field(None, validation_alias="DATABASE_OWNER_URL")
-    home: Path = Field(default_factory=_user_data_folder)
+    database_url: DatabaseUrl | None = Field(None, validation_alias="DATABASE_URL")
+    database_owner_url: DatabaseUrl | None = Field(None, validation_alias="DATABASE_OWNER_URL")
+    home: Annotated[Path, AfterValidator(_expanded)] = Field(default_factory=_user_data_folder, validate_default=True)
     port: int = Field(8000, ge=0, le=65535)
     pool_size: int = Field(10, ge=1, le=100)
 
@@ -43,5 +64,7 @@ def settings() -> Settings:
         return Settings.model_validate({})
     except ValidationError as error:
         first = error.errors()[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
-        raise NotConfigured(f"{name}: {first['msg']}") from error
+        name = str(first["loc"][0]).upper()
+        if not name.startswith("DATABASE_"):
+            name = f"INTERLOCK_{name}"
+        raise NotConfigured(f"{name}: {first['msg'].removeprefix('Value error, ')}.") from error
