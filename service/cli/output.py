@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from models.errors import InvalidInput
-from service.bootstrap import Interlock, running
+
+if TYPE_CHECKING:
+    from service.bootstrap import Interlock
 
 T = TypeVar("T")
 
@@ -24,8 +26,9 @@ BusinessName = Annotated[
 console = Console()
 
 
-def with_installation(work: Callable[[Interlock], Awaitable[T]]) -> T:
+def with_installation(work: Callable[["Interlock"], Awaitable[T]]) -> T:
     """Run `work` on a wired installation and return its result."""
+    from service.bootstrap import running  # noqa: PLC0415 - `interlock db` does without
 
     async def run() -> T:
         async with running() as interlock:
