@@ -100,7 +100,7 @@ def test_an_end_from_outside_leaves_no_traceback_and_no_processes(environment, f
         tasks = Path(f"/proc/{running.pid}/task").glob("*/children")
         children = [child for task in tasks for child in task.read_text().split()]
         running.send_signal(sent)
-        out, err = running.communicate(timeout=60)
+        out, err = running.communicate(timeout=180)
 
     assert (running.returncode, out) == (code, "")
     assert "Traceback" not in err
