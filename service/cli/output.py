@@ -59,7 +59,8 @@ def parsed_time(text: str, zone: str) -> datetime:
         Not an ISO time, or a local time that the change of clocks skips.
     """
     try:
-        moment = datetime.fromisoformat(text)
+        # As printed: the weekday is for people.
+        moment = datetime.fromisoformat(text.partition(" (")[0])
     except ValueError as error:
         raise InvalidInput(f"{text!r} is no time; write 2026-03-02T10:00.") from error
     if not 1970 < moment.year < 9000:
@@ -73,5 +74,5 @@ def parsed_time(text: str, zone: str) -> datetime:
 
 
 def shown(moment: datetime, zone: str) -> str:
-    """Return a time as people of the business read it."""
-    return f"{moment.astimezone(ZoneInfo(zone)):%a %d %b %Y %H:%M}"
+    """Return a local time of the business that `--at` and `--from` take back: 2026-03-02 10:00 (Mon)."""
+    return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M (%a)}"

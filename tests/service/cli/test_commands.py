@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -101,3 +102,9 @@ def test_a_setting_that_cannot_be_is_one_line():
     )
     assert (done.returncode, len(done.stderr.splitlines())) == (3, 1)
     assert "PORT" in done.stderr
+
+
+async def test_a_start_as_printed_can_be_booked(interlock):
+    printed = interlock("slots", "-s", "Cut", "--limit", "1").stdout
+    start = re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d \(\w{3}\)", printed).group()
+    assert interlock("book", "-s", "Cut", "--at", start, "--name", "Maria Costa").stdout.startswith(f"booked {start}")
