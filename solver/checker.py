@@ -197,6 +197,8 @@ def _shape(problem: Problem, result: Result) -> dict[str, int]:
         for p in result.placements:
             load[p.lane] += p.end - p.start
         found[str(Term.FAIRNESS)] = sum(max(0, load[lane] - share) for lane, share in problem.even_share.items())
+    if policy.weight(Term.STAFF_USED):
+        found[str(Term.STAFF_USED)] = len({p.lane for p in result.placements})
     return found
 
 

@@ -84,7 +84,7 @@ def _useful(clique: Int, column: Index, entry: Index, seats: Int) -> Cliques:
     owner = entry[column].astype(np.int64)
     mixed = np.zeros(len(seats), bool)
     mixed[clique[owner != owner[start[clique]]]] = True
-    keep = mixed & (size > seats)
+    keep = (mixed | (seats == 0)) & (size > seats)
     kept = keep[clique]
     number = np.cumsum(keep) - 1
     return _rows(number[clique[kept]], column[kept], seats[keep], int(keep.sum()))

@@ -31,6 +31,8 @@ class Term(StrEnum):
     """Minutes in gaps too short for anything that the business sells."""
     FAIRNESS = "fairness"
     """Minutes of load beyond an even share of the bookable time."""
+    STAFF_USED = "staff_used"
+    """Staff members who work at all."""
     OVERTIME = "overtime"
     """Minutes outside regular hours."""
 

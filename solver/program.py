@@ -186,14 +186,17 @@ def restrict(
     )
 
 
-def keep(program: Program, members: Index) -> Program:
-    """The program over `members` alone; every other variable is zero. Rows that bind nothing are left out."""
+def keep(program: Program, members: Index, *, alone: bool = True) -> Program:
+    """The program over `members`; every other variable is zero. Rows that bind nothing are left out.
+
+    Where they are not `alone`, rows without any member count as met by the others.
+    """
     inside = np.zeros(len(program), bool)
     inside[members] = True
     local = (np.cumsum(inside) - 1).astype(np.int32)
     sets, linear = program.sets, program.linear
     size = row_sums(sets.indptr, inside[sets.column].astype(np.int64))
-    useful = (size > 1) | sets.exactly
+    useful = (size > 1) | (sets.exactly & ((size > 0) | alone))
     taken = inside[sets.column] & np.repeat(useful, np.diff(sets.indptr))
     width = row_sums(linear.indptr, inside[linear.column].astype(np.int64))
     held = inside[linear.column]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from solver.cliques import interval_cliques
 from solver.columns import Int, Intervals
 from solver.objective import Term
 from solver.problem import Problem
@@ -43,7 +44,27 @@ def auxiliaries(problem: Problem) -> list[Auxiliary]:
         made.append(_fragments(problem, problem.hours))
     if problem.even_share and problem.policy.weight(Term.FAIRNESS):
         made.append(_fairness(problem))
+    if problem.policy.weight(Term.STAFF_USED):
+        made.append(_staff_used(problem))
     return made
+
+
+def _staff_used(problem: Problem) -> Auxiliary:
+    """One variable a lane, in every clique of its columns: nobody works who is not used.
+
+    The cliques make the relaxation as tight as the busiest moment of each lane allows (Krishnamoorthy, Ernst and
+    Baatar, European Journal of Operational Research 219, 2012).
+    """
+    c = problem.columns
+    lanes, lane = np.unique(c.lane, return_inverse=True)
+    own = np.arange(len(c), dtype=np.int32)
+    apart = np.arange(len(c), dtype=np.int32)  # as if every column were another entry: keep all cliques
+    cliques = interval_cliques(own, lane.astype(np.int32), c.occupied_start, c.occupied_end, apart, 0 * lanes)
+    owner = lane[cliques.column[cliques.indptr[:-1]]]
+    one, member = np.ones(len(lanes), np.int64), cliques.column.astype(np.int64)
+    return Auxiliary(
+        Term.STAFF_USED, one, cliques.rows(), member, np.ones(len(member), np.int64), owner, 0 * cliques.capacity
+    )
 
 
 def _fairness(problem: Problem) -> Auxiliary:
@@ -146,7 +167,7 @@ def _joined(program: Program, extra: Auxiliary, weight: int) -> Program:
     return replace(
         program,
         value=np.concatenate([program.value, weight * extra.units]),
-        upper=np.concatenate([program.upper, np.minimum(most, 1) if extra.term == Term.FRAGMENTS else most]),
+        upper=np.concatenate([program.upper, most if extra.term == Term.FAIRNESS else np.minimum(most, 1)]),
         linear=Linear(
             np.concatenate([linear.indptr, linear.indptr[-1] + np.cumsum(size)]),
             np.concatenate([linear.column, column]),
