@@ -1,6 +1,9 @@
 """How hard to search, and what a search answers."""
 
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +11,40 @@ from numpy.typing import NDArray
 from solver.program import Program
 
 Int = NDArray[np.int64]
+
+
+Watch = Callable[[int | None, int], None]
+"""Called with objective (None before there is a plan) and bound, each time one of them improves."""
+
+
+class Stop:
+    """A request to end a search early and keep its best plan; may be made from any thread."""
+
+    def __init__(self) -> None:
+        self._requested = threading.Event()
+        self._running: list[Callable[[], object]] = []
+
+    @property
+    def requested(self) -> bool:
+        """Whether somebody asked."""
+        return self._requested.is_set()
+
+    def request(self) -> None:
+        """Ask; the solvers that are running now are interrupted."""
+        self._requested.set()
+        for interrupt in tuple(self._running):
+            interrupt()
+
+    @contextmanager
+    def interrupting(self, interrupt: Callable[[], object]) -> Iterator[None]:
+        """While inside, a request calls `interrupt`."""
+        self._running.append(interrupt)
+        if self.requested:
+            interrupt()
+        try:
+            yield
+        finally:
+            self._running.remove(interrupt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +58,22 @@ class Effort:
         CP-SAT's own count of work, about a second each; the same on every machine, so a plan is reproducible.
     wall : float
         Seconds after which the search ends whatever it has: a net, not the rule.
+    stop : Stop or None
+        Ends it earlier.
+    watch : Watch or None
+        Is told of progress.
     """
 
     seed: int = 0
     deterministic: float = 30.0
     wall: float = 60.0
+    stop: Stop | None = field(default=None, compare=False)
+    watch: Watch | None = field(default=None, compare=False)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop was requested."""
+        return self.stop is not None and self.stop.requested
 
 
 @dataclass(frozen=True, slots=True, eq=False)

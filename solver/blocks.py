@@ -76,8 +76,8 @@ def solve_blocks(
     ties: Ties,
     incumbent: Int | None,
     search: Search,
-    *,
     late: Callable[[], bool],
+    tell: Callable[[Answer], None],
 ) -> Answer:
     """Bound by pricing the ties, plan by searching the blocks in turn; repeat until proven or `late`.
 
@@ -92,6 +92,7 @@ def solve_blocks(
         if x is not None:
             found = _searched_in_turn(program, ties, parts, _untied(program, ties, x), search, late)
             best = replace(better(program, Answer(found, best.bound), best.x), bound=best.bound)
+        tell(best)
         if x is None or best.x is None or late() or int(best.x @ program.value) >= best.bound:
             break
         price = _stepped(ties, price, x, bound - int(best.x @ program.value))

@@ -68,7 +68,7 @@ class _Emptying:
         self._first_fit()
 
     def time_left(self) -> bool:
-        return time.monotonic() < self.until
+        return time.monotonic() < self.until and not self.effort.stopped
 
     def at(self) -> Int:
         """Lane number of each entry, NOWHERE for one without a place."""

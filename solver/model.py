@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.answer import Answer, Effort
+from solver.answer import Answer, Effort, Stop
 from solver.program import Program
 
 if TYPE_CHECKING:
@@ -87,13 +87,16 @@ def solve_cp_sat(
     """Best point of the program that CP-SAT finds within the effort."""
     from ortools.sat.python import cp_model_helper as cmh  # noqa: PLC0415
 
+    unknown = Answer(None, int(program.value[program.value > 0].sum()))
+    if effort.stopped:
+        return unknown
     solver = cmh.SolveWrapper()
     solver.set_parameters(parameters(effort))
-    response = solver.solve(cp_model_proto(program, hint))  # type: ignore[no-untyped-call] # stub without types
+    with (effort.stop or Stop()).interrupting(solver.stop_search):
+        response = solver.solve(cp_model_proto(program, hint))  # type: ignore[no-untyped-call] # stub without types
     status = cmh.CpSolverStatus
     if response.status == status.INFEASIBLE:
         return Answer(None, 0, impossible=True)
     if response.status not in {status.OPTIMAL, status.FEASIBLE}:
-        return Answer(None, int(program.value[program.value > 0].sum()))
-    x = np.array(response.solution, np.int64)
-    return Answer(x, round(response.best_objective_bound))
+        return unknown
+    return Answer(np.array(response.solution, np.int64), round(response.best_objective_bound))

@@ -83,7 +83,9 @@ def legal_places(snapshot: Snapshot, entry: Entry, now: datetime) -> Slots:
     slots = legal_starts(snapshot, entry.service, spans, now, staff)
     if len(spans) == 1 or not len(slots):
         return slots
-    return slots.take(np.append(True, (np.diff(slots.start) != 0) | (np.diff(slots.lane) != 0)))
+    order = np.lexsort((slots.lane, slots.start))
+    lane, start = slots.lane[order], slots.start[order]
+    return slots.take(order[np.append(True, (np.diff(start) != 0) | (np.diff(lane) != 0))])
 
 
 def merged(windows: Windows) -> Windows:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.answer import Answer
+from solver.answer import Answer, Effort, Stop
 from solver.program import Program, feasible
 
 if TYPE_CHECKING:
@@ -78,16 +78,16 @@ def rows_of(program: Program) -> tuple[Int, NDArray[np.int32], Real, Real, Real]
     return indptr, column, coef, lower, upper
 
 
-def solve_relaxation(program: Program, seconds: float) -> Relaxation | None:
+def solve_relaxation(program: Program, effort: Effort) -> Relaxation | None:
     """The relaxation's optimum with a dual bound that holds whatever its tolerances; None where it did not finish."""
     from ortools.math_opt import parameters_pb2  # noqa: PLC0415
 
     chosen = parameters_pb2.SolveParametersProto()
-    chosen.time_limit.FromMilliseconds(max(1, int(seconds * 1000)))
+    chosen.time_limit.FromMilliseconds(max(1, int(effort.wall * 1000)))
     kind = parameters_pb2.SOLVER_TYPE_GLOP
     if len(program) > BARRIER_COLUMNS:
         kind, chosen.lp_algorithm = parameters_pb2.SOLVER_TYPE_HIGHS, parameters_pb2.LP_ALGORITHM_BARRIER
-    found = _run(math_opt_model(program, whole=False), kind, chosen)
+    found = _run(math_opt_model(program, whole=False), kind, chosen, stop=effort.stop)
     if not found.solutions or not found.solutions[0].HasField("dual_solution"):
         return None
     solution = found.solutions[0]
@@ -119,23 +119,23 @@ def whole_bound(bound: float) -> int:
     return math.floor(bound + 1e-6 + 1e-10 * abs(bound))
 
 
-def solve_highs(program: Program, seconds: float, seed: int = 0, hint: Int | None = None) -> Answer:
-    """Best point of the program that HiGHS finds in the time, and its bound.
+def solve_highs(program: Program, effort: Effort, hint: Int | None = None) -> Answer:
+    """Best point of the program that HiGHS finds within the wall seconds, and its bound.
 
     A program of whole numbers needs no gap below one point.
     """
     from ortools.math_opt import model_parameters_pb2, parameters_pb2, result_pb2  # noqa: PLC0415
 
     chosen = parameters_pb2.SolveParametersProto(
-        random_seed=seed, relative_gap_tolerance=0, absolute_gap_tolerance=0.99
+        random_seed=effort.seed, relative_gap_tolerance=0, absolute_gap_tolerance=0.99
     )
-    chosen.time_limit.FromMilliseconds(max(1, int(seconds * 1000)))
+    chosen.time_limit.FromMilliseconds(max(1, int(effort.wall * 1000)))
     start = model_parameters_pb2.ModelSolveParametersProto()
     if hint is not None:
         values = start.solution_hints.add().variable_values
         values.ids.extend(range(len(hint)))
         values.values.extend(hint.astype(float).tolist())
-    found = _run(math_opt_model(program, whole=True), parameters_pb2.SOLVER_TYPE_HIGHS, chosen, start)
+    found = _run(math_opt_model(program, whole=True), parameters_pb2.SOLVER_TYPE_HIGHS, chosen, start, effort.stop)
     if found.termination.reason == result_pb2.TERMINATION_REASON_INFEASIBLE:
         return Answer(None, 0, impossible=True)
     limit = int(np.maximum(program.value, 0) @ program.upper)
@@ -154,18 +154,22 @@ def _run(
     kind: "parameters_pb2.SolverTypeProto.ValueType",
     chosen: "parameters_pb2.SolveParametersProto",
     start: "model_parameters_pb2.ModelSolveParametersProto | None" = None,
+    stop: Stop | None = None,
 ) -> "result_pb2.SolveResultProto":
     from ortools.math_opt import callback_pb2, model_parameters_pb2, parameters_pb2  # noqa: PLC0415
     from ortools.math_opt.core.python import solver  # noqa: PLC0415
+    from ortools.util.python.solve_interrupter import SolveInterrupter  # noqa: PLC0415
 
-    return solver.solve(
-        model,
-        kind,
-        parameters_pb2.SolverInitializerProto(),
-        chosen,
-        start or model_parameters_pb2.ModelSolveParametersProto(),
-        None,
-        callback_pb2.CallbackRegistrationProto(),
-        None,
-        None,
-    )
+    interrupter = SolveInterrupter()
+    with (stop or Stop()).interrupting(interrupter.interrupt):
+        return solver.solve(
+            model,
+            kind,
+            parameters_pb2.SolverInitializerProto(),
+            chosen,
+            start or model_parameters_pb2.ModelSolveParametersProto(),
+            None,
+            callback_pb2.CallbackRegistrationProto(),
+            None,
+            interrupter.pybind_interrupter,
+        )

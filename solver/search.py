@@ -31,17 +31,19 @@ def search(program: Program, effort: Effort, incumbent: Int | None = None) -> An
         A feasible point.
     """
     until = time.monotonic() + effort.wall
-    relaxed = solve_relaxation(program, effort.wall)
+    relaxed = solve_relaxation(program, effort)
     if relaxed is None:
         return better(program, solve_cp_sat(program, effort, incumbent), incumbent)
     point = Answer(rounded(program, relaxed.x, relaxed.reduced), whole_bound(relaxed.bound))
     point = better(program, point, incumbent)
-    if _proven(program, point):
+    _tell(program, effort, point)
+    if _proven(program, point) or effort.stopped:
         return point
     ties = ties_of(program) if len(program) > WIDE_COLUMNS else None
     if ties is not None:
         within = partial(_search_block, effort=effort, until=until)
-        return solve_blocks(program, relaxed, ties, point.x, within, late=lambda: time.monotonic() > until)
+        late = lambda: effort.stopped or time.monotonic() > until  # noqa: E731 - a clock, not a function worth a name
+        return solve_blocks(program, relaxed, ties, point.x, within, late, lambda best: _tell(program, effort, best))
     if len(program) > WIDE_COLUMNS:
         point = _widen(program, effort, relaxed, point, until)
     return _search_rest(program, effort, relaxed, point, until)
@@ -49,7 +51,7 @@ def search(program: Program, effort: Effort, incumbent: Int | None = None) -> An
 
 def _search_block(program: Program, incumbent: Int | None, *, effort: Effort, until: float) -> Answer:
     left = max(0.1, until - time.monotonic())
-    return search(program, replace(effort, wall=min(left, effort.wall / 4)), incumbent)
+    return search(program, replace(effort, wall=min(left, effort.wall / 4), watch=None), incumbent)
 
 
 def _widen(program: Program, effort: Effort, relaxed: Relaxation, point: Answer, until: float) -> Answer:
@@ -74,7 +76,7 @@ def _search_within(
     program: Program, effort: Effort, relaxed: Relaxation, point: Answer, width: float, seconds: float
 ) -> Answer:
     """Search the columns with a reduced cost of at least `-width`, and those of the point so far."""
-    if seconds <= 0:
+    if seconds <= 0 or effort.stopped:
         return point
     kept = relaxed.reduced >= -width - 1e-6
     if point.x is not None:
@@ -85,8 +87,10 @@ def _search_within(
     if len(rest) <= CP_SAT_COLUMNS:
         answer = solve_cp_sat(rest, replace(effort, wall=seconds), start)
     else:
-        answer = solve_highs(rest, seconds, effort.seed, start)
-    return _merged(program, point, members, answer, complete=_complete(program, point, width))
+        answer = solve_highs(rest, replace(effort, wall=seconds), start)
+    found = _merged(program, point, members, answer, complete=_complete(program, point, width))
+    _tell(program, effort, found)
+    return found
 
 
 def _complete(program: Program, point: Answer, width: float) -> bool:
@@ -108,6 +112,11 @@ def _merged(program: Program, point: Answer, members: NDArray[np.int32], answer:
     if complete and worth is None:
         bound = min(point.bound, answer.bound)
     return replace(better(program, Answer(found, bound), point.x), bound=bound)
+
+
+def _tell(program: Program, effort: Effort, point: Answer) -> None:
+    if effort.watch is not None:
+        effort.watch(None if point.x is None else int(point.x @ program.value), point.bound)
 
 
 def _proven(program: Program, point: Answer) -> bool:

@@ -140,18 +140,35 @@ def ideal(problem: Problem, value: Int) -> Int:
 
 def solve_program(program: Program, effort: Effort, ideal: Int, incumbent: Int | None = None) -> Answer:
     """Solve each independent part; where the ideal is feasible nothing is searched."""
-    x = np.zeros(len(program), np.int64)
+    x = np.zeros(len(program), np.int64) if incumbent is None else incumbent.copy()
     bound, missing = 0, False
+    known = None if incumbent is None else int(incumbent @ program.value)
+    hope = int(ideal @ program.value)
     for members, part in split(program):
-        answer = _solve_part(part, effort, ideal[members], None if incumbent is None else incumbent[members])
+        top, start = ideal[members], None if incumbent is None else incumbent[members]
+        hope -= int(top @ part.value)
+        rest = None if known is None or start is None else known - int(start @ part.value)
+        answer = _solve_part(part, _watched(effort, rest, bound + hope), top, start)
         if answer.impossible:
             return answer
         bound += answer.bound
-        if answer.x is None:
-            missing = True
-        else:
+        missing |= answer.x is None
+        if answer.x is not None:
             x[members] = answer.x
+            known = None if rest is None else rest + int(answer.x @ part.value)
     return Answer(None if missing else x, bound)
+
+
+def _watched(effort: Effort, rest: int | None, others: int) -> Effort:
+    """The effort for one part, its progress told as that of the whole: `rest` and `others` are the other parts'."""
+    watch = effort.watch
+    if watch is None:
+        return effort
+
+    def tell(objective: int | None, bound: int) -> None:
+        watch(None if rest is None or objective is None else rest + objective, others + bound)
+
+    return replace(effort, watch=tell)
 
 
 def _solve_part(program: Program, effort: Effort, ideal: Int, incumbent: Int | None) -> Answer:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import solver
-from solver.answer import Effort
+from solver.answer import Effort, Stop
 from solver.checker import check, require
 from solver.columns import Claims, Columns, Entry, Intervals, Limits
 from solver.errors import InvalidProblem
@@ -218,3 +218,37 @@ def test_a_large_seeded_evening_is_lawful_and_proven():
     require(world, result)
     assert result.status is Status.OPTIMAL
     assert world.policy is not PLACEMENT
+
+
+def day(seed=0):
+    """A rebalancing that takes a search, not only a relaxation."""
+    return build(*random_world(seed, waiting=40, lanes=6, ticks=32, booked=30))
+
+
+def test_progress_is_told_and_only_improves():
+    told = []
+    result = solve(day(), Effort(watch=lambda objective, bound: told.append((objective, bound))))
+    assert told
+    assert told[-1] == (result.objective, result.bound)
+    objectives, bounds = zip(*told, strict=True)
+    assert list(objectives) == sorted(objectives)
+    assert list(bounds) == sorted(bounds, reverse=True)
+
+
+def test_a_stop_request_keeps_a_checked_plan_with_its_bound():
+    stop = Stop()
+    stop.request()
+    world = day()
+    result = solve(world, Effort(stop=stop))
+    assert check(world, result) == ()
+    assert result.objective <= solve(world).objective <= result.bound
+
+
+def test_a_stop_request_interrupts_what_is_running():
+    stop, interrupted = Stop(), []
+    with stop.interrupting(lambda: interrupted.append(1)):
+        stop.request()
+    assert interrupted == [1]
+    with stop.interrupting(lambda: interrupted.append(2)):
+        pass
+    assert interrupted == [1, 2]
