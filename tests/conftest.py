@@ -1,13 +1,14 @@
 """A real PostgreSQL for the whole run, and a clean database for each test."""
 
+import contextlib
 import fcntl
 import os
 import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import psycopg
 import pytest
@@ -25,32 +26,44 @@ EMPTY = "; ".join(
 )
 
 
+OWNED = pytest.StashKey[IO[str]]()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Name the run's folder once, in the process that xdist's workers inherit their environment from."""
     if RUN_FOLDER not in os.environ:
         _reap()
-        folder = Path(tempfile.gettempdir()) / f"{PREFIX}{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        folder.mkdir(mode=0o755)
-        os.environ[RUN_FOLDER] = str(folder)
-        config.stash[OWNED] = folder
-
-
-OWNED = pytest.StashKey[Path]()
+        config.stash[OWNED] = _claimed_folder()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End the server with the run."""
-    folder = config.stash.get(OWNED, None)
-    if folder is not None:
-        _remove(folder)
+    alive = config.stash.get(OWNED, None)
+    if alive is not None:
+        _remove(Path(os.environ.pop(RUN_FOLDER)))
+        alive.close()
+
+
+def _claimed_folder() -> IO[str]:
+    """Make the run's folder and return a file in it whose lock says that the run lives."""
+    making = Path(tempfile.mkdtemp(prefix="making-interlock-test-"))
+    making.chmod(0o755)
+    alive = (making / "alive").open("w")
+    fcntl.flock(alive, fcntl.LOCK_EX)
+    folder = making.with_name(f"{PREFIX}{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    making.rename(folder)
+    os.environ[RUN_FOLDER] = str(folder)
+    return alive
 
 
 def _reap() -> None:
-    # What a killed run left behind: its folder names a process that is no more.
+    # What a killed run of ours left behind: the system has given its lock back.
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        pid = folder.name.removeprefix(PREFIX).partition("-")[0]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-            _remove(folder)
+        with contextlib.suppress(OSError):
+            if folder.stat().st_uid == os.geteuid():
+                with (folder / "alive").open() as alive:
+                    fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    _remove(folder)
 
 
 def _remove(folder: Path) -> None:
@@ -95,10 +108,13 @@ def own_database(server: embedded.Server) -> Iterator[str]:
         yield name
 
 
-@contextmanager
+@contextlib.contextmanager
 def _created(server: embedded.Server) -> Iterator[str]:
     name = f"t{uuid.uuid4().hex}"
     with psycopg.connect(server.owner_url("postgres"), autocommit=True) as admin:
+        if admin.info.server_version >= 180_000:
+            # Lets the kernel copy: 20 ms instead of some hundred.
+            admin.execute("SET file_copy_method = clone")
         admin.execute(f"CREATE DATABASE {name} TEMPLATE template STRATEGY file_copy")
         yield name
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
