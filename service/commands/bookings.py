@@ -126,35 +126,29 @@ async def confirm(tx: Transaction, request: Confirmation) -> Booking:
     HoldExpired
         The hold ran out by the database's clock, was released, or the token is another's.
     """
-    target = AppointmentStatus.CONFIRMED
-    version = await claims.change(
-        tx,
-        request.appointment_id,
-        target,
-        sources(target),
-        release=False,
-        holder=claims.hashed(request.token),
-        client_id=request.client_id,
-    )
-    if version is None:
-        raise HoldExpired("The hold has run out or is not yours; choose a time again.")
-    return Booking(request.appointment_id, target, version)
+    return await _end_hold(tx, request, AppointmentStatus.CONFIRMED, client_id=request.client_id)
 
 
 @command
 async def release(tx: Transaction, request: Release) -> Booking:
     """Give a hold back before it runs out. Raises `HoldExpired` as `confirm` does."""
-    target = AppointmentStatus.RELEASED
+    return await _end_hold(tx, request, AppointmentStatus.RELEASED)
+
+
+async def _end_hold(
+    tx: Transaction, request: Confirmation | Release, target: AppointmentStatus, client_id: UUID | None = None
+) -> Booking:
     version = await claims.change(
         tx,
         request.appointment_id,
         target,
         sources(target),
-        release=True,
+        release=target is AppointmentStatus.RELEASED,
         holder=claims.hashed(request.token),
+        client_id=client_id,
     )
     if version is None:
-        raise HoldExpired("The hold has run out or is not yours.")
+        raise HoldExpired("The hold has run out or is not yours; choose a time again.")
     return Booking(request.appointment_id, target, version)
 
 
