@@ -1,7 +1,7 @@
 """One time, many takers: it is sold once."""
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -11,16 +11,9 @@ from service.db.database import Database
 from service.db.views import Views
 from tests.races.conftest import sized
 from tests.races.races import all_connected, assert_invariants, at_once, count, owner_does, rush
-from tests.service.worlds import ANA, BEN, CUT, MONDAY_10, NOW, client, salon
+from tests.races.times import TIMES
+from tests.service.worlds import ANA, CUT, MONDAY_10, NOW, client, salon
 
-TIMES = [
-    (staff, datetime(2026, 3, 2, hour, tzinfo=UTC) + timedelta(days=7 * week + day))
-    for week in range(8)
-    for day in range(5)
-    for hour in (9, 10, 14, 15)
-    for staff in (ANA, BEN)
-]
-"""Times an hour or more apart, all open."""
 CONNECTIONS = 64
 WITHOUT_CONSTRAINT = "ALTER TABLE claim DROP CONSTRAINT ex_claim_no_overlap"
 pytestmark = pytest.mark.anyio

@@ -1,0 +1,185 @@
+"""A hold at its last moment: it is confirmed, or its time is sold to someone else, never both."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from models.errors import HoldExpired, SlotTaken
+from service.commands import availability, bookings
+from service.db import claims
+from service.db.views import Views
+from tests.races.conftest import sized
+from tests.races.races import all_connected, assert_invariants, at_once, count, owner_does
+from tests.races.times import TIMES
+from tests.service.worlds import ANA, CUT, NOW, client, salon
+
+pytestmark = pytest.mark.anyio
+
+GROUP = 80
+"""Holds that run out one after the other, every four milliseconds."""
+RUN_OUT = """
+WITH due AS (
+    SELECT id, clock_timestamp() + interval '100 ms' + interval '4 ms' * row_number() OVER (ORDER BY id) AS expires_at
+    FROM appointment WHERE id = ANY(%s)
+), appointments AS (
+    UPDATE appointment a SET expires_at = due.expires_at FROM due WHERE a.id = due.id
+), claims AS (
+    UPDATE claim c SET expires_at = due.expires_at
+    FROM due JOIN appointment_item i ON i.appointment_id = due.id WHERE c.item_id = i.id
+)
+SELECT id, extract(epoch FROM expires_at)::float8 FROM due
+"""
+
+
+def run_out(owner_url: str, holds: list[UUID]) -> dict[UUID, float]:
+    """Give each hold its last moment, by the database's clock, and return them in seconds since 1970."""
+    with psycopg.connect(owner_url) as connection:
+        return dict(connection.execute(RUN_OUT, [holds]).fetchall())
+
+
+async def about(moment: float, rng: random.Random) -> None:
+    """Sleep until within 10 ms of a moment."""
+    await asyncio.sleep(max(moment + rng.uniform(-0.01, 0.01) - time.time(), 0))
+
+
+async def confirmed_or_sold(db, owner_url: str, rng: random.Random, rounds: int, confirm) -> Counter[str]:
+    """Confirm holds within 10 ms of their end, while another books the same time."""
+    scope = await salon(db)
+    who, view = await client(scope), await Views(db).current(scope.business_id, NOW)
+    await all_connected(db, scope.business_id, 16)
+    winners: Counter[str] = Counter()
+
+    async def attempt(name: str, moment: float, command) -> tuple[str, UUID] | None:
+        await about(moment, rng)
+        try:
+            return name, (await command()).id
+        except (SlotTaken, HoldExpired):
+            return None
+
+    async def contest(held: bookings.Hold, staff: UUID, start: datetime, moment: float) -> UUID | None:
+        confirmation = bookings.Confirmation(held.id, held.token, who)
+        request = bookings.BookRequest(CUT, staff, start, who)
+        ends = await asyncio.gather(
+            attempt("confirmed", moment, lambda: confirm(scope, confirmation)),
+            attempt("sold", moment, lambda: bookings.book(scope, request, view=view, now=NOW)),
+        )
+        won = [end for end in ends if end is not None]
+        assert len(won) <= 1, f"both had it: {won}"
+        winners[won[0][0] if won else "nobody"] += 1
+        return won[0][1] if won else None
+
+    while winners.total() < rounds:
+        times = TIMES[: min(GROUP, rounds - winners.total())]
+        requests = [bookings.HoldRequest(CUT, staff, start, minutes=1) for staff, start in times]
+        holds = await asyncio.gather(*(bookings.hold(scope, r, view=view, now=NOW) for r in requests))
+        ends = await asyncio.to_thread(run_out, owner_url, [held.id for held in holds])
+        left = await asyncio.gather(*(contest(held, *at, ends[held.id]) for held, at in zip(holds, times, strict=True)))
+        assert_invariants(owner_url)
+        await asyncio.gather(*(bookings.cancel(scope, bookings.Cancellation(id_)) for id_ in left if id_))
+    return winners
+
+
+async def test_a_hold_at_its_end_is_confirmed_or_sold_never_both(crowd, owner_url, rng, conflicts):
+    winners = await confirmed_or_sold(crowd, owner_url, rng, sized(10_000, 240), bookings.confirm)
+    assert winners["confirmed"], winners
+    assert winners["sold"], winners
+    assert not conflicts, conflicts
+
+
+async def test_checking_before_confirming_sells_twice(crowd, owner_url, rng, monkeypatch):
+    unconditional = (
+        claims.CHANGE_ONE.replace("AND status = ANY(%(sources)s)", "AND %(sources)s::text[] IS NOT NULL")
+        .replace("AND (%(holder)s::text IS NULL OR holder = %(holder)s)", "AND %(holder)s::text IS NOT NULL")
+        .replace("AND (expires_at IS NULL OR expires_at > clock_timestamp())", "")
+    )
+    change_one = claims.CHANGE_ONE
+
+    async def checked_first(scope, request):
+        async with scope.db.transaction(scope.business_id) as tx:
+            live = "SELECT id FROM appointment WHERE id = %s AND expires_at > clock_timestamp()"
+            if await tx.row(live, [request.appointment_id]) is None:
+                raise HoldExpired("The hold has run out.")
+        await asyncio.sleep(0.01)
+        monkeypatch.setattr(claims, "CHANGE_ONE", unconditional)
+        try:
+            return await bookings.confirm(scope, request)
+        finally:
+            monkeypatch.setattr(claims, "CHANGE_ONE", change_one)
+
+    with pytest.raises(AssertionError, match="both had it"):
+        await confirmed_or_sold(crowd, owner_url, rng, 160, checked_first)
+
+
+async def an_expired_hold_blocks_nobody(db, owner_url: str) -> None:
+    """Nobody swept: expired holds that overlap a time give way to one of many takers, to time off too."""
+    scope = await salon(db)
+    view = await Views(db).current(scope.business_id, NOW)
+    who = await client(scope)
+    for staff, start in TIMES[:8]:
+        held = await bookings.hold(scope, bookings.HoldRequest(CUT, staff, start), view=view, now=NOW)
+        await asyncio.to_thread(run_out, owner_url, [held.id])
+        await asyncio.sleep(0.12)
+        request = bookings.BookRequest(CUT, staff, start + timedelta(minutes=15), who)
+        ends = await at_once(*(bookings.book(scope, request, view=view, now=NOW) for _ in range(16)))
+        assert ends == {"done": 1, "slot-taken": 15}, ends
+    held = await bookings.hold(scope, bookings.HoldRequest(CUT, ANA, TIMES[40][1]), view=view, now=NOW)
+    await asyncio.to_thread(run_out, owner_url, [held.id])
+    await asyncio.sleep(0.12)
+    await availability.take_time_off(
+        scope, availability.TimeOff(ANA, *(TIMES[40][1] + timedelta(hours=h) for h in (0, 1)))
+    )
+    assert_invariants(owner_url)
+    assert count(owner_url, "SELECT count(*) FROM appointment WHERE status = 'expired'") == 9
+
+
+async def test_an_expired_hold_blocks_nobody_though_nobody_swept(crowd, owner_url, conflicts):
+    await an_expired_hold_blocks_nobody(crowd, owner_url)
+    assert not conflicts, conflicts
+
+
+async def test_without_giving_way_an_expired_hold_blocks_for_ever(crowd, owner_url, monkeypatch):
+    async def nothing(*_) -> int:
+        return 0
+
+    monkeypatch.setattr(claims, "expire_holds", nothing)
+    with pytest.raises(AssertionError, match="slot-taken"):
+        await an_expired_hold_blocks_nobody(crowd, owner_url)
+
+
+async def test_sweepers_and_takers_do_not_deadlock(crowd, owner_url, conflicts):
+    """Several sweepers at once with takers of the same times: every hold ends once."""
+    scope = await salon(crowd)
+    view, who = await Views(crowd).current(scope.business_id, NOW), await client(scope)
+
+    async def sweep() -> None:
+        async with crowd.transaction(scope.business_id) as tx:
+            await claims.expire_holds(tx)
+
+    for _ in range(sized(50, 3)):
+        requests = [bookings.HoldRequest(CUT, *at) for at in TIMES[:40]]
+        await asyncio.gather(*(bookings.hold(scope, r, view=view, now=NOW) for r in requests))
+        await asyncio.to_thread(
+            owner_does,
+            owner_url,
+            "UPDATE appointment SET expires_at = clock_timestamp() WHERE status = 'hold'",
+            "UPDATE claim SET expires_at = clock_timestamp() WHERE expires_at IS NOT NULL AND released_at IS NULL",
+        )
+        booked = [bookings.BookRequest(CUT, *at, who) for at in TIMES[:40]]
+        taken = (bookings.book(scope, request, view=view, now=NOW) for request in booked)
+        ends = await at_once(*(sweep() for _ in range(4)), *taken)
+        assert ends == {"done": 44}, ends
+        assert_invariants(owner_url)
+        ids = await asyncio.to_thread(confirmed, owner_url)
+        await asyncio.gather(*(bookings.cancel(scope, bookings.Cancellation(id_)) for id_ in ids))
+    assert not conflicts, conflicts
+
+
+def confirmed(owner_url: str) -> list[UUID]:
+    with psycopg.connect(owner_url) as connection:
+        return [row[0] for row in connection.execute("SELECT id FROM appointment WHERE status = 'confirmed'")]
