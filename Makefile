@@ -34,8 +34,8 @@ check: setup ## lint, types, import directions
 bench: setup ## every benchmark; writes benchmarks/results
 	$(RUN) benchmarks
 
-faults: setup ## the races at full size
-	INTERLOCK_FAULTS=full $(RUN) pytest tests/races
+faults: setup ## the races, and the faults where there are some, at full size
+	INTERLOCK_FAULTS=full $(RUN) pytest $(wildcard tests/races tests/faults)
 
 clean:
 	rm -rf $(VENV)
