@@ -22,7 +22,7 @@ from models.errors import NotConfigured
 from models.roles import APP_ROLE
 from service.db.binaries import Binaries
 from service.db.cluster import DATABASE, OWNER, cluster_binaries, initialise, read_passwords, reason
-from service.db.home import SHARED, make_folder, server_folder
+from service.db.home import SHARED, make_folder, refuse_for_root, server_folder
 
 START_SECONDS = 120
 """How long a start may take; most of it is for replaying the log after a crash."""
@@ -134,6 +134,7 @@ def remove(home: Path) -> None:
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     path = folder / "lock"
+    refuse_for_root(folder)
     while True:
         try:
             lock = path.open("a")

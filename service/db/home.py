@@ -96,3 +96,14 @@ def make_folder(folder: Path) -> None:
         raise NotConfigured(f"{folder} cannot be written ({error.strerror}); set INTERLOCK_HOME.") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise NotConfigured(f"{folder} cannot be written; set INTERLOCK_HOME.")
+
+
+def refuse_for_root(folder: Path) -> None:
+    """Raise `NotConfigured` where we are root and the folder is not: its owner could make root write anywhere."""
+    owner = folder.stat().st_uid
+    if os.geteuid() == 0 and owner != 0:
+        try:
+            name = pwd.getpwuid(owner).pw_name
+        except KeyError:
+            name = str(owner)
+        raise NotConfigured(f"{folder} belongs to {name}: run this as that user, or set INTERLOCK_HOME.")

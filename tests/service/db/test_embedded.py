@@ -324,11 +324,24 @@ def test_nobody_but_root_can_lead_root_astray(server):
     assert server.folder.stat().st_mode & 0o022 == 0
 
 
-def test_an_ordinary_user_runs_it_as_themselves(home):
+def test_an_ordinary_user_runs_it_as_themselves_and_root_keeps_out(home):
     pid = int(as_ordinary_user(home, START))
-    assert Path(f"/proc/{pid}").stat().st_uid == home.stat().st_uid != 0
+    assert Path(f"/proc/{pid}").stat().st_uid == server_folder(home).stat().st_uid != 0
     assert embedded.running(home).pid == pid
-    assert embedded.stop(home) is True
-    # Whoever starts it next, the data stays its owner's.
-    assert Path(f"/proc/{embedded.ensure_running(home, durable=False).pid}").stat().st_uid == home.stat().st_uid
-    assert server_folder(home).stat().st_uid == home.stat().st_uid
+    if os.geteuid() == 0:
+        for act in (embedded.stop, embedded.remove):
+            with pytest.raises(NotConfigured, match=r"belongs to .*: run this as that user"):
+                act(home)
+    assert as_ordinary_user(home, "print(embedded.stop(home))") == "True"
+    if os.geteuid() == 0:
+        with pytest.raises(NotConfigured, match=r"belongs to .*: run this as that user"):
+            embedded.ensure_running(home)
+    as_ordinary_user(home, "print(embedded.remove(home))")
+
+
+def test_data_stays_with_the_user_that_it_was_made_for(used_home, monkeypatch):
+    owner = (used_home / "postgresql" / "data").stat().st_uid
+    # As if a user `postgres` had come or gone since.
+    monkeypatch.setattr("service.db.home.pwd.getpwnam", pwd.getpwnam if os.geteuid() else lambda _: pwd.getpwuid(1))
+    server = embedded.ensure_running(used_home, durable=False)
+    assert Path(f"/proc/{server.pid}").stat().st_uid == owner
