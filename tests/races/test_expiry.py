@@ -98,20 +98,23 @@ async def test_checking_before_confirming_sells_twice(crowd, owner_url, rng, mon
         .replace("AND (%(holder)s::text IS NULL OR holder = %(holder)s)", "AND %(holder)s::text IS NOT NULL")
         .replace("AND (expires_at IS NULL OR expires_at > clock_timestamp())", "")
     )
-    change_one = claims.CHANGE_ONE
+    change, change_one = claims.change, claims.CHANGE_ONE
+
+    async def change_unconditionally(tx, *args, holder=None, **kwargs):
+        # Read before the first await, so that no other call sees the wrong statement.
+        claims.CHANGE_ONE = change_one if holder is None else unconditional
+        return await change(tx, *args, holder=holder, **kwargs)
 
     async def checked_first(scope, request):
         async with scope.db.transaction(scope.business_id) as tx:
             live = "SELECT id FROM appointment WHERE id = %s AND expires_at > clock_timestamp()"
             if await tx.row(live, [request.appointment_id]) is None:
                 raise HoldExpired("The hold has run out.")
-        await asyncio.sleep(0.01)
-        monkeypatch.setattr(claims, "CHANGE_ONE", unconditional)
-        try:
-            return await bookings.confirm(scope, request)
-        finally:
-            monkeypatch.setattr(claims, "CHANGE_ONE", change_one)
+        await asyncio.sleep(0.02)
+        return await bookings.confirm(scope, request)
 
+    monkeypatch.setattr(claims, "change", change_unconditionally)
+    monkeypatch.setattr(claims, "CHANGE_ONE", change_one)
     with pytest.raises(AssertionError, match="both had it"):
         await confirmed_or_sold(crowd, owner_url, rng, 160, checked_first)
 

@@ -117,7 +117,10 @@ def _lives(pid: str) -> bool:
 
 
 def _wait_for_database_of(pid: int, url: str) -> None:
-    named = "SELECT FROM pg_stat_activity WHERE datname LIKE %s AND query ILIKE '%%claim%%'"
+    # The processes connect as the app's role; the owner, who migrates first, speaks of claims too.
+    named = (
+        "SELECT FROM pg_stat_activity WHERE datname LIKE %s AND usename = 'interlock_app' AND query ILIKE '%%claim%%'"
+    )
     with psycopg.connect(url, autocommit=True) as connection:
         _wait_until(
             lambda: connection.execute(named, [f"interlock_replay_{pid}_%"]).fetchone() is not None,
