@@ -29,7 +29,10 @@ JOIN business b ON b.id = s.business_id
 WHERE s.business_id = %s AND s.id = %s FOR NO KEY UPDATE OF l
 """
 SET_DAY = """
-INSERT INTO staff_day (business_id, lane_no, day, hours) VALUES (%(business)s, %(lane)s, %(day)s, %(hours)s)
+INSERT INTO staff_day (business_id, lane_no, day, hours)
+SELECT %(business)s, %(lane)s, %(day)s, %(hours)s::int4multirange
+WHERE %(version)s::int IS NULL OR EXISTS (
+    SELECT 1 FROM staff_day WHERE business_id = %(business)s AND lane_no = %(lane)s AND day = %(day)s)
 ON CONFLICT (business_id, lane_no, day) DO UPDATE SET hours = excluded.hours, version = staff_day.version + 1
 WHERE %(version)s::int IS NULL OR staff_day.version = %(version)s
 RETURNING version

@@ -1,0 +1,210 @@
+"""Every route's happy path, over HTTP, on a real database."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from service.bootstrap import server_app
+from tests.service.api.conftest import BASE
+from tests.service.worlds import ANA, BEN, COLOUR, CUT, MONDAY_10
+
+DAY = str(MONDAY_10.date())
+AT_10 = {"service_id": str(CUT), "staff_id": str(ANA), "starts_at": MONDAY_10.isoformat()}
+MORNING = {"from": f"{DAY}T09:00:00Z", "to": f"{DAY}T12:30:00Z"}
+pytestmark = pytest.mark.anyio
+
+# The name of the test that shows each operation; the last test looks that none is missing.
+SHOWN = {
+    "readBusiness": "test_a_business_with_its_services_and_staff",
+    "listServices": "test_a_business_with_its_services_and_staff",
+    "listStaff": "test_a_business_with_its_services_and_staff",
+    "registerClient": "test_a_client_is_registered",
+    "setDay": "test_the_hours_of_a_day_are_set_closed_and_given_back",
+    "findSlots": "test_slots_by_time_and_by_rank",
+    "countSlotsByDay": "test_slots_by_day_and_why_there_are_none",
+    "explainSlots": "test_slots_by_day_and_why_there_are_none",
+    "holdSlot": "test_a_hold_is_confirmed",
+    "releaseHold": "test_a_hold_is_released",
+    "book": "test_a_hold_is_confirmed",
+    "listBookings": "test_a_booking_is_made_read_listed_and_cancelled",
+    "readBooking": "test_a_booking_is_made_read_listed_and_cancelled",
+    "cancelBooking": "test_a_booking_is_made_read_listed_and_cancelled",
+    "joinWaitlist": "test_a_client_waits_and_leaves",
+    "listWaitlist": "test_a_client_waits_and_leaves",
+    "leaveWaitlist": "test_a_client_waits_and_leaves",
+    "startRun": "test_a_plan_is_made_read_and_applied",
+    "readLatestRun": "test_a_plan_is_made_read_and_applied",
+    "readRun": "test_a_plan_is_made_read_and_applied",
+    "applyRun": "test_a_plan_is_made_read_and_applied",
+    "discardRun": "test_a_plan_is_discarded",
+}
+
+
+def test_every_operation_is_shown_here():
+    paths = server_app().openapi()["paths"].values()
+    assert {operation["operationId"] for path in paths for operation in path.values()} == SHOWN.keys()
+    assert all(name in globals() for name in SHOWN.values())
+
+
+async def test_a_business_with_its_services_and_staff(api, scope):
+    business = (await api.get(BASE)).json()
+    assert business == {"id": str(scope.business_id), "slug": "salon", "name": "Salon", "zone": "Europe/Lisbon"}
+    services = (await api.get(f"{BASE}/services")).json()
+    assert [(s["id"], s["duration"], s["buffer_after"]) for s in services] == [(str(COLOUR), 60, 0), (str(CUT), 30, 10)]
+    staff = (await api.get(f"{BASE}/staff")).json()
+    assert [(s["id"], s["name"]) for s in staff] == [(str(ANA), "Ana"), (str(BEN), "Ben")]
+
+
+async def test_a_client_is_registered(api):
+    body = {"name": "  Zoë Ørsted ", "email": "zoe@example.org", "phone": "+351 21 000 00 00"}
+    answer = await api.post(f"{BASE}/clients", json=body)
+    assert answer.status_code == 201
+    assert answer.json().keys() == {"id"}
+
+
+async def test_slots_by_time_and_by_rank(api):
+    asked = {"service_id": str(CUT), **MORNING}
+    slots = (await api.get(f"{BASE}/slots", params=asked)).json()
+    assert [s["starts_at"] for s in slots] == sorted(s["starts_at"] for s in slots)
+    assert len(slots) == 2 * 13
+    assert {s["score"] for s in slots} == {None}
+    only_ben = (await api.get(f"{BASE}/slots", params={**asked, "staff_id": str(BEN), "limit": "3"})).json()
+    assert [s["staff"] for s in only_ben] == ["Ben"] * 3
+    ranked = (await api.get(f"{BASE}/slots", params={**asked, "ranked": "true"})).json()
+    assert [s["score"] for s in ranked] == sorted((s["score"] for s in ranked), reverse=True)
+    both = {**asked, "staff_id": [str(ANA), str(BEN)]}
+    assert (await api.get(f"{BASE}/slots", params=both)).json() == slots
+
+
+async def test_slots_by_day_and_why_there_are_none(api):
+    days = {"service_id": str(CUT), "first_day": DAY, "last_day": "2026-03-08"}
+    counted = (await api.get(f"{BASE}/slots/days", params=days)).json()
+    assert [(c["day"], c["free"] > 0) for c in counted] == [(f"2026-03-0{d}", d < 7) for d in range(2, 9)]
+    sunday = {"service_id": str(CUT), "from": "2026-03-08T09:00:00Z", "to": "2026-03-08T12:00:00Z"}
+    told = (await api.get(f"{BASE}/slots/why-not", params=sunday)).json()
+    assert (told["free"], told["ruled_out"] != {}) == (0, True)
+
+
+async def test_a_hold_is_confirmed(api, client_id):
+    held = await api.post(f"{BASE}/holds", json={**AT_10, "minutes": 10})
+    assert held.status_code == 201
+    hold = held.json()
+    lasts = datetime.fromisoformat(hold["expires_at"]) - datetime.now().astimezone()
+    assert timedelta(minutes=9) < lasts <= timedelta(minutes=10)
+    wanted = {"hold_id": hold["id"], "token": hold["token"], "client_id": client_id}
+    booked = await api.post(f"{BASE}/bookings", json=wanted)
+    assert (booked.status_code, booked.headers["etag"]) == (201, '"2"')
+    assert booked.json() == {"id": hold["id"], "status": "confirmed", "version": 2}
+
+
+async def test_a_hold_is_released(api):
+    hold = (await api.post(f"{BASE}/holds", json=AT_10)).json()
+    released = await api.delete(f"{BASE}/holds/{hold['id']}", headers={"Hold-Token": hold["token"]})
+    assert (released.status_code, released.content) == (204, b"")
+    assert (await api.post(f"{BASE}/holds", json=AT_10)).status_code == 201
+
+
+async def test_a_booking_is_made_read_listed_and_cancelled(api, client_id):
+    booked = await api.post(f"{BASE}/bookings", json={**AT_10, "client_id": client_id})
+    assert (booked.status_code, booked.headers["etag"]) == (201, '"1"')
+    address = f"{BASE}/bookings/{booked.json()['id']}"
+    read = await api.get(address)
+    assert read.headers["etag"] == '"1"'
+    [item] = read.json()
+    assert (item["client"], item["status"], item["starts_at"]) == ("Maria Costa", "confirmed", f"{DAY}T10:00:00Z")
+    assert item["claim_ends_at"] == f"{DAY}T10:40:00Z"
+    assert (await api.get(f"{BASE}/bookings", params=MORNING)).json() == [item]
+    cancelled = await api.post(f"{address}/cancel", json={"reason": "ill\nsorry"}, headers={"If-Match": '"1"'})
+    assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
+    assert (await api.get(f"{BASE}/bookings", params=MORNING)).json() == []
+    assert (await api.get(address)).json()[0]["status"] == "cancelled"
+
+
+async def test_the_hours_of_a_day_are_set_closed_and_given_back(api):
+    address, asked = f"{BASE}/staff/{BEN}/days/{DAY}", {"service_id": str(CUT), "staff_id": str(BEN), **MORNING}
+    free = []
+    for version, spans in enumerate(([{"opens": 540, "closes": 600}], [], None), start=1):
+        answer = await api.put(address, json={"spans": spans})
+        assert answer.json() == {"staff_id": str(BEN), "day": DAY, "version": version}
+        free.append(len((await api.get(f"{BASE}/slots", params=asked)).json()))
+    assert free == [3, 0, 13]
+
+
+async def waits(api, client_id: str) -> str:
+    wish = {
+        "client_id": client_id,
+        "service_id": str(CUT),
+        "windows": [{"start": MORNING["from"], "end": MORNING["to"]}],
+        "staff_ids": [str(BEN)],
+        "priority": 3,
+    }
+    answer = await api.post(f"{BASE}/waitlist", json=wish)
+    assert (answer.status_code, answer.json()["status"]) == (201, "waiting")
+    return answer.json()["id"]
+
+
+async def test_a_client_waits_and_leaves(api, client_id):
+    entry_id = await waits(api, client_id)
+    [entry] = (await api.get(f"{BASE}/waitlist")).json()
+    assert (entry["id"], entry["client"], entry["priority"], entry["staff_ids"]) == (
+        entry_id,
+        "Maria Costa",
+        3,
+        [str(BEN)],
+    )
+    assert entry["windows"] == [[MORNING["from"], MORNING["to"]]]
+    assert (await api.delete(f"{BASE}/waitlist/{entry_id}")).status_code == 204
+    assert (await api.get(f"{BASE}/waitlist")).json() == []
+
+
+async def test_a_plan_is_made_read_and_applied(api, client_id):
+    entry_id = await waits(api, client_id)
+    started = await api.post(f"{BASE}/optimisation-runs", json={"first_day": DAY, "last_day": DAY, "seed": 1})
+    run = started.json()
+    assert (started.status_code, run["status"], run["gap"]) == (201, "planned", 0.0)
+    assert [move["entry_id"] for move in run["moves"]] == [entry_id]
+    address = f"{BASE}/optimisation-runs/{run['id']}"
+    assert (await api.get(f"{BASE}/optimisation-runs/latest")).json() == (await api.get(address)).json() == run
+    assert (await api.get(f"{BASE}/bookings", params=MORNING)).json() == []
+    applied = await api.post(f"{address}/apply", json={"moves": [run["moves"][0]["id"]]})
+    assert applied.json() == {"run_id": run["id"], "applied": 1, "stale": []}
+    [item] = (await api.get(f"{BASE}/bookings", params=MORNING)).json()
+    assert (item["staff_id"], item["client"]) == (str(BEN), "Maria Costa")
+    assert (await api.get(address)).json()["status"] == "applied"
+
+
+async def test_a_plan_is_discarded(api, client_id):
+    await waits(api, client_id)
+    run = (await api.post(f"{BASE}/optimisation-runs", json={"first_day": DAY, "last_day": DAY})).json()
+    discarded = (await api.post(f"{BASE}/optimisation-runs/{run['id']}/discard")).json()
+    assert (discarded["status"], [move["status"] for move in discarded["moves"]]) == ("discarded", ["discarded"])
+    assert len((await api.get(f"{BASE}/waitlist")).json()) == 1
+
+
+@pytest.mark.parametrize("how", ["clients", "holds", "bookings", "waitlist", "day", "cancel", "apply"])
+async def test_a_key_gives_the_first_answer_again(api, client_id, how):
+    keyed = {"Idempotency-Key": "once"}
+    if how == "cancel":
+        made = (await api.post(f"{BASE}/bookings", json={**AT_10, "client_id": client_id})).json()["id"]
+        request = ("POST", f"{BASE}/bookings/{made}/cancel", {"reason": "ill"})
+    elif how == "apply":
+        await waits(api, client_id)
+        run = (await api.post(f"{BASE}/optimisation-runs", json={"first_day": DAY, "last_day": DAY})).json()["id"]
+        request = ("POST", f"{BASE}/optimisation-runs/{run}/apply", {})
+    else:
+        wish = {"start": MORNING["from"], "end": MORNING["to"]}
+        request = {
+            "clients": ("POST", f"{BASE}/clients", {"name": "Mia"}),
+            "holds": ("POST", f"{BASE}/holds", AT_10),
+            "bookings": ("POST", f"{BASE}/bookings", {**AT_10, "client_id": client_id}),
+            "waitlist": (
+                "POST",
+                f"{BASE}/waitlist",
+                {"client_id": client_id, "service_id": str(CUT), "windows": [wish]},
+            ),
+            "day": ("PUT", f"{BASE}/staff/{ANA}/days/{DAY}", {"spans": []}),
+        }[how]
+    method, address, body = request
+    first, second = [await api.request(method, address, json=body, headers=keyed) for _ in range(2)]
+    assert first.status_code in (200, 201)
+    assert (second.status_code, second.content) == (first.status_code, first.content)
