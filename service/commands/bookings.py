@@ -123,15 +123,15 @@ async def confirm(tx: Transaction, request: Confirmation) -> Booking:
 
     Raises
     ------
-    HoldExpired
-        The hold ran out by the database's clock, was released, or the token is another's.
+    HoldExpired, NotFound
+        The hold ran out by the database's clock, was released, or the token is another's; it never was.
     """
     return await _end_hold(tx, request, AppointmentStatus.CONFIRMED, client_id=request.client_id)
 
 
 @command
 async def release(tx: Transaction, request: Release) -> Booking:
-    """Give a hold back before it runs out. Raises `HoldExpired` as `confirm` does."""
+    """Give a hold back before it runs out. Raises as `confirm` does."""
     return await _end_hold(tx, request, AppointmentStatus.RELEASED)
 
 
@@ -148,7 +148,7 @@ async def _end_hold(
         client_id=client_id,
     )
     if version is None:
-        raise HoldExpired("The hold has run out or is not yours; choose a time again.")
+        raise await _why_not_held(tx, request.appointment_id)
     return Booking(request.appointment_id, target, version)
 
 
@@ -174,6 +174,13 @@ async def cancel(tx: Transaction, request: Cancellation) -> Booking:
     if version is None:
         raise await _why_unchanged(tx, request)
     return Booking(request.appointment_id, target, version)
+
+
+async def _why_not_held(tx: Transaction, appointment_id: UUID) -> HoldExpired | NotFound:
+    known = "SELECT 1 AS known FROM appointment WHERE business_id = %s AND id = %s"
+    if await tx.row(known, [tx.business_id, appointment_id]) is None:
+        return NotFound("There is no such hold.")
+    return HoldExpired("The hold has run out or is not yours; choose a time again.")
 
 
 async def _why_unchanged(tx: Transaction, request: Cancellation) -> NotFound | NotAllowed | StaleVersion:

@@ -8,7 +8,7 @@ from psycopg.types.multirange import TimestamptzMultirange
 from psycopg.types.range import TimestamptzRange
 from uuid_utils.compat import uuid7
 
-from models.errors import InvalidInput, NotAllocated, NotAllowed
+from models.errors import InvalidInput, NotAllocated, NotAllowed, NotFound
 from service.db.command import command
 from service.db.database import Transaction
 from service.db.ledger import record
@@ -22,6 +22,10 @@ WHERE %(staff)s::uuid[] IS NULL OR %(staff)s::uuid[] <@ ARRAY(
 LEAVE = """
 UPDATE waitlist_entry SET status = 'left', version = version + 1
 WHERE business_id = %s AND id = %s AND status IN ('waiting', 'offered') RETURNING version
+"""
+KNOWN = """
+SELECT id FROM service WHERE business_id = %s AND id = %s UNION ALL
+SELECT id FROM staff WHERE business_id = %s AND id = ANY(%s)
 """
 
 
@@ -66,7 +70,7 @@ async def join(tx: Transaction, request: Joining, *, now: datetime) -> Entry:
     NotAllocated
         One of the named staff members does not perform the service.
     NotFound
-        There is no such client or service.
+        There is no such client, service or staff member.
     """
     entry_id = uuid7()
     added = await tx.execute(
@@ -83,7 +87,7 @@ async def join(tx: Transaction, request: Joining, *, now: datetime) -> Entry:
         },
     )
     if not added:
-        raise NotAllocated("A named staff member does not perform that service.")
+        raise await _why_not_performed(tx, request)
     after = {"client_id": str(request.client_id), "service_id": str(request.service_id)}
     await record(tx, "waitlist.joined", entry_id, 1, after=after)
     return Entry(entry_id, "waiting", 1)
@@ -91,9 +95,24 @@ async def join(tx: Transaction, request: Joining, *, now: datetime) -> Entry:
 
 @command
 async def leave(tx: Transaction, request: UUID) -> Entry:
-    """Take an entry off the waitlist; raises `NotAllowed` where it no longer waits."""
+    """Take an entry off the waitlist; raises `NotFound`, or `NotAllowed` where it no longer waits."""
     row = await tx.row(LEAVE, [tx.business_id, request])
     if row is None:
-        raise NotAllowed("There is no such entry that still waits.")
+        raise await _why_not_waiting(tx, request)
     await record(tx, "waitlist.left", request, row["version"], after={"status": "left"})
     return Entry(request, "left", row["version"])
+
+
+async def _why_not_performed(tx: Transaction, request: Joining) -> NotAllocated | NotFound:
+    known = await tx.rows(KNOWN, [tx.business_id, request.service_id, tx.business_id, list(request.staff_ids or ())])
+    if len(known) < 1 + len(set(request.staff_ids or ())):
+        return NotFound("There is no such service or staff member.")
+    return NotAllocated("A named staff member does not perform that service.")
+
+
+async def _why_not_waiting(tx: Transaction, entry_id: UUID) -> NotAllowed | NotFound:
+    sql = "SELECT status FROM waitlist_entry WHERE business_id = %s AND id = %s"
+    row = await tx.row(sql, [tx.business_id, entry_id])
+    if row is None:
+        return NotFound("There is no such entry.")
+    return NotAllowed(f"The entry is {row['status']} and waits no longer.")
