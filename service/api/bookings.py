@@ -7,13 +7,15 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from models.errors import InvalidInput
+from models.zones import zone_named
+from service.api.bodies import StrictRoute
 from service.api.context import Commanding, Db, Expected, Fresh, OfPath
-from service.api.schemas import BookingBody, CancelBody, Day, HoldBody, Instant
+from service.api.schemas import BookingBody, CancelBody, Day, Digits, HoldBody, Instant
 from service.commands import bookings as commands
 from service.queries import bookings as queries
 from service.queries import slots as slot_queries
 
-router = APIRouter(tags=["bookings"])
+router = APIRouter(tags=["bookings"], route_class=StrictRoute)
 
 
 @router.get("/slots", operation_id="findSlots")
@@ -25,7 +27,7 @@ async def find_slots(
     start: Annotated[Instant, Query(alias="from")],
     end: Annotated[Instant, Query(alias="to")],
     staff_id: Annotated[list[UUID] | None, Query(max_length=100)] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    limit: Annotated[Digits, Query(ge=1, le=1000)] = 100,
     *,
     ranked: bool = False,
 ) -> list[slot_queries.Slot]:
@@ -47,7 +49,7 @@ async def days_of_slots(
     zone: Annotated[str | None, Query(max_length=64)] = None,
 ) -> list[slot_queries.DayOfSlots]:
     """How many starts are free on each local date, and the first of them; for a week strip or a month."""
-    chosen = slot_queries.zone_named(zone or business.zone)
+    chosen = zone_named(zone or business.zone)
     wanted = slot_queries.whole_days(service_id, first_day, last_day, chosen, staff_id)
     return slot_queries.by_day(view, wanted, request.app.state.interlock.clock(), first_day, last_day, chosen)
 

@@ -5,12 +5,13 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from service.api.bodies import StrictRoute
 from service.api.context import Commanding, Db, Expected, OfPath
 from service.api.schemas import ClientBody, Day, DayBody
 from service.commands import availability, clients
 from service.queries import businesses as queries
 
-router = APIRouter(tags=["businesses"])
+router = APIRouter(tags=["businesses"], route_class=StrictRoute)
 
 
 class ClientCreated(BaseModel):

@@ -5,13 +5,14 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 
 from models.errors import NotFound
+from service.api.bodies import StrictRoute
 from service.api.context import Commanding, Db, OfPath
 from service.api.schemas import ApplyBody, RunBody
 from service.commands import optimisation as commands
 from service.queries import optimisation as queries
 from solver.answer import Effort
 
-router = APIRouter(prefix="/optimisation-runs", tags=["optimisation"])
+router = APIRouter(prefix="/optimisation-runs", tags=["optimisation"], route_class=StrictRoute)
 
 
 @router.post("", status_code=201, operation_id="startRun")

@@ -1,5 +1,6 @@
 """Errors on the wire: RFC 9457 problem documents, for every error and every status."""
 
+from http import HTTPStatus
 from typing import cast
 
 import orjson
@@ -19,6 +20,15 @@ def problem_response(problem: dict[str, object], headers: dict[str, str] | None 
         media_type="application/problem+json",
         headers=headers,
     )
+
+
+CODES = {400: "malformed-body", 404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
+"""Codes of what is refused before it reaches a route."""
+
+
+async def _unexpected(_: Request, __: Exception) -> Response:
+    # What went wrong is in the log; it is nobody else's business.
+    return problem_response(InterlockError("The request could not be served.").problem())
 
 
 async def _domain(_: Request, error: Exception) -> Response:
@@ -44,10 +54,10 @@ async def _invalid(_: Request, error: Exception) -> Response:
 
 async def _http(_: Request, error: Exception) -> Response:
     http = cast("HTTPException", error)
-    code = {404: "not-found", 405: "method-not-allowed"}.get(http.status_code, "http-error")
+    code = CODES.get(http.status_code, "http-error")
     problem: dict[str, object] = {
         "type": f"urn:interlock:problem:{code}",
-        "title": str(http.detail),
+        "title": HTTPStatus(http.status_code).phrase,
         "status": http.status_code,
         "detail": str(http.detail),
         "code": code,
@@ -60,3 +70,4 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(InterlockError, _domain)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)

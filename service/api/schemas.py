@@ -16,6 +16,18 @@ def _from_text(value: object) -> object:
     return value
 
 
+def _date_from_text(value: object) -> object:
+    if isinstance(value, date) or (isinstance(value, str) and len(value) == 10):
+        return value
+    raise ValueError("a date is written like 2026-03-01")
+
+
+def _from_digits(value: object) -> object:
+    if isinstance(value, str) and not (value.isascii() and value.isdigit()):
+        raise ValueError("a number is written in digits")
+    return value
+
+
 def _in_reach(value: datetime) -> datetime:
     if not FIRST_DAY.year < value.year < LAST_DAY.year:
         raise ValueError(f"a time lies after {FIRST_DAY.year} and before {LAST_DAY.year}")
@@ -26,10 +38,22 @@ FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(9000, 1, 1)
 """Within these, every time zone's midnight and every sum of minutes is a time."""
 Instant = Annotated[AwareDatetime, BeforeValidator(_from_text), AfterValidator(_in_reach)]
 """A moment: RFC 3339 with its offset."""
-Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
+Day = Annotated[date, BeforeValidator(_date_from_text), Field(ge=FIRST_DAY, le=LAST_DAY)]
 """A local date, 2026-03-02."""
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
-Contact = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=254, pattern=r"^[^\x00]*$")]
+Digits = Annotated[int, BeforeValidator(_from_digits)]
+"""A number in a query: digits alone."""
+# Neither controls nor what turns the reading direction of all that follows.
+ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*$"
+SOME_LINES = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*$"
+# What a browser accepts (HTML, "valid e-mail address"): ASCII, so that no two addresses look the same.
+ADDRESS = (
+    r"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+    r"(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$"
+)
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=ONE_LINE)]
+Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254, pattern=ADDRESS)]
+Phone = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\+?[0-9 ()./-]{3,30}$")]
+Note = Annotated[str, StringConstraints(max_length=500, pattern=SOME_LINES)]
 
 
 class Body(BaseModel):
@@ -42,8 +66,8 @@ class ClientBody(Body):
     """A client to register."""
 
     name: Name
-    email: Contact | None = None
-    phone: Contact | None = None
+    email: Email | None = None
+    phone: Phone | None = None
 
 
 class HoldBody(Body):
@@ -69,7 +93,7 @@ class BookingBody(Body):
 class CancelBody(Body):
     """Why a booking is cancelled, if anybody says."""
 
-    reason: Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")] | None = None
+    reason: Note | None = None
 
 
 class WindowBody(Body):

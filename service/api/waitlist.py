@@ -4,12 +4,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
+from service.api.bodies import StrictRoute
 from service.api.context import Commanding, Db, OfPath
 from service.api.schemas import WaitlistBody
 from service.commands import waitlist as commands
 from service.queries import waitlist as queries
 
-router = APIRouter(prefix="/waitlist", tags=["waitlist"])
+router = APIRouter(prefix="/waitlist", tags=["waitlist"], route_class=StrictRoute)
 
 
 @router.post("", status_code=201, operation_id="joinWaitlist")

@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
-from zoneinfo import available_timezones
 
 from uuid_utils.compat import uuid7
 
-from models.errors import InvalidInput
+from models.zones import zone_named
 from service.db.command import command
 from service.db.database import Transaction
 from service.db.ledger import record
@@ -64,8 +63,7 @@ class Opening:
     services: tuple[NewService, ...]
 
     def __post_init__(self) -> None:
-        if self.zone not in available_timezones():
-            raise InvalidInput(f"There is no time zone {self.zone!r}; use an IANA name such as Europe/Lisbon.")
+        zone_named(self.zone)
 
 
 @command

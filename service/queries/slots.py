@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from models.errors import InvalidInput, NotFound
 from service.db.views import View
 from solver.clock import moment
-from solver.clock import zone_named as iana_zone
 from solver.errors import InvalidProblem
 from solver.slots import MAXIMUM_RANGE_DAYS, SlotQuery, Slots, find_slots, rank
 from solver.whynot import sentence, why_not
@@ -70,14 +69,6 @@ class DayOfSlots:
     day: date
     free: int
     first: datetime | None
-
-
-def zone_named(name: str) -> ZoneInfo:
-    """Return the IANA zone; raises `InvalidInput` for anything else."""
-    try:
-        return iana_zone(name)
-    except InvalidProblem as error:
-        raise InvalidInput(f"There is no time zone {name!r}; use an IANA name such as Europe/Lisbon.") from error
 
 
 def whole_days(

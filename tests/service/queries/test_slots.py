@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from models.errors import InvalidInput, NotFound
+from models.zones import zone_named
 from service.db.views import Views
-from service.queries.slots import SlotsWanted, by_day, find, whole_days, why_none, zone_named
+from service.queries.slots import SlotsWanted, by_day, find, whole_days, why_none
 from tests.service.worlds import ANA, BEN, COLOUR, CUT, NOW, salon
 
 MONDAY, SUNDAY = date(2026, 3, 2), date(2026, 3, 8)
