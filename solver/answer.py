@@ -100,6 +100,8 @@ def better(program: Program, answer: Answer, incumbent: Int | None) -> Answer:
     if incumbent is None:
         return answer
     worth = int(incumbent @ program.value)
+    if answer.impossible:  # a solver in error: the incumbent is a point
+        return Answer(incumbent, int(np.maximum(program.value, 0) @ program.upper))
     if answer.x is None or int(answer.x @ program.value) < worth:
         return Answer(incumbent, max(answer.bound, worth))
     return answer

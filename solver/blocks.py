@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.answer import Answer, better
+from solver.cliques import components
 from solver.program import Program, Sets, keep
 from solver.relaxation import Relaxation, whole_bound
+from solver.rounding import filled
 
 Int = NDArray[np.int64]
 Index = NDArray[np.int32]
@@ -43,19 +45,29 @@ class Ties:
     column: Index
 
 
-def ties_of(program: Program) -> Ties | None:
-    """What ties the blocks together, or None where pricing it apart makes no sense."""
-    sets, linear = program.sets, program.linear
-    if program.block.min(initial=0) == program.block.max(initial=0):
-        return None
-    if _spread(linear.indptr, program.block[linear.column]).any():
-        return None
-    wide = _spread(sets.indptr, program.block[sets.column])
-    if np.any(wide & sets.exactly):
-        return None
+def ties_of(program: Program, block: Index) -> Ties:
+    """What ties the blocks together."""
+    sets = program.sets
+    wide = _spread(sets.indptr, block[sets.column])
     member = np.repeat(wide, np.diff(sets.indptr))
     tie = np.repeat(np.arange(int(wide.sum())), np.diff(sets.indptr)[wide])
     return Ties(np.flatnonzero(wide), tie, sets.column[member])
+
+
+def blocks_of(program: Program) -> Index:
+    """The program's blocks, those made one that a required entry or a linear row spans; int32, shape (variables,)."""
+    sets, linear = program.sets, program.linear
+    hard = np.repeat(sets.exactly, np.diff(sets.indptr))
+    set_row = np.repeat(np.arange(len(sets.exactly)), np.diff(sets.indptr))[hard]
+    linear_row = np.repeat(np.arange(len(linear.upper)), np.diff(linear.indptr)) + len(sets.exactly)
+    member = np.concatenate([sets.column[hard], linear.column])
+    merged = components(
+        int(program.block.max(initial=0)) + 1,
+        np.concatenate([set_row, linear_row]),
+        program.block[member].astype(np.int64),
+        len(sets.exactly) + len(linear.upper),
+    )
+    return merged[program.block]
 
 
 def _spread(indptr: Int, block: Index) -> NDArray[np.bool_]:
@@ -73,24 +85,27 @@ def _spread(indptr: Int, block: Index) -> NDArray[np.bool_]:
 def solve_blocks(
     program: Program,
     relaxed: Relaxation,
-    ties: Ties,
+    block: Index,
     incumbent: Int | None,
     search: Search,
     late: Callable[[], bool],
     tell: Callable[[Answer], None],
 ) -> Answer:
-    """Bound by pricing the ties, plan by searching the blocks in turn; repeat until proven or `late`.
+    """A bound by pricing the ties, and a plan from the priced blocks; repeat until proven or `late`.
 
     The first prices are the relaxation's dual, the next follow the subgradient with Polyak's step.
     """
-    price = np.round(np.maximum(relaxed.dual[ties.row], 0.0)).astype(np.int64)
-    parts = [np.flatnonzero(program.block == b).astype(np.int32) for b in np.unique(program.block)]
+    ties = ties_of(program, block)
     best = Answer(incumbent, whole_bound(relaxed.bound))
+    if not len(ties.row):
+        return best
+    price = np.round(np.maximum(relaxed.dual[ties.row], 0.0)).astype(np.int64)
+    parts = [np.flatnonzero(block == b).astype(np.int32) for b in np.unique(block)]
     for _ in range(ROUNDS):
         x, bound = _priced(program, ties, price, parts, incumbent, search)
         best = replace(best, bound=min(best.bound, bound))
         if x is not None:
-            found = _searched_in_turn(program, ties, parts, _untied(program, ties, x), search, late)
+            found = filled(program, _untied(program, ties, x), relaxed.x, relaxed.reduced)
             best = replace(better(program, Answer(found, best.bound), best.x), bound=best.bound)
         tell(best)
         if x is None or best.x is None or late() or int(best.x @ program.value) >= best.bound:
@@ -108,7 +123,7 @@ def _priced(
     loose = replace(program, value=value, sets=_without(program.sets, ties.row))
     starts = [None if incumbent is None else incumbent[part] for part in parts]
     with ThreadPoolExecutor(WORKERS) as pool:
-        answers = list(pool.map(lambda part, start: search(keep(loose, part), start), parts, starts))
+        answers = list(pool.map(lambda part, start: search(keep(loose, part, alone=False), start), parts, starts))
     bound = int(price.sum()) + sum(answer.bound for answer in answers)
     x = np.zeros(len(program), np.int64)
     for part, answer in zip(parts, answers, strict=True):
@@ -129,31 +144,13 @@ def _without(sets: Sets, rows: Int) -> Sets:
 def _untied(program: Program, ties: Ties, x: Int) -> Int:
     """The point with only the dearest column left of each tie."""
     taken = np.flatnonzero(x[ties.column])
+    if not len(taken):
+        return x
     order = taken[np.lexsort((-program.value[ties.column[taken]], ties.tie[taken]))]
     again = np.append(False, ties.tie[order][1:] == ties.tie[order][:-1])
     lawful = x.copy()
     lawful[ties.column[order[again]]] = 0
     return lawful
-
-
-def _searched_in_turn(
-    program: Program, ties: Ties, parts: list[Index], x: Int, search: Search, late: Callable[[], bool]
-) -> Int:
-    """Search one block after the other at true values, the rest held still; never gets worse."""
-    for part in parts:
-        if late():
-            break
-        elsewhere = x.copy()
-        elsewhere[part] = 0
-        used = np.unique(ties.tie[elsewhere[ties.column] > 0])
-        barred = np.zeros(len(program), bool)
-        barred[ties.column[np.isin(ties.tie, used)]] = True
-        free = part[~barred[part]]
-        answer = search(keep(program, free), x[free])
-        if answer.x is not None:
-            x = elsewhere
-            x[free] = answer.x
-    return x
 
 
 def _stepped(ties: Ties, price: Int, x: Int, gap: int) -> Int:

@@ -16,10 +16,27 @@ def rounded(program: Program, relaxation: Real, reduced: Real) -> Int | None:
     ----------
     relaxation, reduced : float64, shape (variables,)
     """
+    x = completed(program, greedy(program, _order(program, relaxation, reduced)))
+    return x if feasible(program, x) else None
+
+
+def filled(program: Program, incumbent: Int, relaxation: Real, reduced: Real) -> Int:
+    """The incumbent, and whatever fits beside it in the order of `rounded`: everybody stays, some are placed.
+
+    Parameters
+    ----------
+    incumbent : int64, shape (variables,)
+        A feasible point.
+    """
+    first = np.flatnonzero(incumbent[: program.columns])
+    x = completed(program, greedy(program, np.concatenate([first, _order(program, relaxation, reduced)])))
+    return x if feasible(program, x) else incumbent
+
+
+def _order(program: Program, relaxation: Real, reduced: Real) -> NDArray[np.intp]:
     order = np.lexsort((-program.value, -np.round(reduced, 6), -np.round(relaxation, 6)))
     order = order[(program.value[order] > 0) | _required(program)[order]]
-    x = completed(program, greedy(program, order[order < program.columns]))
-    return x if feasible(program, x) else None
+    return order[order < program.columns]
 
 
 def greedy(program: Program, order: NDArray[np.intp]) -> Int:

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.answer import Answer, Effort, better
-from solver.blocks import solve_blocks, ties_of
+from solver.blocks import blocks_of, solve_blocks
 from solver.model import solve_cp_sat
 from solver.program import Program, keep
 from solver.relaxation import Relaxation, solve_highs, solve_relaxation, whole_bound
-from solver.rounding import rounded
+from solver.rounding import filled, rounded
 
 Int = NDArray[np.int64]
 
@@ -20,6 +20,8 @@ CP_SAT_COLUMNS = 2500
 """Up to here CP-SAT proves a rest faster than HiGHS; measured in benchmarks/optimiser.py."""
 WIDE_COLUMNS = 20_000
 """From here on a search looks at the cheapest columns first and widens."""
+SHARE_FOR_BOUND = 0.2
+"""Of the wall time, before the search for a better plan goes on."""
 
 
 def search(program: Program, effort: Effort, incumbent: Int | None = None) -> Answer:
@@ -35,18 +37,27 @@ def search(program: Program, effort: Effort, incumbent: Int | None = None) -> An
     if relaxed is None:
         return better(program, solve_cp_sat(program, effort, incumbent), incumbent)
     point = Answer(rounded(program, relaxed.x, relaxed.reduced), whole_bound(relaxed.bound))
-    point = better(program, point, incumbent)
+    if incumbent is not None:
+        point = better(program, point, incumbent)
+        point = better(program, point, filled(program, incumbent, relaxed.x, relaxed.reduced))
     _tell(program, effort, point)
     if _proven(program, point) or effort.stopped:
         return point
-    ties = ties_of(program) if len(program) > WIDE_COLUMNS else None
-    if ties is not None:
-        within = partial(_search_block, effort=effort, until=until)
-        late = lambda: effort.stopped or time.monotonic() > until  # noqa: E731 - a clock, not a function worth a name
-        return solve_blocks(program, relaxed, ties, point.x, within, late, lambda best: _tell(program, effort, best))
     if len(program) > WIDE_COLUMNS:
+        point = _priced_apart(program, effort, relaxed, point, until)
         point = _widen(program, effort, relaxed, point, until)
     return _search_rest(program, effort, relaxed, point, until)
+
+
+def _priced_apart(program: Program, effort: Effort, relaxed: Relaxation, point: Answer, until: float) -> Answer:
+    """Where there are several days: a better bound than the relaxation's, for a share of the time."""
+    block = blocks_of(program)
+    if not block.max():
+        return point
+    within = partial(_search_block, effort=effort, until=until)
+    enough = until - (1 - SHARE_FOR_BOUND) * effort.wall
+    late = lambda: effort.stopped or time.monotonic() > enough  # noqa: E731 - a clock, not a function worth a name
+    return solve_blocks(program, relaxed, block, point.x, within, late, lambda best: _tell(program, effort, best))
 
 
 def _search_block(program: Program, incumbent: Int | None, *, effort: Effort, until: float) -> Answer:
@@ -57,7 +68,7 @@ def _search_block(program: Program, incumbent: Int | None, *, effort: Effort, un
 def _widen(program: Program, effort: Effort, relaxed: Relaxation, point: Answer, until: float) -> Answer:
     """Columns within a small reduced cost give a good plan fast, and a good plan drops the others."""
     spread = float(np.abs(program.value).max()) / 200
-    for width, share in ((spread, 0.4), (1.5 * spread, 0.7), (3 * spread, 1.0)):
+    for width, share in ((spread, 0.4), (3 * spread, 1.0)):
         left = share * (until - time.monotonic())
         if not _proven(program, point):
             point = _search_within(program, effort, relaxed, point, width, left)
