@@ -1,6 +1,7 @@
 """The one place where things are wired: settings, database, clock, views."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -48,13 +49,25 @@ def database_urls(chosen: Settings) -> tuple[str, str]:
     return server.owner_url(), server.app_url()
 
 
+def _pool_url(chosen: Settings) -> str | Callable[[], Awaitable[str]]:
+    """Return where a pool connects: a server of ours that was killed is started again on the way."""
+    if chosen.database_url is not None:
+        return chosen.database_url
+
+    async def revived() -> str:
+        server = await asyncio.to_thread(embedded.ensure_running, chosen.home, unless_stopped=True)
+        return server.app_url()
+
+    return revived
+
+
 @asynccontextmanager
 async def running(chosen: Settings | None = None, clock: Clock = system_clock) -> AsyncIterator[Interlock]:
     """Yield an installation on a migrated database, and close its pool at the end."""
     chosen = chosen or settings()
-    owner_url, app_url = database_urls(chosen)
+    owner_url, _ = database_urls(chosen)
     upgrade(owner_url)
-    async with Database(app_url, chosen.pool_size) as db:
+    async with Database(_pool_url(chosen), chosen.pool_size) as db:
         yield Interlock(db, Views(db), clock)
 
 

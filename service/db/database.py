@@ -100,14 +100,14 @@ class Database:
 
     Parameters
     ----------
-    url : str
-        libpq connection string. A role that owns the tables or bypasses row-level security is replaced by
-        `interlock_app` as soon as a connection is made.
+    url : str or callable
+        libpq connection string, or what returns it for each new connection. A role that owns the tables or bypasses
+        row-level security is replaced by `interlock_app` as soon as a connection is made.
     size : int
         Connections at the most.
     """
 
-    url: str
+    url: str | Callable[[], Awaitable[str]]
     size: int = 10
     _pool: AsyncConnectionPool[AsyncConnection[DictRow]] | None = None
 

@@ -65,7 +65,7 @@ class Server:
         return f"postgresql://{role}:{password}@127.0.0.1:{self.port}/{database}"
 
 
-def ensure_running(home: Path, *, durable: bool = True) -> Server:
+def ensure_running(home: Path, *, durable: bool = True, unless_stopped: bool = False) -> Server:
     """Start the server over `home` unless it runs already, and make the data folder on first use.
 
     Parameters
@@ -74,11 +74,13 @@ def ensure_running(home: Path, *, durable: bool = True) -> Server:
         The folder of this installation.
     durable : bool
         False turns `fsync` off: for tests, whose data nobody misses.
+    unless_stopped : bool
+        Start again what was killed, but not what was stopped: for a service that looks after its server.
 
     Raises
     ------
     NotConfigured
-        The folder cannot be written, the binaries are missing, or the server does not start.
+        The folder cannot be written, the binaries are missing, the server does not start, or it was stopped.
     """
     folder = server_folder(home)
     server = _answering(folder)
@@ -86,6 +88,8 @@ def ensure_running(home: Path, *, durable: bool = True) -> Server:
         make_folder(folder)
         try:
             with _locked(folder):
+                if unless_stopped and not (folder / "data" / "postmaster.pid").exists():
+                    raise NotConfigured("PostgreSQL was stopped; `interlock db start` starts it again.")
                 server = _answering(folder) or _start(folder, durable=durable)
         except OSError as error:
             raise NotConfigured(f"{error.filename or folder} cannot be written ({error.strerror}).") from error
