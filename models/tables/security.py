@@ -62,6 +62,27 @@ BEGIN
 END $$
 """
 
+STAFF_CHANGED = """
+CREATE FUNCTION staff_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE lane SET availability_version = availability_version + 1
+    WHERE (business_id, lane_no) IN (
+        SELECT c.business_id, c.lane_no FROM was w JOIN changed c USING (business_id, id)
+        WHERE (c.zone, c.active) IS DISTINCT FROM (w.zone, w.active));
+    RETURN NULL;
+END $$
+"""
+
+HOLIDAYS_CHANGED = """
+CREATE FUNCTION holidays_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE lane SET availability_version = availability_version + 1
+    WHERE business_id IN (SELECT business_id FROM changed);
+    INSERT INTO change_log (business_id) SELECT DISTINCT business_id FROM changed;
+    RETURN NULL;
+END $$
+"""
+
 
 def _trigger(table: str, operation: str, function: str) -> str:
     rows = {
@@ -78,13 +99,16 @@ def _trigger(table: str, operation: str, function: str) -> str:
 def triggers() -> Iterator[str]:
     """Yield the statements that keep the change log, and the lanes' versions where the hours' zone changes."""
     yield from (CLAIM_CHANGED, LANE_CHANGED, HOURS_CHANGED, CATALOGUE_CHANGED, ZONE_CHANGED)
+    yield from (STAFF_CHANGED, HOLIDAYS_CHANGED)
+    yield _trigger("staff", "UPDATE", "staff_changed")
     yield _trigger("lane", "UPDATE", "lane_changed")
     yield _trigger("business", "UPDATE", "zone_changed")
     for operation in ("INSERT", "UPDATE", "DELETE"):
         yield _trigger("claim", operation, "claim_changed")
         for table in ("working_hours", "staff_day"):
             yield _trigger(table, operation, "hours_changed")
-        for table in ("staff", "service", "allocation"):
+        yield _trigger("holiday", operation, "holidays_changed")
+        for table in ("staff", "service", "allocation", "resource", "service_window", "requirement"):
             yield _trigger(table, operation, "catalogue_changed")
 
 

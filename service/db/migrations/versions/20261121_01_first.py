@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121_first"
+revision = "20261121_01_first"
 down_revision = None
 branch_labels = None
 depends_on = None
