@@ -21,8 +21,13 @@ from service.db.migrate import upgrade
 RUN_FOLDER = "INTERLOCK_TEST_FOLDER"
 PREFIX = "interlock-test-"
 # Neither foreign keys nor the change log need to hear of it.
+QUEUE = ("procrastinate_events", "procrastinate_periodic_defers", "procrastinate_jobs", "procrastinate_workers")
 EMPTY = "; ".join(
-    ["SET session_replication_role = replica", *(f"DELETE FROM {table.name}" for table in metadata.sorted_tables)]
+    [
+        "SET session_replication_role = replica",
+        *(f"DELETE FROM {table.name}" for table in metadata.sorted_tables),
+        *(f"DELETE FROM jobs.{table}" for table in QUEUE),
+    ]
 )
 
 

@@ -29,6 +29,12 @@ appointment = tenant_table(
 )
 """hold -> confirmed -> cancelled; a hold may also be released or expire. `holder` is the SHA-256 of its token."""
 Index(None, appointment.c.business_id, appointment.c.client_id)
+Index(
+    "ix_appointment_expiring",
+    appointment.c.business_id,
+    appointment.c.expires_at,
+    postgresql_where=text("expires_at IS NOT NULL"),
+)
 
 appointment_item = tenant_table(
     "appointment_item",

@@ -1,6 +1,6 @@
 """What every write leaves behind: outbox events, audit entries, idempotency keys, the change log."""
 
-from sqlalchemy import BigInteger, Column, Date, Identity, Index, Integer, LargeBinary, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Date, Identity, Index, Integer, LargeBinary, Text, text
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 from sqlalchemy.types import UserDefinedType
 
@@ -30,6 +30,7 @@ outbox_event = tenant_table(
 """One event a change, written in the change's own transaction; published at least once."""
 Index(
     "ix_outbox_event_unpublished",
+    outbox_event.c.business_id,
     outbox_event.c.id,
     postgresql_where=text("published_at IS NULL"),
 )
@@ -43,9 +44,40 @@ audit_entry = tenant_table(
     Column("aggregate_id", UUID, nullable=False),
     Column("before", JSONB),
     Column("after", JSONB),
+    Column("address", Text, server_default=text("nullif(current_setting('app.address', true), '')")),
+    Column("request_id", Text, server_default=text("nullif(current_setting('app.request', true), '')")),
+    Column("position", BigInteger),
+    Column("hash", LargeBinary),
+    CheckConstraint("(position IS NULL) = (hash IS NULL)", name="sealed_whole"),
 )
-"""Who did what, with the state before and after. Append-only: the app's role may not update or delete it."""
+"""Who did what, from where, with the state before and after.
+
+Append-only: the app's role may not delete an entry, nor change it but for sealing it, once: `position` in the
+business's chain, and `hash` over the entry and the hash before (see docs/decisions/0006-audit-chain.md).
+"""
 Index(None, audit_entry.c.business_id, audit_entry.c.aggregate_id)
+Index(
+    "ix_audit_entry_unsealed",
+    audit_entry.c.business_id,
+    audit_entry.c.id,
+    postgresql_where=text("position IS NULL"),
+)
+Index(
+    "uq_audit_entry_position",
+    audit_entry.c.business_id,
+    audit_entry.c.position,
+    unique=True,
+    postgresql_where=text("position IS NOT NULL"),
+)
+
+audit_head = tenant_table(
+    "audit_head",
+    Column("position", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("sealed_at", TIME, nullable=False, server_default=text("clock_timestamp()")),
+    key=(),
+)
+"""The last link of a business's chain: without it, deleting the last entries would not show."""
 
 idempotency_key = tenant_table(
     "idempotency_key",
@@ -70,3 +102,15 @@ change_log = tenant_table(
 Written by triggers, so that no path of writing can forget it.
 """
 Index(None, change_log.c.business_id, change_log.c.xid)
+
+change_log_floor = tenant_table(
+    "change_log_floor",
+    Column("floor", XID8, nullable=False),
+    Column("mark", XID8, nullable=False),
+    Column("marked_at", TIME, nullable=False, server_default=text("clock_timestamp()")),
+    key=(),
+)
+"""What has been pruned of the change log: a view whose cursor lies below `floor` is read anew.
+
+`mark` is the floor of the next pruning, so that what is pruned is at least one interval old.
+"""

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from sqlalchemy import DDL, Table, event
 
 from models.roles import APP_ROLE
-from models.tables import book, business, ledger, optimisation, waitlist
+from models.tables import book, business, duties, ledger, optimisation, requests, waitlist
 from models.tables.base import metadata
 
-APPEND_ONLY = frozenset({"audit_entry"})
+RIGHTS = {"audit_entry": "SELECT, INSERT", "audit_head": "SELECT, INSERT, UPDATE"}
+"""What the app's role may do where it may not do everything."""
 TENANT = "nullif(current_setting('app.business', true), '')::uuid"
 
 CLAIM_CHANGED = """
@@ -126,7 +127,7 @@ BY_SLUG = "CREATE POLICY by_slug ON business FOR SELECT USING (slug = current_se
 
 def grants(table: Table) -> Iterator[str]:
     """Yield what the app's role may do; what is append-only may not be rewritten by it."""
-    rights = "SELECT, INSERT" if table.name in APPEND_ONLY else "SELECT, INSERT, UPDATE, DELETE"
+    rights = RIGHTS.get(table.name, "SELECT, INSERT, UPDATE, DELETE")
     yield f"GRANT {rights} ON {table.name} TO {APP_ROLE}"
 
 
@@ -146,9 +147,10 @@ def statements() -> Iterator[str]:
         yield from grants(table)
     yield BY_SLUG
     yield from triggers()
+    yield from duties.statements()
 
 
 for _statement in statements():
     event.listen(metadata, "after_create", DDL(_statement.replace("%", "%%")))  # type: ignore[no-untyped-call]
 
-__all__ = ["book", "business", "ledger", "optimisation", "statements", "waitlist"]
+__all__ = ["book", "business", "ledger", "optimisation", "requests", "statements", "waitlist"]

@@ -1,12 +1,14 @@
 """What every route needs: the business of the path, the scope of a command, a fresh view."""
 
+import ipaddress
 from typing import Annotated
 
 from fastapi import Depends, Header, Path, Request
+from uuid_utils.compat import uuid7
 
 from models.errors import InvalidInput
 from service.db.command import Scope
-from service.db.database import Database
+from service.db.database import REQUEST_ID, Database, Origin
 from service.db.views import View, Views
 from service.queries import businesses
 from service.queries.businesses import Business
@@ -36,13 +38,24 @@ def database(request: Request) -> Database:
 Db = Annotated[Database, Depends(database)]
 
 
+def origin_of_request(request: Request, x_request_id: Annotated[str | None, Header()] = None) -> Origin:
+    """Return from where a request comes; its id is the caller's if that can be kept, else one of ours."""
+    try:
+        address = str(ipaddress.ip_address(request.client.host)).partition("%")[0] if request.client else None
+    except ValueError:
+        address = None
+    kept = x_request_id is not None and REQUEST_ID.fullmatch(x_request_id)
+    return Origin(address, x_request_id if kept else uuid7().hex)
+
+
 async def scope_of_request(
     db: Db,
     business: OfPath,
+    origin: Annotated[Origin, Depends(origin_of_request)],
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
 ) -> Scope:
     """Return the scope of a command: the path's business, and the caller's idempotency key."""
-    return Scope(db, business.id, actor="api", key=idempotency_key)
+    return Scope(db, business.id, actor="api", key=idempotency_key, origin=origin)
 
 
 Commanding = Annotated[Scope, Depends(scope_of_request)]

@@ -20,6 +20,7 @@ COMMANDS = {
     "waitlist": "service.cli.booking:waitlist",
     "optimise": "service.cli.optimisation:optimise",
     "replay": "service.cli.replay:replay",
+    "audit": "service.cli.audit:app",
     "db": "service.cli.database:app",
 }
 EXIT_CODES = """

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from pydantic import TypeAdapter
 
 from models.errors import InvalidInput, KeyReused
-from service.db.database import Database, Transaction
+from service.db.database import NOWHERE, Database, Origin, Transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,12 +35,13 @@ WHERE business_id = %(business)s AND principal = %(principal)s AND route = %(rou
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """For whom a command runs: the business, who asks, and the key under which it may take effect once."""
+    """For whom a command runs: the business, who asks from where, the key under which it may take effect once."""
 
     db: Database
     business_id: UUID
     actor: str = "system"
     key: str | None = None
+    origin: Origin = NOWHERE
 
     def __post_init__(self) -> None:
         if self.key is not None and not 1 <= len(self.key) <= 255:
@@ -71,7 +72,7 @@ def command(
             return await work(tx, request, *args, **kwargs)
 
         effect = always if scope.key is None else once
-        return await scope.db.transact(scope.business_id, effect, scope.actor)
+        return await scope.db.transact(scope.business_id, effect, scope.actor, scope.origin)
 
     update_wrapper(run, work)
     return run

@@ -23,6 +23,7 @@ Params = Mapping[str, object] | Sequence[object]
 TRANSIENT = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
 ATTEMPTS = 4
 SESSION = """
+SET search_path = public, jobs;
 SET TimeZone = 'UTC';
 SET lock_timeout = '2s';
 SET statement_timeout = '5s';
@@ -32,6 +33,42 @@ OWNS_OR_BYPASSES = """
 SELECT rolsuper OR rolbypassrls OR EXISTS (SELECT FROM pg_class WHERE relowner = r.oid AND relname = 'claim')
 FROM pg_roles r WHERE rolname = current_user
 """
+
+
+ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """From where a change comes: the caller's IP address and the request's id, as the audit keeps them.
+
+    Raises
+    ------
+    InvalidInput
+        The address is none, or the id has other characters than letters, digits, dots, dashes and underscores.
+    """
+
+    address: str | None = None
+    request_id: str | None = None
+
+    def __post_init__(self) -> None:
+        # They travel inside statements.
+        if self.address is not None and not ADDRESS.fullmatch(self.address):
+            raise InvalidInput("That is not an IP address.")
+        if self.request_id is not None and not REQUEST_ID.fullmatch(self.request_id):
+            raise InvalidInput("A request id has 1 to 128 letters, digits, dots, dashes and underscores.")
+
+    def settings(self) -> str:
+        """Return what tells the transaction, as the list of a SELECT."""
+        return "".join(
+            f", set_config('app.{name}', '{value}', true)"
+            for name, value in (("address", self.address), ("request", self.request_id))
+            if value is not None
+        )
+
+
+NOWHERE = Origin()
 
 
 @dataclass(slots=True)
@@ -45,12 +82,13 @@ class Transaction:
     business_id: UUID
     actor: str
     one_snapshot: bool = False
+    origin: Origin = NOWHERE
     _begun: bool = False
     _queued: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if self.one_snapshot else "BEGIN"
-        self._queued = [begin, f"SELECT set_config('app.business', '{self.business_id}', true)"]
+        self._queued = [begin, f"SELECT set_config('app.business', '{self.business_id}', true){self.origin.settings()}"]
 
     async def rows(self, sql: LiteralString, params: Params | None = None) -> list[DictRow]:
         """Run one statement and return its rows as dictionaries."""
@@ -143,7 +181,7 @@ class Database:
 
     @asynccontextmanager
     async def transaction(
-        self, business_id: UUID, actor: str = "system", *, one_snapshot: bool = False
+        self, business_id: UUID, actor: str = "system", origin: Origin = NOWHERE, *, one_snapshot: bool = False
     ) -> AsyncIterator[Transaction]:
         """Yield a transaction of a business; commits at the end, rolls back on any exception.
 
@@ -160,7 +198,7 @@ class Database:
             raise Unavailable("The database pool is not open.")
         with translated_errors():
             async with self._pool.connection() as connection:
-                tx = Transaction(connection, business_id, actor, one_snapshot)
+                tx = Transaction(connection, business_id, actor, one_snapshot, origin)
                 try:
                     yield tx
                     await tx.end("COMMIT")
@@ -169,8 +207,26 @@ class Database:
                         await tx.end("ROLLBACK")
                     raise
 
+    async def anywhere(self, sql: LiteralString) -> list[DictRow]:
+        """Run one statement outside any business; row-level security leaves it the functions of `duties` alone.
+
+        Raises
+        ------
+        Unavailable
+            The database cannot answer now.
+        """
+        if self._pool is None:
+            raise Unavailable("The database pool is not open.")
+        with translated_errors():
+            async with self._pool.connection() as connection:
+                return await (await connection.execute(sql)).fetchall()
+
     async def transact(
-        self, business_id: UUID, work: Callable[[Transaction], Awaitable[T]], actor: str = "system"
+        self,
+        business_id: UUID,
+        work: Callable[[Transaction], Awaitable[T]],
+        actor: str = "system",
+        origin: Origin = NOWHERE,
     ) -> T:
         """Run `work` in a transaction; a deadlock, serialisation failure or lock timeout is tried again.
 
@@ -181,7 +237,7 @@ class Database:
         """
         for attempt in range(ATTEMPTS):
             try:
-                async with self.transaction(business_id, actor) as tx:
+                async with self.transaction(business_id, actor, origin) as tx:
                     return await work(tx)
             except Contended:
                 await asyncio.sleep(random.uniform(0, 0.02) * 2**attempt)  # noqa: S311 - jitter, not a secret

@@ -37,6 +37,8 @@ SHOWN = {
     "readRun": "test_a_plan_is_made_read_and_applied",
     "applyRun": "test_a_plan_is_made_read_and_applied",
     "discardRun": "test_a_plan_is_discarded",
+    "listAudit": "test_the_audit_is_listed_and_verified",
+    "verifyAudit": "test_the_audit_is_listed_and_verified",
 }
 
 
@@ -118,6 +120,13 @@ async def test_a_booking_is_made_read_listed_and_cancelled(api, client_id):
     assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
     assert (await api.get(f"{BASE}/bookings", params=MORNING)).json() == []
     assert (await api.get(address)).json()[0]["status"] == "cancelled"
+
+
+async def test_the_audit_is_listed_and_verified(api, client_id):
+    [registered, opened] = (await api.get(f"{BASE}/audit")).json()
+    assert (registered["action"], opened["action"]) == ("client.registered", "business.opened")
+    assert registered["aggregate_id"] == client_id
+    assert (await api.get(f"{BASE}/audit/verification")).json()["broken"] is None
 
 
 async def test_the_hours_of_a_day_are_set_closed_and_given_back(api):

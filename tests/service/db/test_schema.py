@@ -29,8 +29,18 @@ CATALOGUE = {
         SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class
         WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version'
     """,
-    "triggers": "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
+    "triggers": """
+        SELECT tgname, pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid
+        WHERE NOT tgisinternal AND relnamespace = 'public'::regnamespace
+    """,
     "functions": "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
+    "column grants": """
+        SELECT table_name, column_name, privilege_type FROM information_schema.column_privileges
+        WHERE grantee = 'interlock_app' AND table_schema = 'public'
+    """,
+    "executing": """
+        SELECT routine_name, grantee FROM information_schema.routine_privileges WHERE routine_schema = 'public'
+    """,
     "grants": """
         SELECT table_name, privilege_type FROM information_schema.role_table_grants
         WHERE grantee = 'interlock_app' AND table_schema = 'public'

@@ -1,0 +1,53 @@
+"""What the worker may know across businesses: which of them have work waiting, and nothing else of them.
+
+The functions belong to the owner of the schema, whose policies let it read; the app's role may call them and gets
+identifiers. All the rest of the worker's doing happens inside one business at a time, as everybody's does.
+"""
+
+from collections.abc import Iterator
+
+from models.roles import APP_ROLE
+
+READ_BY_OWNER = ("business", "outbox_event", "audit_entry", "appointment", "booking_request")
+
+# Asked business by business, each an index's first row: a backlog of one does not slow the look for the others.
+DUE_BUSINESSES = """
+CREATE FUNCTION due_businesses() RETURNS TABLE (work text, business_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT w.work, b.id FROM business b CROSS JOIN LATERAL (VALUES
+        ('publish', EXISTS (SELECT FROM outbox_event e WHERE e.business_id = b.id AND e.published_at IS NULL)),
+        ('seal', EXISTS (SELECT FROM audit_entry a WHERE a.business_id = b.id AND a.position IS NULL)),
+        ('answer', EXISTS (SELECT FROM booking_request r WHERE r.business_id = b.id AND r.status = 'queued')),
+        ('expire', EXISTS (SELECT FROM appointment h WHERE h.business_id = b.id AND h.expires_at <= clock_timestamp()))
+    ) AS w(work, waits) WHERE w.waits
+$$
+"""
+EVERY_BUSINESS = """
+CREATE FUNCTION every_business() RETURNS TABLE (business_id uuid, slug text, zone text, settings jsonb)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT id, slug, zone, settings FROM business ORDER BY slug
+$$
+"""
+SEALED_ONCE = """
+CREATE FUNCTION sealed_once() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'audit entry % is sealed', OLD.id USING ERRCODE = 'integrity_constraint_violation';
+END $$
+"""
+SEALED_ONCE_TRIGGER = """
+CREATE TRIGGER sealed_once BEFORE UPDATE ON audit_entry FOR EACH ROW WHEN (OLD.position IS NOT NULL)
+EXECUTE FUNCTION sealed_once()
+"""
+
+
+def statements() -> Iterator[str]:
+    """Yield the policies, functions and grants in order."""
+    for table in READ_BY_OWNER:
+        yield f"CREATE POLICY owner_reads ON {table} FOR SELECT TO CURRENT_USER USING (true)"
+    for function, name in ((DUE_BUSINESSES, "due_businesses"), (EVERY_BUSINESS, "every_business")):
+        yield function
+        yield f"REVOKE ALL ON FUNCTION {name}() FROM PUBLIC"
+        yield f"GRANT EXECUTE ON FUNCTION {name}() TO {APP_ROLE}"
+    yield SEALED_ONCE
+    yield SEALED_ONCE_TRIGGER
+    yield f"GRANT UPDATE (position, hash) ON audit_entry TO {APP_ROLE}"
