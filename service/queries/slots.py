@@ -11,7 +11,8 @@ from models.errors import InvalidInput, NotFound
 from service.db.views import View
 from solver.clock import moment
 from solver.errors import InvalidProblem
-from solver.slots import MAXIMUM_RANGE_DAYS, SlotQuery, Slots, find_slots, rank
+from solver.slots import MAXIMUM_RANGE_DAYS, SlotQuery, Slots, find_slots
+from solver.suggestions import rank
 from solver.whynot import sentence, why_not
 
 LAST_YEAR = 9000

@@ -4,14 +4,13 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solver.clock import epoch_minute, moment, utc_day
 from solver.errors import InvalidProblem
-from solver.slots import SlotQuery, find_slots, legal_starts, rank
+from solver.slots import SlotQuery, find_slots, legal_starts
 from solver.snapshot import Hours, Service, Snapshot
 from tests.solver.oracle import World, minute_of, slots
 
@@ -214,24 +213,6 @@ def test_a_visit_lies_wholly_inside_a_window():
     nine = utc_day(MONDAY) + 540
     found = legal_starts(snapshot, "x", [(moment(nine + 15), moment(nine + 105))], NOW)
     assert (found.start - nine).tolist() == [30]
-
-
-def test_ranking_puts_a_snug_start_first():
-    snapshot = Snapshot.build(
-        zone="UTC",
-        first_day=MONDAY,
-        days=1,
-        staff=["a"],
-        hours={"a": Hours(((0, 540, 750, None, None),))},
-        services=[Service("x", 60, slot_interval=30)],
-        allocations=[("x", "a", None)],
-        busy={"a": [(utc_day(MONDAY) + 600, utc_day(MONDAY) + 630)]},
-    )
-    found = find_slots(snapshot, SlotQuery("x", moment(utc_day(MONDAY)), moment(utc_day(MONDAY) + 1440)), NOW)
-    ranking = rank(found)
-    assert (ranking.slots.start - utc_day(MONDAY)).tolist() == [540, 630, 690, 660]
-    assert np.all(np.diff(ranking.score) <= 0)
-    assert np.allclose(ranking.score, -(ranking.fragment + ranking.wait + ranking.load))
 
 
 def test_arrays_are_closed_to_writing():

@@ -1,0 +1,310 @@
+"""Suggestions: the slots of an answer ranked by a score with named parts, and the best few that differ."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from enum import IntEnum
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.clock import DAY, epoch_minute
+from solver.errors import InvalidProblem
+from solver.listing import local_minutes
+from solver.slots import Slots
+from solver.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Points = NDArray[np.float64]
+
+NEAR = 256
+"""Slots around the wanted time that are scored first, to learn how far away a better one could be."""
+KEPT_SNAPSHOTS = 64
+
+
+class Part(IntEnum):
+    """A part of the local day."""
+
+    MORNING = 0
+    """Before 12:00."""
+    AFTERNOON = 1
+    """From 12:00."""
+    EVENING = 2
+    """From 17:00."""
+
+
+AFTERNOON_BEGINS, EVENING_BEGINS = 12 * 60, 17 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What somebody prefers: weekdays (0 = Monday), parts of the day, staff; empty where it is all the same."""
+
+    weekdays: frozenset[int] = frozenset()
+    parts: frozenset[Part] = frozenset()
+    staff: frozenset[Hashable] = frozenset()
+
+    def __post_init__(self) -> None:
+        if not self.weekdays <= frozenset(range(7)):
+            raise InvalidProblem(f"preferences: weekdays are 0 to 6, not {sorted(self.weekdays)}")
+        if not self.parts <= frozenset(Part):
+            raise InvalidProblem(f"preferences: parts of the day are 0 to 2, not {sorted(self.parts)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What each part of a score weighs, in points; a point is a minute of somebody's time that is lost for good.
+
+    `fragment` for a minute that nothing sold fits into, `load` for a wholly booked lane against an empty one,
+    `wait` for an hour away from the wanted time, `client` and `staff` for each wish that is not met.
+    """
+
+    fragment: float = 1.0
+    load: float = 10.0
+    wait: float = 1.0
+    client: float = 30.0
+    staff: float = 15.0
+
+    def __post_init__(self) -> None:
+        for name in (f.name for f in fields(self)):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise InvalidProblem(f"weights: {name} is {getattr(self, name)}, and must be 0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What suggestions are ranked by.
+
+    Parameters
+    ----------
+    wanted : datetime, optional
+        Aware; the time to be close to. None: the sooner the better.
+    client : Wishes
+    staff : mapping of staff to Wishes
+        What each staff member would rather work; their `staff` has no meaning.
+    zone : ZoneInfo, optional
+        Whose days and parts of the day are meant; the business's by default.
+    weights : Weights
+    """
+
+    wanted: datetime | None = None
+    client: Wishes = Wishes()
+    staff: Mapping[Hashable, Wishes] = field(default_factory=dict)
+    zone: ZoneInfo | None = None
+    weights: Weights = Weights()
+
+    def __post_init__(self) -> None:
+        if self.wanted is not None and self.wanted.tzinfo is None:
+            raise InvalidProblem("the wanted time needs an offset")
+
+    @property
+    def indifferent(self) -> bool:
+        """Whether there is no wish at all."""
+        return not self.staff and self.client == Wishes()
+
+
+INDIFFERENT = Preferences()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranking:
+    """The best slots first, with the named parts of each score (float64, shape (n,)); higher is better.
+
+    score = -(fragment + load + wait + preference), in points (see `Weights`): `fragment` are the minutes beside the
+    slot into which nothing fits that this business sells, `load` the share of the lane's hours that is claimed,
+    `wait` the distance from the wanted time, `preference` the wishes that are not met.
+    """
+
+    slots: Slots
+    score: Points
+    fragment: Points
+    load: Points
+    wait: Points
+    preference: Points
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    def take(self, rows: NDArray[np.int64]) -> "Ranking":
+        """Return some rows, in their order."""
+        columns = (getattr(self, f.name)[rows] for f in fields(self)[1:])
+        return Ranking(self.slots.take(rows), *columns)
+
+    def to_frame(self, zone: str | None = None) -> "pd.DataFrame":
+        """One row a suggestion: staff, times, score and its parts."""
+        parts = {f.name: getattr(self, f.name) for f in fields(self)[1:]}
+        return self.slots.to_frame(zone).assign(**parts)
+
+
+def rank(slots: Slots, limit: int | None = None, preferences: Preferences = INDIFFERENT) -> Ranking:
+    """Return the best slots by score, at most `limit`; ties by start, then lane.
+
+    Notes
+    -----
+    Every part costs at least nothing, and `wait` grows with the distance from the wanted time: once `limit` slots
+    near it are scored, no slot further away than the worst of them costs can be among the best. Only those nearer are
+    scored, so a page of a long answer costs what a page of a short one does.
+
+    Raises
+    ------
+    InvalidProblem
+        A limit below 1, a preference for a staff member that is not there.
+    """
+    if limit is not None and limit < 1:
+        raise InvalidProblem(f"at least one suggestion is asked for, not {limit}")
+    scoring = _Scoring.of(slots, preferences)
+    rows = scoring.near(limit)
+    scored = scoring.scored(*rows)
+    if limit is not None and len(scored) < len(slots):
+        reach = scoring.reach(float(-np.partition(scored.score, -limit)[-limit]))
+        if reach[0] < rows[0] or rows[1] < reach[1]:
+            scored = scoring.scored(*reach)
+    return scored.take(_best(scored.score, limit))
+
+
+def _best(score: Points, limit: int | None) -> NDArray[np.int64]:
+    """Return the rows of the highest scores in order, ties as they stand."""
+    if limit is None or limit >= len(score):
+        return np.argsort(-score, kind="stable")
+    rows = np.flatnonzero(score >= np.partition(score, -limit)[-limit])
+    return rows[np.argsort(-score[rows], kind="stable")[:limit]]
+
+
+def suggest(slots: Slots, count: int = 3, preferences: Preferences = INDIFFERENT) -> Ranking:
+    """Return the best slots of which no two are on the same local day in the same part of it.
+
+    Fewer than `count` where the answer covers fewer days and parts. Raises as `rank`.
+    """
+    limit = 16 * count
+    while True:
+        ranking = rank(slots, limit, preferences)
+        local = local_minutes(preferences.zone or slots.snapshot.zone, ranking.slots.start)
+        _, first = np.unique(local // DAY * len(Part) + _part(local), return_index=True)
+        if len(first) >= count or limit >= len(slots):
+            return ranking.take(np.sort(first)[:count])
+        limit *= 4
+
+
+def _part(local: NDArray[np.int64]) -> NDArray[np.int64]:
+    of_day = local % DAY
+    return (of_day >= AFTERNOON_BEGINS).astype(np.int64) + (of_day >= EVENING_BEGINS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scoring:
+    """An answer with all that its slots are scored by."""
+
+    slots: Slots
+    preferences: Preferences
+    wanted: int
+    load: Points
+    unusable: Points
+
+    @staticmethod
+    def of(slots: Slots, preferences: Preferences) -> "_Scoring":
+        load, unusable = _kept(slots.snapshot)
+        if preferences.wanted is not None:
+            wanted = epoch_minute(preferences.wanted)
+        else:
+            wanted = int(slots.start[0]) if len(slots) else 0
+        return _Scoring(slots, preferences, wanted, load, unusable)
+
+    def near(self, limit: int | None) -> tuple[int, int]:
+        """Return the rows [from, to) that are scored first, at least `limit`; all of a short answer, or without one."""
+        if limit is None or len(self.slots) <= 2 * NEAR or self.preferences.weights.wait == 0:
+            return 0, len(self.slots)
+        middle = int(np.searchsorted(self.slots.start, self.wanted))
+        half = max(NEAR // 2, limit)
+        return max(0, middle - half), min(len(self.slots), middle + half)
+
+    def reach(self, cost: float) -> tuple[int, int]:
+        """Return the rows [from, to) that can cost no more than `cost`."""
+        if self.preferences.weights.wait == 0:
+            return 0, len(self.slots)
+        minutes = int(cost * 60 / self.preferences.weights.wait) + 1
+        lo, hi = np.searchsorted(self.slots.start, [self.wanted - minutes, self.wanted + minutes + 1])
+        return int(lo), int(hi)
+
+    def scored(self, lo: int, hi: int) -> Ranking:
+        """Return the rows [lo, hi) with their scores, in their order."""
+        slots, weights = self.slots.take(slice(lo, hi)), self.preferences.weights
+        # Beyond its last entry the table would hold 0, which is what its last entry is.
+        fragment = self.unusable.take(slots.claim_start - slots.gap_lo, mode="clip")
+        fragment += self.unusable.take(slots.gap_hi - slots.claim_end, mode="clip")
+        fragment *= weights.fragment
+        load = weights.load * self.load.take(slots.lane)
+        wait = np.abs(slots.start - self.wanted) * (weights.wait / 60)
+        preference = np.zeros(len(slots)) if self.preferences.indifferent else self._unmet(slots)
+        return Ranking(slots, -(fragment + load + wait + preference), fragment, load, wait, preference)
+
+    def _unmet(self, slots: Slots) -> Points:
+        local = local_minutes(self.preferences.zone or slots.snapshot.zone, slots.start)
+        weekday = (local // DAY + 3) % 7  # 1 January 1970 was a Thursday
+        unmet: Points = _wish_table(slots.snapshot, self.preferences)[slots.lane, weekday, _part(local)]
+        return unmet
+
+
+def _wish_table(snapshot: Snapshot, preferences: Preferences) -> Points:
+    """Return what unmet wishes cost; float64 of shape (staff, weekdays, parts)."""
+    weights, client = preferences.weights, preferences.client
+    table = np.zeros((len(snapshot.staff), 7, len(Part)))
+    table += weights.client * _unmet_times(client)
+    if client.staff:
+        wished = [_lane_of(snapshot, member) for member in client.staff]
+        table[np.setdiff1d(np.arange(len(table)), wished)] += weights.client
+    for member, wishes in preferences.staff.items():
+        table[_lane_of(snapshot, member)] += weights.staff * _unmet_times(wishes)
+    return table
+
+
+def _lane_of(snapshot: Snapshot, member: Hashable) -> int:
+    if member not in snapshot.staff_index:
+        raise InvalidProblem(f"preferences: there is no staff member {member!r}")
+    return snapshot.staff_index[member]
+
+
+def _unmet_times(wishes: Wishes) -> Points:
+    unmet = np.zeros((7, len(Part)))
+    if wishes.weekdays:
+        unmet[[day for day in range(7) if day not in wishes.weekdays]] += 1
+    if wishes.parts:
+        unmet[:, [part for part in Part if part not in wishes.parts]] += 1
+    return unmet
+
+
+@lru_cache(maxsize=KEPT_SNAPSHOTS)
+def _kept(snapshot: Snapshot) -> tuple[Points, Points]:
+    """Return each lane's load, and the minutes lost in a gap of each length."""
+    claimed = np.array([(lane.busy[:, 1] - lane.busy[:, 0]).sum() for lane in snapshot.lanes], np.float64)
+    worked = np.array([(lane.work[:, 1] - lane.work[:, 0]).sum() for lane in snapshot.lanes], np.float64)
+    load = np.divide(claimed, worked, out=np.zeros_like(claimed), where=worked > 0)
+    buffers = np.array([s.buffer_before + s.buffer_after for s in snapshot.services], np.int64)
+    lengths = np.where(snapshot.durations > 0, snapshot.durations + buffers[:, None], 0)
+    return load, unusable_minutes(tuple(np.unique(lengths[lengths > 0]).tolist()))
+
+
+@lru_cache(maxsize=1024)
+def unusable_minutes(lengths: tuple[int, ...]) -> Points:
+    """Return how much of a gap of 0, 1, … 1440 minutes no sequence of sold lengths can fill; float64, (1441,).
+
+    The unbounded knapsack over lengths (Kellerer, Pferschy, Pisinger: Knapsack Problems, 2004, section 8.3), as bits
+    of one integer. A gap of a day or more counts as wholly usable, and so does one of no length.
+    """
+    filled = 1
+    mask = (1 << DAY + 1) - 1
+    for length in lengths:
+        shift = length
+        while shift <= DAY:
+            filled |= filled << shift & mask
+            shift *= 2
+    minutes = np.arange(DAY + 1)
+    reachable = np.array([filled >> minute & 1 for minute in range(DAY + 1)], bool)
+    unusable = (minutes - np.maximum.accumulate(np.where(reachable, minutes, 0))).astype(np.float64)
+    unusable[-1] = 0
+    unusable.flags.writeable = False
+    return unusable
