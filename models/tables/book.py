@@ -1,16 +1,10 @@
 """The book: appointments with their items, and claims, the only authority on who holds a lane when."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Identity, Index, Integer, SmallInteger, Text, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Identity, Index, Integer, SmallInteger, Text, text
 from sqlalchemy.dialects.postgresql import UUID, ExcludeConstraint
 
-from models.states import AppointmentStatus
+from models.states import AppointmentStatus, one_of
 from models.tables.base import TIME, belongs_to, created_at, identifier, tenant_table, version
-
-
-def one_of(column: str, values: type[AppointmentStatus]) -> str:
-    """Return the SQL of a check that `column` is one of an enum's values."""
-    return f"{column} IN ({', '.join(repr(v.value) for v in values)})"
-
 
 appointment = tenant_table(
     "appointment",
@@ -20,20 +14,46 @@ appointment = tenant_table(
     version(),
     Column("source", Text, nullable=False),
     Column("holder", Text),
+    Column("client_key", Text),
+    Column("extended", Boolean, nullable=False, server_default=text("false")),
     Column("expires_at", TIME),
+    Column("fee_cents", Integer),
     created_at(),
     belongs_to("client", "client_id"),
-    CheckConstraint(one_of("status", AppointmentStatus), name="status"),
+    CheckConstraint(f"status IN ({one_of(AppointmentStatus)})", name="status"),
     CheckConstraint("(status = 'hold') = (expires_at IS NOT NULL)", name="only_holds_expire"),
-    CheckConstraint("status <> 'confirmed' OR client_id IS NOT NULL", name="confirmed_has_client"),
+    CheckConstraint("status IN ('hold', 'released', 'expired') OR client_id IS NOT NULL", name="booked_has_client"),
+    CheckConstraint("fee_cents >= 0", name="fee_not_negative"),
 )
-"""hold -> confirmed -> cancelled; a hold may also be released or expire. `holder` is the SHA-256 of its token."""
+"""Its states and who may change them: `models.states`, drawn in docs/states.md.
+
+`holder` is the SHA-256 of a hold's token, `client_key` that of whatever the caller counts holds by; `extended` once.
+`fee_cents` is what cancelling late or not coming costs the client.
+"""
 Index(None, appointment.c.business_id, appointment.c.client_id)
 Index(
     "ix_appointment_expiring",
     appointment.c.business_id,
     appointment.c.expires_at,
     postgresql_where=text("expires_at IS NOT NULL"),
+)
+Index(
+    "ix_appointment_holder",
+    appointment.c.business_id,
+    appointment.c.holder,
+    postgresql_where=text("status = 'hold'"),
+)
+Index(
+    "ix_appointment_client_key",
+    appointment.c.business_id,
+    appointment.c.client_key,
+    postgresql_where=text("status = 'hold'"),
+)
+Index(
+    "ix_appointment_no_show",
+    appointment.c.business_id,
+    appointment.c.client_id,
+    postgresql_where=text("status = 'no_show'"),
 )
 
 appointment_item = tenant_table(

@@ -1,17 +1,18 @@
 """Slots, holds, bookings."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Response
 
 from models.errors import InvalidInput
 from models.zones import zone_named
 from service.api.bodies import StrictRoute
-from service.api.context import Commanding, Db, Expected, Fresh, OfPath
+from service.api.context import Commanding, Db, Expected, Fresh, Now, OfPath
 from service.api.schemas import BookingBody, CancelBody, Day, Digits, HoldBody, Instant
+from service.commands import attendance
 from service.commands import bookings as commands
+from service.commands.attendance import Booking
 from service.queries import bookings as queries
 from service.queries import slots as slot_queries
 
@@ -20,9 +21,9 @@ router = APIRouter(tags=["bookings"], route_class=StrictRoute)
 
 @router.get("/slots", operation_id="findSlots")
 async def find_slots(
-    request: Request,
     business: OfPath,
     view: Fresh,
+    now: Now,
     service_id: UUID,
     start: Annotated[Instant, Query(alias="from")],
     end: Annotated[Instant, Query(alias="to")],
@@ -33,15 +34,14 @@ async def find_slots(
 ) -> list[slot_queries.Slot]:
     """Times that can be booked now, by start, or the best first with `ranked`."""
     query = slot_queries.SlotsWanted(service_id, start, end, None if staff_id is None else tuple(staff_id))
-    now: datetime = request.app.state.interlock.clock()
     return slot_queries.find(view, query, now, limit=limit, ranked=ranked)
 
 
 @router.get("/slots/days", operation_id="countSlotsByDay")
 async def days_of_slots(
-    request: Request,
     business: OfPath,
     view: Fresh,
+    now: Now,
     service_id: UUID,
     first_day: Day,
     last_day: Day,
@@ -51,13 +51,13 @@ async def days_of_slots(
     """How many starts are free on each local date, and the first of them; for a week strip or a month."""
     chosen = zone_named(zone or business.zone)
     wanted = slot_queries.whole_days(service_id, first_day, last_day, chosen, staff_id)
-    return slot_queries.by_day(view, wanted, request.app.state.interlock.clock(), first_day, last_day, chosen)
+    return slot_queries.by_day(view, wanted, now, first_day, last_day, chosen)
 
 
 @router.get("/slots/why-not", operation_id="explainSlots")
 async def explain_slots(
-    request: Request,
     view: Fresh,
+    now: Now,
     service_id: UUID,
     start: Annotated[Instant, Query(alias="from")],
     end: Annotated[Instant, Query(alias="to")],
@@ -65,14 +65,14 @@ async def explain_slots(
 ) -> slot_queries.WhyNone:
     """Why there are no slots, or few: what ruled each candidate out, and the smallest changes that open one."""
     query = slot_queries.SlotsWanted(service_id, start, end, None if staff_id is None else tuple(staff_id))
-    return slot_queries.why_none(view, query, request.app.state.interlock.clock())
+    return slot_queries.why_none(view, query, now)
 
 
 @router.post("/holds", status_code=201, operation_id="holdSlot")
-async def hold(request: Request, scope: Commanding, view: Fresh, body: HoldBody) -> commands.Hold:
+async def hold(scope: Commanding, view: Fresh, now: Now, body: HoldBody) -> commands.Hold:
     """Keep a time for some minutes; the answer's token confirms or releases it."""
     wanted = commands.HoldRequest(body.service_id, body.staff_id, body.starts_at, body.minutes)
-    return await commands.hold(scope, wanted, view=view, now=request.app.state.interlock.clock())
+    return await commands.hold(scope, wanted, view=view, now=now)
 
 
 @router.delete("/holds/{hold_id}", status_code=204, operation_id="releaseHold")
@@ -83,20 +83,17 @@ async def release(scope: Commanding, hold_id: UUID, hold_token: Annotated[str, H
 
 
 @router.post("/bookings", status_code=201, operation_id="book")
-async def book(
-    request: Request, response: Response, scope: Commanding, view: Fresh, body: BookingBody
-) -> commands.Booking:
+async def book(response: Response, scope: Commanding, view: Fresh, now: Now, body: BookingBody) -> Booking:
     """Confirm a hold, or book a time at once."""
     if body.hold_id is not None and body.token is not None:
         confirmation = commands.Confirmation(body.hold_id, body.token, body.client_id)
         booking = await commands.confirm(scope, confirmation)
     elif body.service_id is not None and body.staff_id is not None and body.starts_at is not None:
         wanted = commands.BookRequest(body.service_id, body.staff_id, body.starts_at, body.client_id)
-        booking = await commands.book(scope, wanted, view=view, now=request.app.state.interlock.clock())
+        booking = await commands.book(scope, wanted, view=view, now=now)
     else:
         raise InvalidInput("Give hold_id and token, or service_id, staff_id and starts_at.")
-    response.headers["ETag"] = f'"{booking.version}"'
-    return booking
+    return tagged(response, booking)
 
 
 @router.get("/bookings", operation_id="listBookings")
@@ -120,6 +117,47 @@ async def read(db: Db, response: Response, business: OfPath, booking_id: UUID) -
 
 
 @router.post("/bookings/{booking_id}/cancel", operation_id="cancelBooking")
-async def cancel(scope: Commanding, booking_id: UUID, expected: Expected, body: CancelBody) -> commands.Booking:
+async def cancel(
+    response: Response, scope: Commanding, now: Now, booking_id: UUID, expected: Expected, body: CancelBody
+) -> Booking:
     """Cancel a booking; `If-Match` makes it conditional on the version."""
-    return await commands.cancel(scope, commands.Cancellation(booking_id, expected, body.reason))
+    wanted = commands.Cancellation(booking_id, expected, reason=body.reason)
+    return tagged(response, await commands.cancel(scope, wanted, now=now))
+
+
+@router.post("/bookings/{booking_id}/approve", operation_id="approveBooking")
+async def approve(response: Response, scope: Commanding, booking_id: UUID, expected: Expected) -> Booking:
+    """Confirm a pending booking."""
+    return tagged(response, await attendance.approve(scope, attendance.Step(booking_id, expected)))
+
+
+@router.post("/bookings/{booking_id}/decline", operation_id="declineBooking")
+async def decline(response: Response, scope: Commanding, booking_id: UUID, expected: Expected) -> Booking:
+    """Turn a pending booking down and free its time."""
+    return tagged(response, await attendance.decline(scope, attendance.Step(booking_id, expected)))
+
+
+@router.post("/bookings/{booking_id}/check-in", operation_id="checkInBooking")
+async def check_in(response: Response, scope: Commanding, booking_id: UUID, expected: Expected) -> Booking:
+    """The client has come."""
+    return tagged(response, await attendance.check_in(scope, attendance.Step(booking_id, expected)))
+
+
+@router.post("/bookings/{booking_id}/complete", operation_id="completeBooking")
+async def complete(response: Response, scope: Commanding, now: Now, booking_id: UUID, expected: Expected) -> Booking:
+    """The visit took place."""
+    step = attendance.Step(booking_id, expected)
+    return tagged(response, await attendance.complete(scope, step, now=now))
+
+
+@router.post("/bookings/{booking_id}/no-show", operation_id="markNoShow")
+async def no_show(response: Response, scope: Commanding, now: Now, booking_id: UUID, expected: Expected) -> Booking:
+    """The client did not come; the answer names the fee."""
+    step = attendance.Step(booking_id, expected)
+    return tagged(response, await attendance.no_show(scope, step, now=now))
+
+
+def tagged(response: Response, booking: Booking) -> Booking:
+    """Return the booking, its version as the answer's ETag."""
+    response.headers["ETag"] = f'"{booking.version}"'
+    return booking

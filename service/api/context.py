@@ -1,6 +1,7 @@
 """What every route needs: the business of the path, the scope of a command, a fresh view."""
 
 import ipaddress
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Header, Path, Request
@@ -68,6 +69,15 @@ async def fresh_view(request: Request, business: OfPath) -> View:
 
 
 Fresh = Annotated[View, Depends(fresh_view)]
+
+
+def clock(request: Request) -> datetime:
+    """Return the present moment by the installation's clock."""
+    now: datetime = request.app.state.interlock.clock()
+    return now
+
+
+Now = Annotated[datetime, Depends(clock)]
 
 
 def version_of(if_match: Annotated[str | None, Header()] = None) -> int | None:

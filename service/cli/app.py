@@ -17,6 +17,7 @@ COMMANDS = {
     "slots": "service.cli.booking:slots",
     "book": "service.cli.booking:book",
     "cancel": "service.cli.booking:cancel",
+    "mark": "service.cli.attendance:mark",
     "waitlist": "service.cli.booking:waitlist",
     "optimise": "service.cli.optimisation:optimise",
     "replay": "service.cli.replay:replay",

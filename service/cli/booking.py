@@ -18,6 +18,7 @@ from service.cli.output import (
     with_installation,
 )
 from service.commands import bookings, clients
+from service.commands.attendance import Booking
 from service.db.command import Scope
 from service.queries import businesses
 from service.queries import slots as slot_queries
@@ -93,7 +94,7 @@ def book(
 ) -> None:
     """Book a time for a new client; the best free staff member unless one is named."""
 
-    async def run(interlock: Interlock) -> tuple[Business, bookings.Booking, slot_queries.Slot]:
+    async def run(interlock: Interlock) -> tuple[Business, Booking, slot_queries.Slot]:
         of = await businesses.by_slug(interlock.db, business)
         chosen = await _service_named(interlock, of, service)
         who = await _staff_named(interlock, of, staff)
@@ -124,10 +125,10 @@ def cancel(
 ) -> None:
     """Cancel a booking and free its time."""
 
-    async def run(interlock: Interlock) -> bookings.Booking:
+    async def run(interlock: Interlock) -> Booking:
         of = await businesses.by_slug(interlock.db, business)
         scope = Scope(interlock.db, of.id, actor="cli")
-        return await bookings.cancel(scope, bookings.Cancellation(booking, reason=reason))
+        return await bookings.cancel(scope, bookings.Cancellation(booking, reason=reason), now=interlock.clock())
 
     cancelled = with_installation(run)
     if as_json:

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from models.errors import HoldExpired, InvalidInput, NotAllowed, NotFound, StaleVersion
-from models.states import AppointmentStatus, sources
+from models.errors import HoldExpired, InvalidInput, NotFound
+from models.states import AppointmentStatus, Party, sources
+from service.commands.attendance import Booking, Step, step
 from service.commands.legality import legal_item
 from service.db import claims
 from service.db.command import command
@@ -41,6 +42,7 @@ class BookRequest:
     starts_at: datetime
     client_id: UUID
     source: str = "api"
+    by: Party = Party.CLIENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Confirmation:
     appointment_id: UUID
     token: str
     client_id: UUID
+    by: Party = Party.CLIENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,9 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
-class Cancellation:
-    """The booking to cancel; `version`, where given, must be the present one."""
+class Cancellation(Step):
+    """The booking to cancel, by whom, and why; `version`, where given, must be the present one."""
 
-    appointment_id: UUID
-    version: int | None = None
     reason: str | None = None
 
 
@@ -79,15 +80,6 @@ class Hold:
     starts_at: datetime
     ends_at: datetime
     expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Booking:
-    """An appointment in a state, at a version."""
-
-    id: UUID
-    status: AppointmentStatus
-    version: int
 
 
 @command
@@ -110,70 +102,71 @@ async def hold(tx: Transaction, request: HoldRequest, *, view: View, now: dateti
 
 @command
 async def book(tx: Transaction, request: BookRequest, *, view: View, now: datetime) -> Booking:
-    """Book a time at once: one statement and the commit. Raises as `hold` does."""
+    """Book a time at once: one statement and the commit. Raises as `hold` does.
+
+    A client's booking is pending at first where the service needs approval, or they did not come too often.
+    """
     item = legal_item(view, request.service_id, request.staff_id, request.starts_at, now)
-    appointment = claims.Appointment(uuid7(), "confirmed", request.source, client_id=request.client_id)
-    await claims.take(tx, appointment, [item])
-    return Booking(appointment.id, AppointmentStatus.CONFIRMED, 1)
+    appointment = claims.Appointment(
+        uuid7(),
+        "confirmed",
+        request.source,
+        client_id=request.client_id,
+        asks_approval=request.by is Party.CLIENT,
+    )
+    outcome = await claims.take(tx, appointment, [item])
+    return Booking(appointment.id, AppointmentStatus(outcome["status"]), 1)
 
 
 @command
 async def confirm(tx: Transaction, request: Confirmation) -> Booking:
-    """Turn a hold into a booking: one UPDATE with every condition in its WHERE.
+    """Turn a hold into a booking, or a pending one as in `book`: one UPDATE with every condition in its WHERE.
 
     Raises
     ------
     HoldExpired, NotFound
         The hold ran out by the database's clock, was released, or the token is another's; it never was.
     """
-    return await _end_hold(tx, request, AppointmentStatus.CONFIRMED, client_id=request.client_id)
+    wanted = claims.Change(
+        request.appointment_id,
+        AppointmentStatus.CONFIRMED,
+        sources("confirm", request.by),
+        release=False,
+        holder=claims.hashed(request.token),
+        client_id=request.client_id,
+        asks_approval=request.by is Party.CLIENT,
+    )
+    changed = await claims.change(tx, wanted)
+    if changed is None:
+        raise await _why_not_held(tx, request.appointment_id)
+    return Booking(request.appointment_id, AppointmentStatus(changed.status), changed.version)
 
 
 @command
 async def release(tx: Transaction, request: Release) -> Booking:
     """Give a hold back before it runs out. Raises as `confirm` does."""
-    return await _end_hold(tx, request, AppointmentStatus.RELEASED)
-
-
-async def _end_hold(
-    tx: Transaction, request: Confirmation | Release, target: AppointmentStatus, client_id: UUID | None = None
-) -> Booking:
-    version = await claims.change(
-        tx,
-        request.appointment_id,
-        target,
-        sources(target),
-        release=target is AppointmentStatus.RELEASED,
-        holder=claims.hashed(request.token),
-        client_id=client_id,
-    )
-    if version is None:
+    target = AppointmentStatus.RELEASED
+    holder = claims.hashed(request.token)
+    wanted = claims.Change(request.appointment_id, target, sources("release"), release=True, holder=holder)
+    changed = await claims.change(tx, wanted)
+    if changed is None:
         raise await _why_not_held(tx, request.appointment_id)
-    return Booking(request.appointment_id, target, version)
+    return Booking(request.appointment_id, target, changed.version)
 
 
 @command
-async def cancel(tx: Transaction, request: Cancellation) -> Booking:
-    """Cancel a booking and free its time.
+async def cancel(tx: Transaction, request: Cancellation, *, now: datetime) -> Booking:
+    """Cancel a booking and free its time; a client's cancellation follows the service's policy.
 
     Raises
     ------
     NotFound, NotAllowed, StaleVersion
-        No such booking; it is not confirmed (any more); it has another version.
+        No such booking; it is over; it has another version.
+    OutsidePolicy
+        A client cancels after the service's last moment for it.
     """
-    target = AppointmentStatus.CANCELLED
-    version = await claims.change(
-        tx,
-        request.appointment_id,
-        target,
-        sources(target),
-        release=True,
-        version=request.version,
-        reason=request.reason,
-    )
-    if version is None:
-        raise await _why_unchanged(tx, request)
-    return Booking(request.appointment_id, target, version)
+    late = now if request.by is Party.CLIENT else None
+    return await step(tx, "cancel", request, reason=request.reason, charged_at=late, ahead_of=late)
 
 
 async def _why_not_held(tx: Transaction, appointment_id: UUID) -> HoldExpired | NotFound:
@@ -181,15 +174,3 @@ async def _why_not_held(tx: Transaction, appointment_id: UUID) -> HoldExpired | 
     if await tx.row(known, [tx.business_id, appointment_id]) is None:
         return NotFound("There is no such hold.")
     return HoldExpired("The hold has run out or is not yours; choose a time again.")
-
-
-async def _why_unchanged(tx: Transaction, request: Cancellation) -> NotFound | NotAllowed | StaleVersion:
-    row = await tx.row(
-        "SELECT status, version FROM appointment WHERE business_id = %s AND id = %s",
-        [tx.business_id, request.appointment_id],
-    )
-    if row is None:
-        return NotFound("There is no such booking.")
-    if row["status"] != AppointmentStatus.CONFIRMED:
-        return NotAllowed(f"The booking is {row['status']}; only a confirmed one can be cancelled.")
-    return StaleVersion(f"The booking is at version {row['version']} now.", version=row["version"])

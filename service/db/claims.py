@@ -5,7 +5,7 @@ Every command that sells time goes through `take`; nothing else inserts a claim 
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -14,11 +14,18 @@ from psycopg.rows import DictRow
 from models.errors import HoldExpired, NotAllocated, SlotTaken, StaleSnapshot
 from service.db.database import Transaction
 
+# A client who has not come so often that the business wants to approve what they book.
+NO_SHOWS = """
+    (SELECT count(*) FROM appointment
+     WHERE business_id = %(business)s AND client_id = %(client_id)s AND status = 'no_show')
+    >= (SELECT (settings ->> 'no_show_threshold')::int FROM business WHERE id = %(business)s)
+"""
 # One statement: the guard (allocated, active, lengths and hours unchanged: FOR SHARE waits for a concurrent change of
 # hours and sees its outcome), the claims, and only if all of them stand, the appointment with its items, event and
 # audit. A rival that is plain to see spares the locks: live claims of a lane never overlap, so the last that begins
 # before the end is the only one to look at. That is haste, no guard; the constraint decides.
-TAKE = """
+TAKE = (
+    """
 WITH wanted AS (
     SELECT * FROM unnest(
         %(items)s::uuid[], %(services)s::uuid[], %(staff)s::uuid[], %(lanes)s::int[], %(versions)s::int[],
@@ -34,7 +41,7 @@ WITH wanted AS (
         ORDER BY starts_at DESC LIMIT 1) c
     WHERE c.ends_at > w.claim_starts_at
 ), guarded AS (
-    SELECT w.* FROM wanted w
+    SELECT w.*, v.needs_approval FROM wanted w
     JOIN lane l ON l.business_id = %(business)s AND l.lane_no = w.lane_no
                AND l.availability_version = w.availability_version
     JOIN staff s ON s.business_id = %(business)s AND s.id = w.staff_id AND s.lane_no = w.lane_no AND s.active
@@ -56,8 +63,13 @@ WITH wanted AS (
     RETURNING item_id
 ), made AS (
     INSERT INTO appointment (business_id, id, client_id, status, source, holder, expires_at)
-    SELECT %(business)s, %(id)s, %(client)s, %(status)s, %(source)s, %(holder)s, expires_at FROM expiry
-    WHERE (SELECT count(*) FROM claimed) = cardinality(%(items)s::uuid[])
+    SELECT %(business)s, %(id)s, %(client_id)s,
+           CASE WHEN %(asks_approval)s AND ((SELECT bool_or(needs_approval) FROM guarded) OR """
+    + NO_SHOWS
+    + """)
+                THEN 'pending' ELSE %(status)s END,
+           %(source)s, %(holder)s, expires_at
+    FROM expiry WHERE (SELECT count(*) FROM claimed) = cardinality(%(items)s::uuid[])
     RETURNING id, version, status, client_id, expires_at
 ), itemised AS (
     INSERT INTO appointment_item
@@ -77,26 +89,41 @@ WITH wanted AS (
     SELECT %(business)s, %(actor)s, topic, id, after FROM told
 )
 SELECT (SELECT count(*) FROM guarded) AS guarded, (SELECT count(*) FROM claimed) AS claimed,
-       (SELECT bool_and(expired) FROM rival) AS rivals_expired, (SELECT expires_at FROM made) AS expires_at
+       (SELECT bool_and(expired) FROM rival) AS rivals_expired, made.expires_at, made.status
+FROM (VALUES (1)) AS once LEFT JOIN made ON true
 """
+)
 
 # Moves one or more appointments from one state to the next with every condition in the WHERE, gives back or keeps
 # their claims, and leaves event and audit; rows that another transaction changed meanwhile are seen changed.
-_CHANGE_HEAD = """
+_CHANGE_HEAD = (
+    """
 WITH changed AS (
-    UPDATE appointment SET status = %(target)s, version = version + 1, expires_at = NULL, holder = NULL,
-                           client_id = coalesce(%(client)s, client_id)
-    WHERE business_id = %(business)s AND status = ANY(%(sources)s)
+    UPDATE appointment a
+    SET status = CASE WHEN %(asks_approval)s AND (EXISTS (
+                SELECT FROM appointment_item i
+                JOIN service v ON v.business_id = i.business_id AND v.id = i.service_id AND v.needs_approval
+                WHERE i.business_id = a.business_id AND i.appointment_id = a.id) OR """
+    + NO_SHOWS
+    + """) THEN 'pending' ELSE %(target)s END,
+        version = version + 1, expires_at = NULL, holder = NULL, client_id = coalesce(%(client_id)s, client_id),
+        fee_cents = CASE WHEN %(charged_at)s::timestamptz IS NULL THEN fee_cents ELSE (
+            SELECT coalesce(sum(v.cancellation_fee_cents) FILTER (
+                       WHERE i.starts_at - v.free_cancellation * interval '1 minute' < %(charged_at)s), 0)
+            FROM appointment_item i JOIN service v ON v.business_id = i.business_id AND v.id = i.service_id
+            WHERE i.business_id = a.business_id AND i.appointment_id = a.id) END
+    WHERE business_id = %(business)s AND status = ANY(%(sources)s::text[])
 """
+)
 _CHANGE_TAIL = """
-    RETURNING id, version, status, client_id
+    RETURNING id, version, status, client_id, fee_cents
 ), claims AS (
     UPDATE claim c SET expires_at = NULL, released_at = CASE WHEN %(release)s THEN clock_timestamp() END
     FROM changed JOIN appointment_item i ON i.business_id = %(business)s AND i.appointment_id = changed.id
     WHERE c.business_id = %(business)s AND c.item_id = i.id AND c.released_at IS NULL
 ), told AS (
-    SELECT id, version, 'appointment.' || status AS topic,
-           jsonb_build_object('status', status, 'client_id', client_id, 'reason', %(reason)s::text) AS after
+    SELECT id, version, 'appointment.' || status AS topic, jsonb_strip_nulls(jsonb_build_object(
+        'status', status, 'client_id', client_id, 'fee_cents', fee_cents, 'reason', %(reason)s::text)) AS after
     FROM changed
 ), event AS (
     INSERT INTO outbox_event (business_id, topic, aggregate_id, aggregate_version, payload)
@@ -105,14 +132,21 @@ _CHANGE_TAIL = """
     INSERT INTO audit_entry (business_id, actor, action, aggregate_id, after)
     SELECT %(business)s, %(actor)s, topic, id, after FROM told
 )
-SELECT id, version FROM changed
+SELECT id, version, status, fee_cents FROM changed
 """
 CHANGE_ONE = (
     _CHANGE_HEAD
     + """
-      AND id = %(id)s AND (%(version)s::int IS NULL OR version = %(version)s)
+      AND id = %(appointment_id)s AND (%(version)s::int IS NULL OR version = %(version)s)
       AND (%(holder)s::text IS NULL OR holder = %(holder)s)
       AND (expires_at IS NULL OR expires_at > clock_timestamp())
+      AND (%(ahead_of)s::timestamptz IS NULL OR NOT EXISTS (
+        SELECT FROM appointment_item i JOIN service v ON v.business_id = i.business_id AND v.id = i.service_id
+        WHERE i.business_id = a.business_id AND i.appointment_id = a.id
+          AND i.starts_at - v.last_cancellation * interval '1 minute' <= %(ahead_of)s))
+      AND (%(begun_by)s::timestamptz IS NULL OR EXISTS (
+        SELECT FROM appointment_item i
+        WHERE i.business_id = a.business_id AND i.appointment_id = a.id AND i.starts_at <= %(begun_by)s))
 """
     + _CHANGE_TAIL
 )
@@ -160,6 +194,39 @@ class Appointment:
     client_id: UUID | None = None
     holder: str | None = None
     hold_minutes: int | None = None
+    asks_approval: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One appointment's next state, and what must hold for it.
+
+    `release`: its lane time is given back. `asks_approval`: it becomes pending instead where the service or the
+    client's record wants that. `charged_at`: when the fee by its services' policies is counted and recorded.
+    `ahead_of`: a moment that must lie before the services' last cancellation. `begun_by`: one not before its start.
+    """
+
+    appointment_id: UUID
+    target: str
+    sources: list[str]
+    release: bool
+    version: int | None = None
+    holder: str | None = None
+    client_id: UUID | None = None
+    reason: str | None = None
+    asks_approval: bool = False
+    charged_at: datetime | None = None
+    ahead_of: datetime | None = None
+    begun_by: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An appointment after a change of state; `fee_cents` is None unless it has come to one."""
+
+    version: int
+    status: str
+    fee_cents: int | None
 
 
 def hashed(token: str) -> str:
@@ -175,7 +242,7 @@ async def take(tx: Transaction, appointment: Appointment, items: list[Item]) -> 
     Returns
     -------
     DictRow
-        `expires_at` of a hold by the database's clock, None for others.
+        `status` that it has; `expires_at` of a hold by the database's clock, None for others.
 
     Raises
     ------
@@ -206,31 +273,20 @@ async def expire_holds(tx: Transaction, overlapping: dict[str, object] | None = 
         "claim_ends": None,
         **(overlapping or {}),
     }
-    return len(await tx.rows(EXPIRE, params | _change("expired", ["hold"], release=True) | _who(tx)))
+    expiry = Change(tx.business_id, "expired", ["hold"], release=True)
+    return len(await tx.rows(EXPIRE, asdict(expiry) | params | _who(tx)))
 
 
-async def change(
-    tx: Transaction,
-    appointment_id: UUID,
-    target: str,
-    sources: list[str],
-    *,
-    release: bool,
-    version: int | None = None,
-    holder: str | None = None,
-    client_id: UUID | None = None,
-    reason: str | None = None,
-) -> int | None:
-    """Move one appointment to `target` if all conditions hold now; returns its new version, or None.
+async def change(tx: Transaction, wanted: Change) -> Changed | None:
+    """Move one appointment to another state if all conditions hold now; None if one does not.
 
     A hold past its expiry by the database's clock never matches.
     """
-    conditions = {"id": appointment_id, "version": version, "holder": holder}
-    row = await tx.row(
-        CHANGE_ONE,
-        _change(target, sources, release=release, client_id=client_id, reason=reason) | conditions | _who(tx),
-    )
-    return None if row is None else int(row["version"])
+    if wanted.charged_at or wanted.begun_by:
+        # What is decided by its times has to see those that another transaction is just giving it.
+        tx.lock_appointment(wanted.appointment_id)
+    row = await tx.row(CHANGE_ONE, asdict(wanted) | _who(tx))
+    return None if row is None else Changed(row["version"], row["status"], row["fee_cents"])
 
 
 async def _attempt(tx: Transaction, params: dict[str, object]) -> DictRow:
@@ -252,11 +308,12 @@ def _take_params(tx: Transaction, appointment: Appointment, items: list[Item]) -
         "claim_starts": _array(i.claim_starts_at for i in items),
         "claim_ends": _array(i.claim_ends_at for i in items),
         "id": appointment.id,
-        "client": appointment.client_id,
+        "client_id": appointment.client_id,
         "status": appointment.status,
         "source": appointment.source,
         "holder": appointment.holder,
         "hold_minutes": appointment.hold_minutes,
+        "asks_approval": appointment.asks_approval,
         **_who(tx),
     }
 
@@ -268,17 +325,6 @@ def _array(values: Iterable[UUID | int | datetime]) -> str:
 
 def _who(tx: Transaction) -> dict[str, object]:
     return {"business": tx.business_id, "actor": tx.actor}
-
-
-def _change(
-    target: str,
-    sources: list[str],
-    *,
-    release: bool,
-    client_id: UUID | None = None,
-    reason: str | None = None,
-) -> dict[str, object]:
-    return {"target": target, "sources": sources, "release": release, "client": client_id, "reason": reason}
 
 
 async def _unguarded(tx: Transaction, items: list[Item]) -> NotAllocated | StaleSnapshot:

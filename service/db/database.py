@@ -115,6 +115,12 @@ class Transaction:
             f"SELECT pg_advisory_xact_lock({int(lane)}, {int(day)})" for lane, day in sorted(set(lane_days))
         ]
 
+    def lock_appointment(self, appointment_id: UUID) -> None:
+        """Queue a lock on an appointment's row, so that the next statement sees it as it is then."""
+        self._queued.append(
+            f"SELECT FROM appointment WHERE business_id = '{self.business_id}' AND id = '{appointment_id}' FOR UPDATE"
+        )
+
     async def begin(self) -> None:
         """Send BEGIN, the tenant and the locks queued since."""
         if self._queued:

@@ -20,11 +20,12 @@ INVARIANTS = {
         SELECT a.id FROM appointment a JOIN appointment_item i ON i.appointment_id = a.id
         LEFT JOIN claim c ON c.item_id = i.id AND c.released_at IS NULL
           AND (c.expires_at IS NULL) = (a.expires_at IS NULL)
-        WHERE a.status IN ('hold', 'confirmed') AND c.id IS NULL
+        WHERE a.status IN ('hold', 'pending', 'confirmed', 'checked_in', 'completed') AND c.id IS NULL
     """,
     "a live claim of an appointment that is over": """
         SELECT a.id FROM appointment a JOIN appointment_item i ON i.appointment_id = a.id
-        JOIN claim c ON c.item_id = i.id AND c.released_at IS NULL WHERE a.status NOT IN ('hold', 'confirmed')
+        JOIN claim c ON c.item_id = i.id AND c.released_at IS NULL
+        WHERE a.status NOT IN ('hold', 'pending', 'confirmed', 'checked_in', 'completed')
     """,
     "an appointment without items": """
         SELECT id FROM appointment WHERE id NOT IN (SELECT appointment_id FROM appointment_item)

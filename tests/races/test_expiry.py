@@ -81,7 +81,7 @@ async def confirmed_or_sold(db, owner_url: str, rng: random.Random, rounds: int,
         ends = await asyncio.to_thread(run_out, owner_url, [held.id for held in holds])
         left = await asyncio.gather(*(contest(held, *at, ends[held.id]) for held, at in zip(holds, times, strict=True)))
         assert_invariants(owner_url)
-        await asyncio.gather(*(bookings.cancel(scope, bookings.Cancellation(id_)) for id_ in left if id_))
+        await asyncio.gather(*(bookings.cancel(scope, bookings.Cancellation(id_), now=NOW) for id_ in left if id_))
     return winners
 
 
@@ -94,16 +94,16 @@ async def test_a_hold_at_its_end_is_confirmed_or_sold_never_both(crowd, owner_ur
 
 async def test_checking_before_confirming_sells_twice(crowd, owner_url, rng, monkeypatch):
     unconditional = (
-        claims.CHANGE_ONE.replace("AND status = ANY(%(sources)s)", "AND %(sources)s::text[] IS NOT NULL")
+        claims.CHANGE_ONE.replace("AND status = ANY(%(sources)s::text[])", "AND %(sources)s::text[] IS NOT NULL")
         .replace("AND (%(holder)s::text IS NULL OR holder = %(holder)s)", "AND %(holder)s::text IS NOT NULL")
         .replace("AND (expires_at IS NULL OR expires_at > clock_timestamp())", "")
     )
     change, change_one = claims.change, claims.CHANGE_ONE
 
-    async def change_unconditionally(tx, *args, holder=None, **kwargs):
+    async def change_unconditionally(tx, wanted):
         # Read before the first await, so that no other call sees the wrong statement.
-        claims.CHANGE_ONE = change_one if holder is None else unconditional
-        return await change(tx, *args, holder=holder, **kwargs)
+        claims.CHANGE_ONE = change_one if wanted.holder is None else unconditional
+        return await change(tx, wanted)
 
     async def checked_first(scope, request):
         async with scope.db.transaction(scope.business_id) as tx:
@@ -179,7 +179,7 @@ async def test_sweepers_and_takers_do_not_deadlock(crowd, owner_url, conflicts):
         assert ends == {"done": 44}, ends
         assert_invariants(owner_url)
         ids = await asyncio.to_thread(confirmed, owner_url)
-        await asyncio.gather(*(bookings.cancel(scope, bookings.Cancellation(id_)) for id_ in ids))
+        await asyncio.gather(*(bookings.cancel(scope, bookings.Cancellation(id_), now=NOW) for id_ in ids))
     assert not conflicts, conflicts
 
 

@@ -98,7 +98,7 @@ async def cancelled_at_once(db: Database, owner_url: str, rounds: int) -> None:
     for _ in range(rounds):
         booking = await bookings.book(scope, bookings.BookRequest(CUT, ANA, MONDAY_10, who), view=view, now=NOW)
         ends = await at_once(
-            *(bookings.cancel(scope, bookings.Cancellation(booking.id, version)) for version in (None, 1) * 8)
+            *(bookings.cancel(scope, bookings.Cancellation(booking.id, version), now=NOW) for version in (None, 1) * 8)
         )
         assert ends["done"] == 1, ends
         assert ends.total() == ends["done"] + ends["not-allowed"] + ends["stale-version"], ends
@@ -112,7 +112,9 @@ async def test_a_booking_is_cancelled_once(crowd, owner_url, conflicts):
 
 
 async def test_without_its_conditions_a_booking_is_cancelled_twice(crowd, owner_url, monkeypatch):
-    unconditional = claims.CHANGE_ONE.replace("AND status = ANY(%(sources)s)", "AND %(sources)s::text[] IS NOT NULL")
+    unconditional = claims.CHANGE_ONE.replace(
+        "AND status = ANY(%(sources)s::text[])", "AND %(sources)s::text[] IS NOT NULL"
+    )
     monkeypatch.setattr(claims, "CHANGE_ONE", unconditional)
     with pytest.raises(AssertionError):
         await cancelled_at_once(crowd, owner_url, 20)

@@ -82,7 +82,7 @@ class Simulation:
                 await self._request(number, now)
                 told()
             elif kind == CANCELLATION:
-                await self._cancel(number)
+                await self._cancel(number, now)
             else:
                 await self._optimise(date.fromordinal(number), now)
         self._give_up(date.max)
@@ -127,10 +127,10 @@ class Simulation:
         self.waiting[entry.id] = Waiting(number, request.day, last)
         self.touched = True
 
-    async def _cancel(self, number: int) -> None:
+    async def _cancel(self, number: int, now: datetime) -> None:
         visit = self.visits[number]
         with self._timed("cancel"):
-            await bookings.cancel(self.opened.scope, bookings.Cancellation(visit.appointment, version=1))
+            await bookings.cancel(self.opened.scope, bookings.Cancellation(visit.appointment, version=1), now=now)
         self.counts["cancelled"] += 1
         visit.live = False
         self.views.release(visit.staff, visit.claim)

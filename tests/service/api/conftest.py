@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import httpx
@@ -51,13 +51,25 @@ async def client_id(scope: Scope) -> str:
     return str(await client(scope))
 
 
+@dataclass
+class Clock:
+    """A clock that stands until a test moves it."""
+
+    moment: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+
 @pytest.fixture
 async def api(db: Database, scope: Scope) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application; the paths it asks for begin after the salon's address."""
 
+    clock = Clock()
+
     @asynccontextmanager
     async def running():
-        yield Interlock(db, Views(db), lambda: NOW)
+        yield Interlock(db, Views(db), clock)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bootstrap, "running", running)
@@ -67,6 +79,7 @@ async def api(db: Database, scope: Scope) -> AsyncIterator[httpx.AsyncClient]:
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as api,
     ):
+        api.clock = clock
         yield api
 
 

@@ -2,10 +2,11 @@
 
 from datetime import datetime, timedelta
 
+import psycopg
 import pytest
 
 from service.bootstrap import server_app
-from tests.service.api.conftest import BASE
+from tests.service.api.conftest import BASE, refused
 from tests.service.worlds import ANA, BEN, COLOUR, CUT, MONDAY_10
 
 DAY = str(MONDAY_10.date())
@@ -29,6 +30,11 @@ SHOWN = {
     "listBookings": "test_a_booking_is_made_read_listed_and_cancelled",
     "readBooking": "test_a_booking_is_made_read_listed_and_cancelled",
     "cancelBooking": "test_a_booking_is_made_read_listed_and_cancelled",
+    "approveBooking": "test_a_booking_is_approved_attended_and_completed",
+    "declineBooking": "test_a_booking_is_declined",
+    "checkInBooking": "test_a_booking_is_approved_attended_and_completed",
+    "completeBooking": "test_a_booking_is_approved_attended_and_completed",
+    "markNoShow": "test_a_client_does_not_come",
     "joinWaitlist": "test_a_client_waits_and_leaves",
     "listWaitlist": "test_a_client_waits_and_leaves",
     "leaveWaitlist": "test_a_client_waits_and_leaves",
@@ -96,7 +102,7 @@ async def test_a_hold_is_confirmed(api, client_id):
     wanted = {"hold_id": hold["id"], "token": hold["token"], "client_id": client_id}
     booked = await api.post(f"{BASE}/bookings", json=wanted)
     assert (booked.status_code, booked.headers["etag"]) == (201, '"2"')
-    assert booked.json() == {"id": hold["id"], "status": "confirmed", "version": 2}
+    assert booked.json() == {"id": hold["id"], "status": "confirmed", "version": 2, "fee_cents": None}
 
 
 async def test_a_hold_is_released(api):
@@ -127,6 +133,39 @@ async def test_the_audit_is_listed_and_verified(api, client_id):
     assert (registered["action"], opened["action"]) == ("client.registered", "business.opened")
     assert registered["aggregate_id"] == client_id
     assert (await api.get(f"{BASE}/audit/verification")).json()["broken"] is None
+
+
+async def pending(api, client_id: str, owner_url: str) -> str:
+    with psycopg.connect(owner_url) as connection:
+        connection.execute("UPDATE service SET needs_approval = true")
+    booked = (await api.post(f"{BASE}/bookings", json={**AT_10, "client_id": client_id})).json()
+    assert booked["status"] == "pending"
+    return f"{BASE}/bookings/{booked['id']}"
+
+
+async def test_a_booking_is_approved_attended_and_completed(api, client_id, owner_url):
+    address = await pending(api, client_id, owner_url)
+    api.clock.moment = MONDAY_10
+    for version, (step, status) in enumerate(
+        (("approve", "confirmed"), ("check-in", "checked_in"), ("complete", "completed")), start=2
+    ):
+        answer = await api.post(f"{address}/{step}", headers={"If-Match": f'"{version - 1}"'})
+        assert (answer.status_code, answer.headers["etag"]) == (200, f'"{version}"')
+        assert answer.json()["status"] == status
+
+
+async def test_a_booking_is_declined(api, client_id, owner_url):
+    address = await pending(api, client_id, owner_url)
+    assert (await api.post(f"{address}/decline")).json()["status"] == "declined"
+    assert (await api.get(f"{BASE}/bookings", params=MORNING)).json() == []
+
+
+async def test_a_client_does_not_come(api, client_id, owner_url):
+    address = await pending(api, client_id, owner_url)
+    await api.post(f"{address}/approve")
+    refused(await api.post(f"{address}/no-show"), 409, "not-allowed")
+    api.clock.moment = MONDAY_10
+    assert (await api.post(f"{address}/no-show")).json()["status"] == "no_show"
 
 
 async def test_the_hours_of_a_day_are_set_closed_and_given_back(api):

@@ -19,6 +19,9 @@ AT_15 = MONDAY_10.replace(hour=15).isoformat()
 pytestmark = pytest.mark.anyio
 
 
+STEPS = ("approve", "decline", "check-in", "complete", "no-show")
+
+
 def foreign_requests(ids: dict, ours: str) -> list[tuple[str, str, dict]]:
     """Return every request that can name an id, with one of another business's in its place."""
     theirs = {name: str(id_) for name, id_ in ids.items()}
@@ -39,6 +42,7 @@ def foreign_requests(ids: dict, ours: str) -> list[tuple[str, str, dict]]:
         ("POST", "/bookings", {"json": {"hold_id": theirs["hold"], "token": "guess", "client_id": ours}}),
         ("GET", f"/bookings/{theirs['booking']}", {}),
         ("POST", f"/bookings/{theirs['booking']}/cancel", {"json": {}}),
+        *(("POST", f"/bookings/{theirs['booking']}/{step}", {}) for step in STEPS),
         ("PUT", f"/staff/{theirs['staff']}/days/{DAY}", {"json": {"spans": []}}),
         ("POST", "/waitlist", {"json": {**wish, "client_id": theirs["client"]}}),
         ("POST", "/waitlist", {"json": {**wish, "service_id": theirs["service"]}}),

@@ -42,7 +42,22 @@ async def test_slots_book_cancel_in_a_row(interlock):
     assert (cancelled["status"], cancelled["version"]) == ("cancelled", 2)
     again = interlock("cancel", booked["booking"]["id"])
     assert (again.returncode, again.stdout) == (1, "")
-    assert again.stderr == "interlock: The booking is cancelled; only a confirmed one can be cancelled.\n"
+    assert again.stderr == "interlock: The booking is cancelled; cancel needs one that is confirmed or pending.\n"
+
+
+async def test_a_booking_is_marked(interlock):
+    start = json.loads(interlock("slots", "-s", "Cut", "--limit", "1", "--json").stdout)[0]["starts_at"]
+    booked = json.loads(interlock("book", "-s", "Cut", "--at", start, "--name", "Maria", "--json").stdout)["booking"][
+        "id"
+    ]
+    assert interlock("mark", booked, "checked-in").stdout == f"checked in: {booked}\n"
+    early = interlock("mark", booked, "completed")
+    assert (early.returncode, early.stderr) == (1, "interlock: The visit has not begun yet.\n")
+    again = interlock("mark", booked, "no-show", "--json")
+    assert (again.returncode, again.stderr) == (
+        1,
+        "interlock: The booking is checked in; no show needs one that is confirmed.\n",
+    )
 
 
 async def test_tables_for_people(interlock):

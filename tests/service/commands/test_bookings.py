@@ -159,13 +159,13 @@ async def test_cancelling_frees_the_time_once(db):
     scope = await salon(db)
     booking = await book(scope)
     with pytest.raises(StaleVersion):
-        await bookings.cancel(scope, bookings.Cancellation(booking.id, version=7))
-    cancelled = await bookings.cancel(scope, bookings.Cancellation(booking.id, version=1, reason="ill"))
+        await bookings.cancel(scope, bookings.Cancellation(booking.id, version=7), now=NOW)
+    cancelled = await bookings.cancel(scope, bookings.Cancellation(booking.id, version=1, reason="ill"), now=NOW)
     assert (cancelled.status, cancelled.version) == ("cancelled", 2)
     with pytest.raises(NotAllowed, match="cancelled"):
-        await bookings.cancel(scope, bookings.Cancellation(booking.id))
+        await bookings.cancel(scope, bookings.Cancellation(booking.id), now=NOW)
     with pytest.raises(NotFound):
-        await bookings.cancel(scope, bookings.Cancellation(uuid4()))
+        await bookings.cancel(scope, bookings.Cancellation(uuid4()), now=NOW)
     assert (await book(scope)).version == 1
 
 

@@ -111,7 +111,7 @@ class Walk:
         if not self.booked:
             return "nothing"
         wanted = bookings.Cancellation(self.booked[which % len(self.booked)])
-        return await self._done([], bookings.cancel(self.scopes[process], wanted))
+        return await self._done([], bookings.cancel(self.scopes[process], wanted, now=NOW))
 
     async def set_day(self, process: int, member: int, ahead: int, spans: int) -> str:
         """Replace, close or give back the hours of a day."""
