@@ -47,6 +47,7 @@ business = Table(
     Column("currency", Text, nullable=False, server_default=text("'EUR'")),
     Column("colour", Text, nullable=False, server_default=text("'#0b6e4f'")),
     Column("settings", JSONB, nullable=False, server_default=text("'{}'")),
+    version(),
     created_at(),
     PrimaryKeyConstraint("id"),
     UniqueConstraint("slug"),
@@ -76,12 +77,13 @@ staff = tenant_table(
     Column("zone", Text),
     Column("daily_limit", SmallInteger),
     Column("weekly_limit", SmallInteger),
+    version(),
     belongs_to("lane", "lane_no", "lane_no"),
     UniqueConstraint("lane_no"),
     _named(),
     _positive("daily_limit", "weekly_limit"),
 )
-"""`zone` is what their hours are wall time in, NULL: the business's. Limits count appointments by local date, Monday to Sunday."""
+"""`zone` is what their hours are wall time in, NULL: the business's. Limits count visits a local day and week."""
 
 resource = tenant_table(
     "resource",
@@ -90,6 +92,7 @@ resource = tenant_table(
     name_column(),
     Column("kind", Text, nullable=False),
     Column("active", Boolean, nullable=False, server_default=text("true")),
+    version(),
     belongs_to("lane", "lane_no", "lane_no"),
     UniqueConstraint("lane_no"),
     _named(),
@@ -120,6 +123,7 @@ service = tenant_table(
     Column("last_cancellation", Integer, nullable=False, server_default=text("0")),
     Column("price_cents", Integer, nullable=False, server_default=text("0")),
     Column("active", Boolean, nullable=False, server_default=text("true")),
+    version(),
     _named(),
     CheckConstraint("duration BETWEEN 1 AND 1440", name="duration_minutes"),
     CheckConstraint("buffer_before BETWEEN 0 AND 720", name="buffer_before_minutes"),

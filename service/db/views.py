@@ -53,6 +53,9 @@ FROM staff_day d LEFT JOIN LATERAL unnest(d.hours) AS h ON true
 WHERE d.business_id = %(business)s AND d.lane_no = ANY(%(lanes)s) AND d.hours IS NOT NULL
   AND d.day >= %(first)s - 2 AND d.day <= %(last)s + 2 ORDER BY d.lane_no, d.day, opens
 """
+HOLIDAYS = """
+SELECT day FROM holiday WHERE business_id = %(business)s AND day >= %(first)s - 2 AND day <= %(last)s + 2 ORDER BY day
+"""
 BUSY = """
 SELECT lane_no, floor(extract(epoch FROM starts_at) / 60)::bigint AS starts,
        ceil(extract(epoch FROM ends_at) / 60)::bigint AS ends, expires_at
@@ -205,7 +208,10 @@ async def _busy(tx: Transaction, lanes: list[int], start: datetime, end: datetim
 
 
 async def hours_of(tx: Transaction, lanes: list[int], first_day: date, days: int) -> dict[int, Hours]:
-    """Return when some lanes work over UTC days [first_day, first_day + days), the dates beside them included."""
+    """Return when some lanes work over UTC days [first_day, first_day + days), the dates beside them included.
+
+    A holiday closes the lanes that have no hours of their own that day.
+    """
     last = first_day + timedelta(days=days)
     params = {"business": tx.business_id, "lanes": lanes, "first": first_day, "last": last}
     weekly: dict[int, list[tuple[int, int, int, date | None, date | None]]] = {lane: [] for lane in lanes}
@@ -216,6 +222,9 @@ async def hours_of(tx: Transaction, lanes: list[int], first_day: date, days: int
         days_of = overrides[r["lane_no"]]
         span = () if r["opens"] is None else ((r["opens"], r["closes"]),)
         days_of[r["day"]] = (*days_of.get(r["day"], ()), *span)
+    for r in await tx.rows(HOLIDAYS, params):
+        for days_of in overrides.values():
+            days_of.setdefault(r["day"], ())
     return {lane: Hours(tuple(weekly[lane]), overrides[lane]) for lane in lanes}
 
 

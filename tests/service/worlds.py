@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from service.commands import clients
-from service.commands.businesses import NewService, NewStaff, Opening, Span, open_business
+from service.commands.businesses import Opening, open_business
+from service.commands.catalogue import NewService, NewStaff, Span
 from service.db.command import Scope
 from service.db.database import Database
 

@@ -12,7 +12,8 @@ from unicodedata import normalize
 from uuid import UUID, uuid5
 
 from models.errors import InvalidInput
-from service.commands.businesses import NewService, NewStaff, Opening, Span, open_business
+from service.commands.businesses import Opening, open_business
+from service.commands.catalogue import NewService, NewStaff, Span
 from service.db.command import Scope
 from service.db.database import Database
 from service.jobs.replay.draw import Clinic, Staff

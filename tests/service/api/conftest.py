@@ -13,7 +13,8 @@ import pytest
 from service import bootstrap
 from service.bootstrap import Interlock
 from service.commands import availability, bookings, waitlist
-from service.commands.businesses import NewService, NewStaff, Opening, open_business
+from service.commands.businesses import Opening, open_business
+from service.commands.catalogue import NewService, NewStaff
 from service.db.command import Scope
 from service.db.database import Database
 from service.db.views import Views

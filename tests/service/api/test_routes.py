@@ -173,7 +173,7 @@ async def test_the_hours_of_a_day_are_set_closed_and_given_back(api):
     free = []
     for version, spans in enumerate(([{"opens": 540, "closes": 600}], [], None), start=1):
         answer = await api.put(address, json={"spans": spans})
-        assert answer.json() == {"staff_id": str(BEN), "day": DAY, "version": version}
+        assert answer.json() == {"staff_id": str(BEN), "day": DAY, "version": version, "displaced": []}
         free.append(len((await api.get(f"{BASE}/slots", params=asked)).json()))
     assert free == [3, 0, 13]
 

@@ -10,7 +10,8 @@ from psycopg.rows import dict_row
 
 from models.errors import InterlockError
 from service.commands import availability, bookings
-from service.commands.businesses import NewService, NewStaff, Opening, Span, open_business
+from service.commands.businesses import Opening, open_business
+from service.commands.catalogue import NewService, NewStaff, Span
 from service.db import claims, views
 from service.db.command import Scope
 from service.db.database import Database
@@ -23,7 +24,7 @@ NOW = datetime(2026, 3, 24, 7, 0, tzinfo=UTC)
 FIRST_DAY, DAYS = date(2026, 3, 22), 14
 """A short horizon, with Lisbon's change to summer time in it."""
 SPANS = (None, (), ((540, 750),), ((600, 720), (780, 1500)), ((1380, 1560),), ((0, 200), (600, 900)))
-SOON = timedelta(milliseconds=40)
+SOON = timedelta(milliseconds=150)
 
 
 class Walk:
