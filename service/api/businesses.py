@@ -1,4 +1,4 @@
-"""Businesses with their services, staff, clients and the hours of a day."""
+"""Businesses with their services, staff and clients."""
 
 from uuid import UUID
 
@@ -6,9 +6,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from service.api.bodies import StrictRoute
-from service.api.context import Commanding, Db, Expected, OfPath
-from service.api.schemas import ClientBody, Day, DayBody
-from service.commands import availability, clients
+from service.api.context import Commanding, Db, OfPath
+from service.api.schemas import ClientBody
+from service.commands import clients
 from service.queries import businesses as queries
 
 router = APIRouter(tags=["businesses"], route_class=StrictRoute)
@@ -42,12 +42,3 @@ async def staff(db: Db, business: OfPath) -> list[queries.Staff]:
 async def register(scope: Commanding, body: ClientBody) -> ClientCreated:
     """Add a client."""
     return ClientCreated(id=await clients.register(scope, clients.NewClient(body.name, body.email, body.phone)))
-
-
-@router.put("/staff/{staff_id}/days/{day}", operation_id="setDay")
-async def set_day(
-    scope: Commanding, staff_id: UUID, day: Day, expected: Expected, body: DayBody
-) -> availability.StaffDay:
-    """Set one staff member's hours of one date; refused while a live booking would lie outside them."""
-    spans = None if body.spans is None else tuple((s.opens, s.closes) for s in body.spans)
-    return await availability.set_day(scope, availability.DayHours(staff_id, day, spans, expected))

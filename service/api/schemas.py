@@ -135,6 +135,11 @@ class SpanBody(Body):
 
 
 class DayBody(Body):
-    """The hours of one date; an empty list closes it, null returns to the weekly hours."""
+    """The hours of one date; an empty list closes it, null returns to the weekly hours.
+
+    What is `appointment_only` clients do not see. `displace` accepts bookings left outside.
+    """
 
     spans: Annotated[list[SpanBody], Field(max_length=12)] | None
+    appointment_only: Annotated[tuple[SpanBody, ...], Field(max_length=12)] = ()
+    displace: Annotated[bool, Field(strict=True)] = False

@@ -248,6 +248,23 @@ async def remove_holiday(tx: Transaction, day: date) -> None:
     await record(tx, "holidays.removed", tx.business_id, 1, after={"day": str(day)})
 
 
+def public_holidays(country: str, subdivision: str | None, years: Iterable[int]) -> list[tuple[date, str]]:
+    """Return a country's public holidays (ISO 3166 codes) of some years, as the `holidays` package knows them.
+
+    Raises
+    ------
+    InvalidInput
+        No such country or subdivision is known.
+    """
+    import holidays  # noqa: PLC0415 - a tenth of a second that only who asks for a country's has to wait
+
+    try:
+        found = holidays.country_holidays(country, subdiv=subdivision, years=years)
+    except NotImplementedError as error:
+        raise InvalidInput(f"No holidays are known for {country}{'-' + subdivision if subdivision else ''}.") from error
+    return sorted((day, name[:200]) for day, name in found.items())
+
+
 async def _write_day(tx: Transaction, lane: LockedLane, request: DayHours) -> int:
     row = await tx.row(
         SET_DAY,

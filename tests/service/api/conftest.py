@@ -12,7 +12,7 @@ import pytest
 
 from service import bootstrap
 from service.bootstrap import Interlock
-from service.commands import availability, bookings, waitlist
+from service.commands import availability, bookings, catalogue, waitlist
 from service.commands.businesses import Opening, open_business
 from service.commands.catalogue import NewService, NewStaff
 from service.db.command import Scope
@@ -26,17 +26,25 @@ TABLES = (
     "appointment",
     "appointment_item",
     "audit_entry",
+    "allocation",
     "business",
     "claim",
     "client",
+    "holiday",
     "idempotency_key",
     "lane",
     "optimisation_run",
     "outbox_event",
     "planned_move",
+    "requirement",
+    "resource",
+    "service",
+    "service_window",
+    "staff",
     "staff_day",
     "unplaced_entry",
     "waitlist_entry",
+    "working_hours",
 )
 
 
@@ -89,7 +97,7 @@ class Rival:
     """Another business on the same installation, with one of everything."""
 
     scope: Scope
-    ids: dict[str, UUID]
+    ids: dict[str, UUID | int | None]
 
 
 @pytest.fixture
@@ -109,6 +117,11 @@ async def rival(db: Database) -> Rival:
     wish = waitlist.Joining(who, service, ((MONDAY_10, MONDAY_10 + timedelta(days=1)),))
     entry = await waitlist.join(scope, wish, now=NOW)
     await availability.set_day(scope, availability.DayHours(staff, MONDAY_10.date() + timedelta(days=2), ()))
+    evening = MONDAY_10 + timedelta(hours=4)
+    absence = await availability.take_time_off(
+        scope, availability.TimeOff(staff, evening, evening + timedelta(minutes=15))
+    )
+    room = await catalogue.add_resource(scope, catalogue.NewResource("Back room", "room"))
     run = await plan_waitlist(scope, views, (MONDAY_10.date(), MONDAY_10.date()), NOW)
     async with db.transaction(scope.business_id) as tx:
         move = await tx.row("SELECT id FROM planned_move WHERE run_id = %s", [run])
@@ -119,6 +132,8 @@ async def rival(db: Database) -> Rival:
         "hold": held.id,
         "booking": booking.id,
         "entry": entry.id,
+        "absence": absence.claim_id,
+        "resource": room.id,
         "run": run,
         "move": move["id"],
     }

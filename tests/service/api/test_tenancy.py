@@ -44,6 +44,21 @@ def foreign_requests(ids: dict, ours: str) -> list[tuple[str, str, dict]]:
         ("POST", f"/bookings/{theirs['booking']}/cancel", {"json": {}}),
         *(("POST", f"/bookings/{theirs['booking']}/{step}", {}) for step in STEPS),
         ("PUT", f"/staff/{theirs['staff']}/days/{DAY}", {"json": {"spans": []}}),
+        ("PUT", f"/staff/{theirs['staff']}/hours", {"json": {"spans": []}}),
+        (
+            "POST",
+            f"/staff/{theirs['staff']}/time-off",
+            {"json": {"starts_at": WINDOW["start"], "ends_at": WINDOW["end"]}},
+        ),
+        ("GET", f"/staff/{theirs['staff']}", {}),
+        ("PATCH", f"/staff/{theirs['staff']}", {"json": {"name": "Mine"}}),
+        ("DELETE", f"/time-off/{theirs['absence']}", {}),
+        ("POST", "/services", {"json": {"name": "X", "duration": 30, "staff_ids": [theirs["staff"]]}}),
+        ("GET", f"/services/{theirs['service']}", {}),
+        ("PATCH", f"/services/{theirs['service']}", {"json": {"duration": 5}}),
+        ("PUT", f"/services/{theirs['service']}/staff/{theirs['staff']}", {"json": {}}),
+        ("DELETE", f"/services/{theirs['service']}/staff/{theirs['staff']}", {}),
+        ("PATCH", f"/resources/{theirs['resource']}", {"json": {"name": "Mine"}}),
         ("POST", "/waitlist", {"json": {**wish, "client_id": theirs["client"]}}),
         ("POST", "/waitlist", {"json": {**wish, "service_id": theirs["service"]}}),
         ("POST", "/waitlist", {"json": {**wish, "staff_ids": [theirs["staff"]]}}),
@@ -82,7 +97,9 @@ async def test_the_same_ids_are_found_by_their_own_business(api, rival, client_i
 
 
 def test_every_operation_that_takes_an_id_is_asked_for_anothers():
-    some = dict.fromkeys(("service", "staff", "hold", "client", "booking", "entry", "run", "move"), "x")
+    some = dict.fromkeys(
+        ("service", "staff", "hold", "client", "booking", "entry", "run", "move", "resource", "absence"), "x"
+    )
     asked = {
         (method, re.sub(r"/x(?=/|$)", "/{}", path.replace(DAY, "x"))) for method, path, _ in foreign_requests(some, "x")
     }

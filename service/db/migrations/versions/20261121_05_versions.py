@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "20261121_03_versions"
-down_revision = "20261121_02_catalogue"
+revision = "20261121_05_versions"
+down_revision = "20261121_04_lifecycle"
 branch_labels = None
 depends_on = None
 
