@@ -78,11 +78,13 @@ def server_app() -> "FastAPI":
 
     from service.api.app import create_app  # noqa: PLC0415
     from service.api.same_origin import SameOriginForms  # noqa: PLC0415
-    from service.web import board  # noqa: PLC0415
+    from service.web import routers  # noqa: PLC0415
+    from service.web.pages import HERE  # noqa: PLC0415
 
     app = create_app(running())
-    app.include_router(board.router)
-    app.mount("/static", StaticFiles(directory=board.HERE / "static"))
+    for router in routers():
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=HERE / "static"))
     app.add_middleware(SameOriginForms)
     # Without accounts, a name that resolves here from elsewhere must not reach the book.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])

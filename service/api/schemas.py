@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from models.contact import ADDRESS, ONE_LINE, PHONE, SOME_LINES
+
 
 def _from_text(value: object) -> object:
     # Pydantic would read 1 or "1" as seconds since 1970; a booking never means that.
@@ -42,17 +44,9 @@ Day = Annotated[date, BeforeValidator(_date_from_text), Field(ge=FIRST_DAY, le=L
 """A local date, 2026-03-02."""
 Digits = Annotated[int, BeforeValidator(_from_digits)]
 """A number in a query: digits alone."""
-# Neither controls nor what turns the reading direction of all that follows.
-ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*$"
-SOME_LINES = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*$"
-# What a browser accepts (HTML, "valid e-mail address"): ASCII, so that no two addresses look the same.
-ADDRESS = (
-    r"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-    r"(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$"
-)
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=ONE_LINE)]
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254, pattern=ADDRESS)]
-Phone = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\+?[0-9 ()./-]{3,30}$")]
+Phone = Annotated[str, StringConstraints(strip_whitespace=True, pattern=PHONE)]
 Note = Annotated[str, StringConstraints(max_length=500, pattern=SOME_LINES)]
 
 

@@ -1,0 +1,67 @@
+"""A booking as a calendar file (RFC 5545) and as links that open a calendar."""
+
+import base64
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+from uuid import UUID
+
+from icalendar import Calendar, Event
+
+STAMP = "%Y%m%dT%H%M%SZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What stands in a calendar: times aware, half-open."""
+
+    id: UUID
+    title: str
+    place: str | None
+    starts_at: datetime
+    ends_at: datetime
+    written_at: datetime
+    sequence: int = 0
+
+    def file(self) -> bytes:
+        """Return the entry as a calendar file; a later sequence replaces an earlier one."""
+        event = Event()
+        event.add("uid", f"{self.id}@interlock")
+        event.add("dtstamp", self.written_at.astimezone(UTC))
+        event.add("dtstart", self.starts_at.astimezone(UTC))
+        event.add("dtend", self.ends_at.astimezone(UTC))
+        event.add("summary", _one_line(self.title))
+        event.add("sequence", self.sequence)
+        if self.place:
+            event.add("location", _one_line(self.place))
+        calendar = Calendar()
+        calendar.add("prodid", "-//Interlock//EN")
+        calendar.add("version", "2.0")
+        calendar.add_component(event)
+        return bytes(calendar.to_ical())
+
+    def link(self) -> str:
+        """Return the file as an address that carries it."""
+        return f"data:text/calendar;charset=utf-8;base64,{base64.b64encode(self.file()).decode()}"
+
+    def google(self) -> str:
+        """Return the address that opens Google Calendar with the entry."""
+        span = f"{self.starts_at.astimezone(UTC):{STAMP}}/{self.ends_at.astimezone(UTC):{STAMP}}"
+        query = {"action": "TEMPLATE", "text": self.title, "dates": span, "location": self.place or ""}
+        return f"https://calendar.google.com/calendar/render?{urlencode(query)}"
+
+    def outlook(self) -> str:
+        """Return the address that opens Outlook with the entry."""
+        query = {
+            "rru": "addevent",
+            "subject": self.title,
+            "startdt": self.starts_at.astimezone(UTC).isoformat(),
+            "enddt": self.ends_at.astimezone(UTC).isoformat(),
+            "location": self.place or "",
+        }
+        return f"https://outlook.live.com/calendar/0/deeplink/compose?{urlencode(query)}"
+
+
+def _one_line(text: str) -> str:
+    # A line break would begin a property of the writer's choosing.
+    return " ".join(text.split())

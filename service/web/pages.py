@@ -1,0 +1,91 @@
+"""What every page shares: templates, the headers that browsers obey, and a kind answer to every error."""
+
+import hashlib
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from fastapi.templating import Jinja2Templates
+from starlette.exceptions import HTTPException
+
+from models.errors import InterlockError
+from service.web.words import Words, chosen_language, local
+
+HERE = Path(__file__).parent
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors {}"
+)
+"""The Content-Security-Policy of a page; the braces take who may frame it."""
+
+templates = Jinja2Templates(HERE / "templates")
+templates.env.trim_blocks = templates.env.lstrip_blocks = True
+
+
+@cache
+def asset(name: str) -> str:
+    """Return the address of a static file; it changes with its content, so that browsers may keep it for ever."""
+    digest = hashlib.sha256((HERE / "static" / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={digest}"
+
+
+templates.env.globals |= {"asset": asset, "timedelta": timedelta}
+templates.env.filters["local"] = local
+
+
+def page(
+    request: Request, template: str, context: Mapping[str, Any], status: int = 200, *, framed_by: str = "'none'"
+) -> Response:
+    """Return a rendered page under the strict policy; `framed_by` names who may put it into a frame."""
+    answer: Response = templates.TemplateResponse(request, template, dict(context), status_code=status)
+    answer.headers["Content-Security-Policy"] = POLICY.format(framed_by)
+    answer.headers["Referrer-Policy"] = "same-origin"
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    # Kept by the browser, a page would show times that are gone when a client comes back to it.
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+class PageRoute(APIRoute):
+    """A route whose errors are pages, in words, with a way on."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return FastAPI's handler; what it raises becomes a page."""
+        handle = super().get_route_handler()
+
+        async def kindly(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except InterlockError as error:
+                return sorry(request, error.status, error.code, error.detail)
+            except RequestValidationError:
+                return sorry(request, 422, "invalid-input")
+            except HTTPException as error:
+                return sorry(request, error.status_code, "other")
+
+        return kindly
+
+
+def sorry(request: Request, status: int, code: str, detail: str = "") -> Response:
+    """Return the page of an error: what happened, and where to go."""
+    words = chosen_language(request.query_params.get("lang"), request.headers.get("accept-language"))
+    slug, public = request.path_params.get("slug"), request.url.path.startswith("/b/")
+    home = f"/b/{slug}" if public and slug and code != "not-found" else None
+    shown = detail if words.language == "en" and status < 500 else ""
+    context = {"words": words, "text": _sentence(words, code), "detail": shown, "home": home}
+    answer = page(request, "sorry.html", context, status)
+    if status == 503:
+        answer.headers["Retry-After"] = "1"
+    return answer
+
+
+def _sentence(words: Words, code: str) -> str:
+    try:
+        return words(f"error_{code}")
+    except KeyError:
+        return words("error_other")

@@ -1,0 +1,23 @@
+// <script src="https://HOST/widget.js" data-business="SLUG" async></script>
+(() => {
+  "use strict";
+  const tag = document.currentScript;
+  const origin = new URL(tag.src).origin;
+  const frame = document.createElement("iframe");
+  const address = new URL(`/b/${encodeURIComponent(tag.dataset.business)}`, origin);
+  address.searchParams.set("embed", "1");
+  for (const name of ["service", "staff", "lang", "zone"]) {
+    if (tag.dataset[name]) address.searchParams.set(name, tag.dataset[name]);
+  }
+  frame.src = address.href;
+  frame.title = tag.dataset.title || "Booking";
+  frame.style.cssText = "border:0;width:100%;height:640px;display:block;color-scheme:normal";
+  tag.after(frame);
+  addEventListener("message", (event) => {
+    if (event.source !== frame.contentWindow || event.origin !== origin) return;
+    const told = event.data;
+    if (!told || typeof told.interlock !== "string") return;
+    if (told.interlock === "height") frame.style.height = `${Math.ceil(told.height)}px`;
+    tag.dispatchEvent(new CustomEvent(`interlock:${told.interlock}`, { detail: told, bubbles: true }));
+  });
+})();

@@ -1,0 +1,139 @@
+"""The words of the clients' pages, in their language: sentences from a catalogue, dates and numbers by Babel (CLDR)."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, tzinfo
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import orjson
+from babel import Locale, dates, numbers
+from babel.core import negotiate_locale
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+LANGUAGES = {"en": "en_GB", "de": "de_DE", "es": "es_ES", "fa": "fa_IR"}
+"""Languages on offer and the locales of their dates."""
+PERSIAN_DIGITS = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
+
+
+@cache
+def catalogue(language: str) -> dict[str, str]:
+    """Return the sentences of a language by their keys."""
+    words: dict[str, str] = orjson.loads((files("service.web") / "words" / f"{language}.json").read_bytes())
+    return words
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One language: call it with a sentence's key and what stands in its braces."""
+
+    language: str
+
+    @property
+    def locale(self) -> Locale:
+        """The locale of dates and numbers."""
+        return _locale(self.language)
+
+    @property
+    def direction(self) -> str:
+        """`ltr` or `rtl`, for the `dir` attribute."""
+        return "rtl" if self.language == "fa" else "ltr"
+
+    def __call__(self, key: str, **fields: object) -> str:
+        """Return a sentence; raises `KeyError` for a key that the catalogue lacks."""
+        return catalogue(self.language)[key].format(**{name: _isolated(value) for name, value in fields.items()})
+
+    def count(self, key: str, n: int) -> str:
+        """Return a sentence about `n` things, in the plural that the language wants."""
+        words = catalogue(self.language)
+        form = self.locale.plural_form(n)
+        return words.get(f"{key}.{form}", words[f"{key}.other"]).format(n=self.digits(n))
+
+    def digits(self, value: object) -> str:
+        """Return a number in the digits of the language."""
+        return str(value).translate(PERSIAN_DIGITS) if self.language == "fa" else str(value)
+
+    def day(self, day: date) -> str:
+        """Return a date as in Tue 24 Nov."""
+        return self._date(day, {"en": "EEE d MMM", "de": "EEE d. MMM", "es": "EEE d MMM"}, "%a %-d %B")
+
+    def whole_day(self, day: date) -> str:
+        """Return a date as in Tuesday 24 November."""
+        spelled = {"en": "EEEE d MMMM", "de": "EEEE, d. MMMM", "es": "EEEE d 'de' MMMM"}
+        return self._date(day, spelled, "%A %-d %B")
+
+    def weekday(self, day: date) -> str:
+        """Return a date's weekday, short enough for a seventh of a phone's width."""
+        width = "narrow" if self.language == "fa" else "abbreviated"
+        return str(self.locale.days["stand-alone"][width][day.weekday()])
+
+    def day_number(self, day: date) -> str:
+        """Return a date's day of the month."""
+        return self._date(day, dict.fromkeys(("en", "de", "es"), "d"), "%-d")
+
+    def month(self, day: date) -> str:
+        """Return a date's month with its year."""
+        return self._date(day, dict.fromkeys(("en", "de", "es"), "LLLL y"), "%B %Y")
+
+    def time(self, moment: datetime) -> str:
+        """Return a local time of day."""
+        return self.digits(f"{moment:%H:%M}")
+
+    def when(self, moment: datetime) -> str:
+        """Return a local date and time, as in Tue 24 Nov, 14:20."""
+        comma = "،" if self.language == "fa" else ","
+        return f"{self.day(moment.date())}{comma} {self.time(moment)}"
+
+    def length(self, minutes: int) -> str:
+        """Return a length of time."""
+        hours, rest = divmod(minutes, 60)
+        h, m = self.digits(hours), self.digits(rest)
+        if hours and rest:
+            return self("hour_min", h=h, m=m)
+        return self("hours", h=h) if hours else self("mins", m=m)
+
+    def price(self, cents: int, currency: str) -> str:
+        """Return a price, or that there is none to pay."""
+        if cents == 0:
+            return self("price_free")
+        return self.digits(numbers.format_currency(cents / 100, currency, locale=self.locale))
+
+    def zone(self, zone: "ZoneInfo", at: datetime) -> tuple[str, str]:
+        """Return the name of a zone and its offset at a moment."""
+        name = dates.get_timezone_location(zone, locale=self.locale)
+        offset = f"{at.astimezone(zone):%z}"
+        return name, f"\u2066{self.digits(f'UTC{offset[:3]}:{offset[3:]}')}\u2069"
+
+    def _date(self, day: date, patterns: dict[str, str], persian: str) -> str:
+        if self.language == "fa":
+            import jdatetime  # noqa: PLC0415 - the calendar of one language alone
+
+            return self.digits(jdatetime.date.fromgregorian(date=day, locale="fa_IR").strftime(persian))
+        return dates.format_date(day, patterns[self.language], locale=self.locale)
+
+
+def chosen_language(asked: str | None, accepted: str | None) -> Words:
+    """Return the language asked for, else the best that the Accept-Language header accepts, else English."""
+    if asked in LANGUAGES:
+        return Words(asked)
+    wanted = [part.split(";")[0].strip().replace("-", "_") for part in (accepted or "").split(",")][:20]
+    found = negotiate_locale([w for w in wanted if w], list(LANGUAGES), sep="_")
+    return Words(found or "en")
+
+
+def local(moment: datetime, zone: tzinfo) -> datetime:
+    """Return a moment in a zone; for templates."""
+    return moment.astimezone(zone)
+
+
+@cache
+def _locale(language: str) -> Locale:
+    return Locale.parse(LANGUAGES[language])
+
+
+def _isolated(value: object) -> str:
+    # A name in another direction must not turn the sentence around it (Unicode TR 9, first strong isolate).
+    text = str(value)
+    return text if text.isascii() else f"\u2068{text}\u2069"

@@ -1,0 +1,152 @@
+"""A real Chromium against a real server on a real database."""
+
+import asyncio
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from service import bootstrap
+from service.bootstrap import Interlock
+from service.db.command import Scope
+from service.db.database import Database
+from service.db.views import Views
+from tests.service.worlds import NOW, salon
+
+PHONE, TABLET, DESK = {"width": 390, "height": 844}, {"width": 768, "height": 1024}, {"width": 1440, "height": 900}
+FLAGS = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium; without it these tests fail, they do not skip.
+
+    For a module: while Playwright runs, its event loop keeps asynchronous tests from running in the same process.
+    """
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.fail("No Chromium: install it (apt-get install chromium) or set CHROMIUM to its path.", pytrace=False)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class World:
+    """The server's address, and a way to change its database from a test."""
+
+    def __init__(self, app_url: str) -> None:
+        self.app_url = app_url
+        self.address = ""
+
+    def do(self, work: Callable[[Database], object]) -> object:
+        """Run an async function of a database."""
+
+        async def run() -> object:
+            async with Database(self.app_url, 2) as db:
+                return await work(db)
+
+        # Playwright's own event loop runs in this thread.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, run()).result()
+
+    def scope_of(self, db: Database, business_id: object) -> Scope:
+        """Return a business's scope."""
+        return Scope(db, business_id, actor="test")
+
+
+@pytest.fixture
+def world(app_url: str) -> Iterator[World]:
+    """A server with nothing in it yet; its clock stands at `NOW`, a Sunday."""
+    world = World(app_url)
+
+    @asynccontextmanager
+    async def running():
+        async with Database(app_url, 5) as db:
+            yield Interlock(db, Views(db), lambda: NOW)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bootstrap, "running", running)
+        app = bootstrap.server_app()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the server did not start"
+        time.sleep(0.02)
+    world.address = f"http://127.0.0.1:{port}"
+    yield world
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture
+def salon_id(world: World) -> object:
+    """The salon of `worlds`, open and empty."""
+
+    async def make(db: Database) -> object:
+        return (await salon(db)).business_id
+
+    return world.do(make)
+
+
+class Visitor:
+    """Opens pages, and keeps what the browser complained about."""
+
+    def __init__(self, chromium: Browser, world: World) -> None:
+        self.chromium, self.world = chromium, world
+        self.complaints: list[str] = []
+        self.contexts: list[BrowserContext] = []
+
+    def page(self, **options: object) -> Page:
+        """Return a page in a context of its own: another visitor."""
+        options = {"viewport": PHONE, "locale": "en-GB", "timezone_id": "Europe/Lisbon", **options}
+        context = self.chromium.new_context(base_url=self.world.address, **options)
+        context.set_default_timeout(8000)
+        self.contexts.append(context)
+        page = context.new_page()
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        return page
+
+    def _console(self, message: ConsoleMessage) -> None:
+        # A refused form answers 4xx, which Chromium logs; that is no fault of the page.
+        if message.type in ("error", "warning") and "the server responded with a status of 4" not in message.text:
+            self.complaints.append(message.text)
+
+
+@pytest.fixture
+def visitor(chromium: Browser, world: World) -> Iterator[Visitor]:
+    """A visitor; the test fails where a page broke its own policy or a script failed."""
+    visitor = Visitor(chromium, world)
+    yield visitor
+    for context in visitor.contexts:
+        context.close()
+    assert visitor.complaints == []
+
+
+@pytest.fixture
+def pictures() -> Path | None:
+    """Where to leave screenshots: a folder named by INTERLOCK_PICTURES, else nowhere."""
+    folder = os.environ.get("INTERLOCK_PICTURES")
+    return Path(folder) if folder else None
+
+
+@pytest.fixture
+def http(world: World) -> Iterator[httpx.Client]:
+    """A client without a browser."""
+    with httpx.Client(base_url=world.address) as client:
+        yield client
