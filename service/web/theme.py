@@ -12,6 +12,8 @@ CARD_LIGHT, CARD_DARK = (255, 255, 255), (26, 32, 40)
 INK_LIGHT, INK_DARK = (255, 255, 255), (8, 17, 29)
 READABLE = 4.5
 """The contrast that text needs (WCAG 2.2, 1.4.3)."""
+STEPS = 50
+"""Shades between a colour and black or white."""
 RGB = tuple[int, int, int]
 
 
@@ -30,10 +32,9 @@ async def theme(colour: str) -> Response:
 def readable(colour: RGB, ground: RGB) -> RGB:
     """Return the nearest shade of a colour that text may have on a ground."""
     hue, light, saturation = colorsys.rgb_to_hls(*(c / 255 for c in colour))
-    step = -0.02 if luminance(ground) > 0.5 else 0.02
-    while contrast(shade := _rgb(hue, light, saturation), ground) < READABLE and 0 < light < 1:
-        light = min(max(light + step, 0), 1)
-    return shade
+    end = 0.0 if luminance(ground) > 0.5 else 1.0
+    shades = (_rgb(hue, light + (end - light) * step / STEPS, saturation) for step in range(STEPS + 1))
+    return next(shade for shade in shades if contrast(shade, ground) >= READABLE)
 
 
 def contrast(one: RGB, other: RGB) -> float:
