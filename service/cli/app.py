@@ -14,6 +14,7 @@ from models.errors import InterlockError
 COMMANDS = {
     "demo": "service.cli.demo:demo",
     "serve": "service.cli.server:serve",
+    "business": "service.cli.businesses:app",
     "slots": "service.cli.booking:slots",
     "book": "service.cli.booking:book",
     "cancel": "service.cli.booking:cancel",
