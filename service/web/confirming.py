@@ -9,7 +9,8 @@ from fastapi import APIRouter, Form, Response
 
 from models.errors import HoldExpired, InterlockError, KeyReused, NotFound, SlotTaken, Unavailable
 from service.commands import bookings, clients
-from service.commands.bookings import Booking, Confirmation
+from service.commands.attendance import Booking
+from service.commands.bookings import Confirmation
 from service.queries import businesses, storefronts
 from service.queries.businesses import Service
 from service.web import calendar_file
