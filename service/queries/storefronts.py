@@ -35,9 +35,9 @@ class Storefront:
     slug: str
     name: str
     zone: str
-    place: str | None
-    colour: str | None
     currency: str
+    colour: str | None
+    place: str | None
     phone: str | None
 
 
@@ -58,15 +58,13 @@ async def by_slug(db: Database, slug: str) -> Storefront:
     """Return the storefront of a public name; raises `NotFound`."""
     async with db.transaction(NOBODY) as tx:
         await tx.execute("SELECT set_config('app.slug', %s, true)", [slug])
-        row = await tx.row("SELECT id, slug, name, zone, settings FROM business WHERE slug = %s", [slug])
+        row = await tx.row("SELECT id, slug, name, zone, currency, colour, settings FROM business WHERE slug = %s", [slug])
     if row is None:
         raise NotFound(f"There is no business {slug!r}.")
     settings: dict[str, Any] = row.pop("settings")
     return Storefront(
         **row,
         place=settings.get("place"),
-        colour=settings.get("colour"),
-        currency=settings.get("currency", "EUR"),
         phone=settings.get("phone"),
     )
 
