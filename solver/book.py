@@ -159,7 +159,7 @@ def _freed(lane: Lane, claims: Sequence[tuple[int, int, EntryId]]) -> Lane:
         if (start, end) not in rows:
             raise InvalidProblem(f"booking {owner}: the snapshot has no claim [{start}, {end}) on lane {lane.index}")
         rows.remove((start, end))
-    return Lane.made(lane.index, lane.work.copy(), np.array(rows, np.int64).reshape(-1, 2))
+    return lane.with_busy(np.array(rows, np.int64).reshape(-1, 2))
 
 
 def _fixed(free: Snapshot, bookings: Sequence[Booking], room_busy: Intervals | None) -> Intervals:

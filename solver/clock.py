@@ -8,6 +8,7 @@ from solver.errors import InvalidProblem
 
 MINUTE = timedelta(minutes=1)
 DAY = 1440
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def zone_named(name: str) -> ZoneInfo:
@@ -22,13 +23,12 @@ def epoch_minute(moment: datetime, *, up: bool = False) -> int:
     """Return whole minutes since 1970 UTC, rounded down, or up; raises `InvalidProblem` for a naive time."""
     if moment.tzinfo is None:
         raise InvalidProblem(f"{moment.isoformat()} has no offset")
-    seconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-    return -(-seconds // 60_000_000) if up else seconds // 60_000_000
+    return -((EPOCH - moment) // MINUTE) if up else (moment - EPOCH) // MINUTE
 
 
 def moment(minute: int) -> datetime:
     """Return the aware UTC time of an epoch minute."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + int(minute) * MINUTE
+    return EPOCH + int(minute) * MINUTE
 
 
 def utc_day(day: date) -> int:

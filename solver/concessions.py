@@ -8,7 +8,6 @@ from enum import StrEnum
 import numpy as np
 
 from solver.columns import Entry, EntryId, Int
-from solver.lanes import Lane
 from solver.placement import legal_places, resolved
 from solver.problem import Problem
 from solver.result import Result
@@ -75,7 +74,7 @@ def occupied(snapshot: Snapshot, problem: Problem, result: Result) -> Snapshot:
             claims = ((p.lane, p.occupied_start, p.occupied_end), *p.also)
             rows += [(start, end) for at, start, end in claims if at == lane.index]
         busy = np.array(sorted(rows), np.int64).reshape(-1, 2)
-        lanes.append(Lane.made(lane.index, lane.work.copy(), busy))
+        lanes.append(lane.with_busy(busy))
     return replace(snapshot, lanes=tuple(lanes))
 
 

@@ -73,7 +73,8 @@ def _services(frame: pd.DataFrame) -> list[Service]:
     optional = ("buffer_before", "buffer_after", "slot_interval", "minimum_notice", "maximum_advance")
     columns = ["duration", *(name for name in optional if name in frame.columns)]
     return [
-        Service(row["service"], **{name: int(row[name]) for name in columns}) for row in frame.to_dict(orient="records")
+        Service(row["service"], **{name: int(row[name]) for name in columns})  # type: ignore[arg-type] # names of numbers
+        for row in frame.to_dict(orient="records")
     ]
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from solver.clock import DAY, epoch_minute, moment
 from solver.columns import Columns, Entry, Int, Intervals
 from solver.errors import InvalidProblem
-from solver.lanes import Lane
 from solver.objective import PLACEMENT, Policy, Term
 from solver.problem import Problem
 from solver.slots import Slots, legal_starts
@@ -105,7 +104,7 @@ def _blocked(
     """For entries without a legal start, those they would have in an empty book."""
     if all(len(slots) for slots in found):
         return []
-    free = replace(snapshot, lanes=tuple(Lane.made(lane.index, lane.work, lane.busy[:0]) for lane in snapshot.lanes))
+    free = replace(snapshot, lanes=tuple(lane.with_busy(lane.busy[:0]) for lane in snapshot.lanes))
     return [(i, legal_places(free, entry, now)) for i, entry in enumerate(entries) if not len(found[i])]
 
 

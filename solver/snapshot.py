@@ -1,71 +1,31 @@
 """A snapshot: all that slots and plans of one business are computed from, as immutable numpy arrays."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from solver.clock import DAY, utc_day, wall_spans, zone_named
+from solver.clock import DAY, utc_day, zone_named
 from solver.errors import InvalidProblem
-from solver.lanes import Gaps, Lane, Minutes
+from solver.hours import Hours, blocks, shifts, working_time
+from solver.lanes import Lane, Minutes
+from solver.offers import Kept
+from solver.services import Requirement, Service
+
+__all__ = ["MAXIMUM_DAYS", "Hours", "Requirement", "Service", "Snapshot", "working_time"]
 
 MAXIMUM_DAYS = 400
-KEPT_TABLES = 64
+MAXIMUM_SERVICES = 5_000
 
 Table = Mapping[str, ArrayLike]
 """Columns by name: a pandas DataFrame, or any mapping from names to sequences."""
 
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A service; lengths in minutes, the advance in days."""
-
-    id: Hashable
-    duration: int
-    buffer_before: int = 0
-    buffer_after: int = 0
-    slot_interval: int = 15
-    minimum_notice: int = 0
-    maximum_advance: int = 366
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.duration <= DAY:
-            raise InvalidProblem(f"services: {self.id!r} lasts {self.duration} minutes, not 1 to 1440")
-        if min(self.buffer_before, self.buffer_after, self.minimum_notice) < 0:
-            raise InvalidProblem(f"services: {self.id!r} has a negative buffer or notice")
-        if self.slot_interval < 1 or DAY % self.slot_interval:
-            raise InvalidProblem(
-                f"services: {self.id!r} starts every {self.slot_interval} minutes: that divides no day"
-            )
-        if self.maximum_advance < 1:
-            raise InvalidProblem(f"services: {self.id!r} can be booked {self.maximum_advance} days ahead")
-
-
-@dataclass(frozen=True, slots=True)
-class Hours:
-    """When one staff member works: weekly spans with their validity, and dates that replace them.
-
-    `weekly` holds (weekday with 0 = Monday, opens, closes, valid from, valid to); `overrides` maps a local date to
-    its spans (none: closed). Spans are wall minutes [opens, closes); `closes` beyond 1440 runs past midnight.
-    """
-
-    weekly: tuple[tuple[int, int, int, date | None, date | None], ...] = ()
-    overrides: Mapping[date, tuple[tuple[int, int], ...]] = field(default_factory=dict)
-
-    def on(self, day: date) -> list[tuple[int, int]]:
-        """Return the spans of the shifts that begin on a local date."""
-        if day in self.overrides:
-            return sorted(self.overrides[day])
-        weekday = day.weekday()
-        return sorted(
-            (opens, closes)
-            for wd, opens, closes, valid_from, valid_to in self.weekly
-            if wd == weekday and (valid_from is None or valid_from <= day) and (valid_to is None or day < valid_to)
-        )
+Limits = tuple[int | None, int | None]
+"""Appointments of a staff member on one local date of the business, and from Monday to Sunday; None: no limit."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,13 +35,20 @@ class Snapshot:
     Attributes
     ----------
     zone : ZoneInfo
-        The business's; weekly hours are wall time in it.
+        The business's; weekly hours are wall time in it, but for staff with a zone of their own in `zones`.
     first_day, days : date, int
         The horizon: UTC days [first_day, first_day + days).
     staff : tuple of ids
-        In the order of `lanes`.
+        In the order of `lanes`, which resources follow.
     durations : int64, shape (services, staff)
         Minutes that a staff member needs for a service, 0 where not allocated.
+    start : int
+        Epoch minute at which the horizon begins.
+    lane_index : mapping from the id of a staff member or resource to its place in `lanes`
+    resources : tuple of (id, kind)
+    limits : mapping from a staff member's place to their limits
+    kept : Kept
+        What earlier queries left to be used again.
     """
 
     zone: ZoneInfo
@@ -93,20 +60,17 @@ class Snapshot:
     durations: Minutes
     staff_index: Mapping[Hashable, int]
     service_index: Mapping[Hashable, int]
-    _joined: dict[tuple[int, ...], Gaps] = field(default_factory=dict, init=False, repr=False)
+    lane_index: Mapping[Hashable, int]
+    zones: Mapping[int, ZoneInfo] = field(default_factory=dict)
+    holidays: frozenset[date] = frozenset()
+    limits: Mapping[int, Limits] = field(default_factory=dict)
+    resources: tuple[tuple[Hashable, Hashable], ...] = ()
+    kept: Kept = field(default_factory=Kept, repr=False)
+    start: int = field(init=False)
 
-    def gaps_of(self, lanes: tuple[int, ...]) -> Gaps:
-        """Return the gaps of some lanes in one table; kept, since the same lanes are asked for again and again."""
-        if lanes not in self._joined:
-            if len(self._joined) >= KEPT_TABLES:
-                self._joined.clear()
-            self._joined[lanes] = Gaps.joined([self.lanes[i].gaps for i in lanes])
-        return self._joined[lanes]
-
-    @property
-    def start(self) -> int:
-        """Epoch minute at which the horizon begins."""
-        return utc_day(self.first_day)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "start", utc_day(self.first_day))
+        object.__setattr__(self, "kept", Kept((self.services, self.durations), self.kept))
 
     @property
     def end(self) -> int:
@@ -114,7 +78,7 @@ class Snapshot:
         return self.start + self.days * DAY
 
     @staticmethod
-    def build(
+    def build(  # noqa: PLR0913 - one argument a table, most of them optional
         *,
         zone: str,
         first_day: date,
@@ -124,46 +88,75 @@ class Snapshot:
         services: Sequence[Service],
         allocations: Iterable[tuple[Hashable, Hashable, int | None]],
         busy: Mapping[Hashable, ArrayLike],
+        zones: Mapping[Hashable, str] | None = None,
+        holidays: Collection[date] = (),
+        limits: Mapping[Hashable, Limits] | None = None,
+        resources: Sequence[tuple[Hashable, Hashable]] = (),
+        booked: Mapping[Hashable, ArrayLike] | None = None,
+        sessions: Mapping[Hashable, ArrayLike] | None = None,
     ) -> "Snapshot":
         """Return the snapshot of a business.
 
         Parameters
         ----------
+        hours : mapping from staff or resource to its hours
+            Staff without hours do not work, resources without hours are always open. Holidays close staff alone.
         allocations : iterable of (service, staff, own duration in minutes or None)
-        busy : mapping from staff to an array of shape (b, 2)
+        busy : mapping from staff or resource to an array of shape (b, 2)
             Claimed time in epoch minutes, half-open, buffers included; in any order.
+        zones : mapping from staff to the zone of their hours
+        limits : mapping from staff to (daily, weekly)
+        resources : sequence of (id, kind)
+        booked : mapping from staff to an array of shape (n, 2)
+            Bookings that count against limits: index of the service, start of the visit in epoch minutes.
+        sessions : mapping from staff to an array of shape (m, 3)
+            Groups that others are in: index of the service, start, seats left; `busy` holds their time.
 
         Raises
         ------
         InvalidProblem
-            Unknown names, spans that end before they start or overlap, no such zone, a horizon beyond 400 days.
+            Unknown names, spans that end before they start or overlap, no such zone, a horizon beyond 400 days, more
+            than 5,000 services.
         """
         if not 1 <= days <= MAXIMUM_DAYS:
             raise InvalidProblem(f"a snapshot spans 1 to {MAXIMUM_DAYS} days, not {days}")
-        the_zone = zone_named(zone)
+        if len(services) > MAXIMUM_SERVICES:
+            raise InvalidProblem(f"a snapshot has at most {MAXIMUM_SERVICES} services, not {len(services)}")
         staff_index = _index("staff", staff)
+        lane_index = _index("staff and resources", [*staff, *(name for name, _ in resources)])
         service_index = _index("services", [s.id for s in services])
-        for table, names in (("hours", hours), ("busy", busy)):
-            _known(table, "staff member", names, staff_index)
-        lanes = tuple(
-            Lane.made(
-                i,
-                working_time(the_zone, first_day, days, hours.get(member, Hours())),
-                _sorted_busy(busy.get(member, ()), member),
-            )
-            for i, member in enumerate(staff)
-        )
-        return Snapshot(
-            the_zone,
+        zones, limits, booked, sessions = zones or {}, limits or {}, booked or {}, sessions or {}
+        _known({"hours": hours, "busy": busy}, "staff member or resource", lane_index)
+        of_staff = {"zones": zones, "limits": limits, "booked": booked, "sessions": sessions}
+        _known(of_staff, "staff member", staff_index)
+        snapshot = Snapshot(
+            zone_named(zone),
             first_day,
             days,
             tuple(staff),
-            lanes,
+            (),
             tuple(services),
             _durations(services, allocations, staff_index, service_index),
             staff_index,
             service_index,
+            lane_index,
+            {staff_index[member]: zone_named(name) for member, name in zones.items()},
+            frozenset(holidays),
+            {staff_index[member]: limit for member, limit in limits.items()},
+            tuple(resources),
         )
+        calendar = _Calendar(snapshot)
+        lanes = (
+            calendar.lane(
+                index,
+                hours.get(name),
+                _sorted_busy(busy.get(name, ()), name),
+                _rows("booked", booked.get(name, ()), 2, len(services)),
+                _rows("sessions", sessions.get(name, ()), 3, len(services)),
+            )
+            for name, index in lane_index.items()
+        )
+        return replace(snapshot, lanes=tuple(lanes))
 
     @staticmethod
     def from_frames(
@@ -200,11 +193,35 @@ class Snapshot:
         arguments: dict[str, Any] = tables_to_arguments(staff, hours, services, allocations, appointments, overrides)
         return Snapshot.build(zone=zone, first_day=first_day, days=days, **arguments)
 
-    def with_day(self, staff: Hashable, day: date, busy: ArrayLike) -> "Snapshot":
-        """Return a snapshot in which a staff member's claims that begin on a UTC day are those of `busy`."""
-        lane = self.lanes[self.staff_index[staff]]
+    def with_day(
+        self,
+        name: Hashable,
+        day: date,
+        busy: ArrayLike,
+        booked: ArrayLike | None = None,
+        sessions: ArrayLike | None = None,
+    ) -> "Snapshot":
+        """Return a snapshot in which a staff member's or resource's claims that begin on a UTC day are those of `busy`.
+
+        `booked` and `sessions` replace what lies in claims that begin on that day; None leaves them as they are.
+        """
+        lane = self.lanes[self.lane_index[name]]
         start = utc_day(day)
-        return self._with_lane(lane.with_day(start, start + DAY, _sorted_busy(busy, staff)))
+        claims = lane.day_replaced(start, start + DAY, _sorted_busy(busy, name))
+        if booked is None and sessions is None:
+            return self._with_lane(lane.with_busy(claims))
+        return self._with_lane(
+            lane.with_book(
+                claims, self._replaced(lane.booked, booked, start), self._replaced(lane.sessions, sessions, start)
+            )
+        )
+
+    def _replaced(self, rows: Minutes, new: ArrayLike | None, start: int) -> Minutes:
+        if new is None:
+            return rows
+        claimed = rows[:, 1] - np.array([s.buffer_before for s in self.services], np.int64)[rows[:, 0]]
+        others = rows[(claimed < start) | (claimed >= start + DAY)]
+        return np.concatenate([others, _rows("booked", new, rows.shape[1], len(self.services))])
 
     def with_claims(self, claims: Iterable[tuple[int, int, int]]) -> "Snapshot":
         """Return a snapshot with more claims: (index of the lane, start, end) in epoch minutes."""
@@ -214,19 +231,18 @@ class Snapshot:
         snapshot = self
         for index, spans in more.items():
             lane = self.lanes[index]
-            busy = _sorted_busy([*lane.busy.tolist(), *spans], self.staff[index])
-            snapshot = snapshot._with_lane(Lane.made(index, lane.work, busy))
+            busy = _sorted_busy([*lane.busy.tolist(), *spans], index)
+            snapshot = snapshot._with_lane(lane.with_busy(busy))
         return snapshot
 
-    def with_hours(self, staff: Hashable, hours: Hours) -> "Snapshot":
-        """Return a snapshot in which a staff member works other hours."""
-        lane = self.lanes[self.staff_index[staff]]
-        work = working_time(self.zone, self.first_day, self.days, hours)
-        return self._with_lane(Lane.made(lane.index, work, lane.busy.copy()))
+    def with_hours(self, name: Hashable, hours: Hours | None) -> "Snapshot":
+        """Return a snapshot in which a staff member or resource works other hours."""
+        lane = self.lanes[self.lane_index[name]]
+        return self._with_lane(_Calendar(self).lane(lane.index, hours, lane.busy, lane.booked, lane.sessions))
 
     def same_as(self, other: "Snapshot") -> bool:
         """Return whether both hold equal arrays: what increments must keep."""
-        plain = ("zone", "first_day", "days", "staff", "services")
+        plain = ("zone", "first_day", "days", "staff", "services", "zones", "holidays", "limits", "resources")
         return (
             all(getattr(self, name) == getattr(other, name) for name in plain)
             and np.array_equal(self.durations, other.durations)
@@ -234,36 +250,54 @@ class Snapshot:
         )
 
     def _with_lane(self, lane: Lane) -> "Snapshot":
-        return replace(self, lanes=(*self.lanes[: lane.index], lane, *self.lanes[lane.index + 1 :]))
+        lanes = list(self.lanes)
+        lanes[lane.index] = lane
+        return replace(self, lanes=tuple(lanes))
 
 
-def working_time(zone: ZoneInfo, first_day: date, days: int, hours: Hours) -> Minutes:
-    """Return the working time of a lane, int64 of shape (w, 3): start, end, UTC offset; sorted, disjoint.
+class _Calendar:
+    """Hours in UTC; those that several lanes share are worked out once."""
 
-    Shifts belong to the local date they begin on, so the dates beside the horizon count too.
-    """
-    spans: list[tuple[int, int, int]] = []
-    closed_from = 0
-    for ahead in range(-2, days + 2):
-        day = first_day + timedelta(days=ahead)
-        for opens, closes in hours.on(day):
-            if utc_day(day) + opens < closed_from:
-                raise InvalidProblem(f"hours: the shift that opens at minute {opens} of {day} overlaps another")
-            closed_from = utc_day(day) + closes
-            spans += wall_spans(zone, day, opens, closes)
-    start, end = utc_day(first_day), utc_day(first_day) + days * DAY
-    spans = sorted((max(s, start), min(e, end), o) for s, e, o in spans if s < end and e > start)
-    work = np.array(spans, np.int64).reshape(-1, 3)
-    # Shifts that are apart on the wall may meet where an hour repeats.
-    work[1:, 0] = np.maximum(work[1:, 0], np.maximum.accumulate(work[:, 1])[:-1])
-    return work[work[:, 0] < work[:, 1]]
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._known: dict[tuple[str, int], tuple[Minutes, Minutes, Minutes]] = {}
+
+    def lane(self, index: int, hours: Hours | None, busy: Minutes, booked: Minutes, sessions: Minutes) -> Lane:
+        """Return the lane; resources without hours are always open."""
+        if hours is None and index >= len(self._snapshot.staff):
+            always = np.array([[self._snapshot.start, self._snapshot.end, 0]], np.int64)
+            return Lane.made(index, always, busy, None, None, booked, sessions)
+        work, begun, only = self._time(index, hours or _NONE)
+        return Lane.made(index, work, busy, begun, only, booked, sessions)
+
+    def _time(self, index: int, hours: Hours) -> tuple[Minutes, Minutes, Minutes]:
+        snapshot = self._snapshot
+        zone = snapshot.zones.get(index, snapshot.zone)
+        holidays = snapshot.holidays if index < len(snapshot.staff) else ()
+        key = f"{zone.key} {bool(holidays)}", id(hours)
+        if key not in self._known:
+            spans = shifts(zone, snapshot.first_day, snapshot.days, hours, holidays)
+            self._known[key] = spans[:, :3].copy(), spans[:, 3].copy(), blocks(zone, hours)
+        return self._known[key]
 
 
-def _sorted_busy(busy: ArrayLike, member: Hashable) -> Minutes:
+_NONE = Hours()
+
+
+def _sorted_busy(busy: ArrayLike, name: Hashable) -> Minutes:
     array = np.array(busy, np.int64).reshape(-1, 2)
     if np.any(array[:, 1] <= array[:, 0]):
-        raise InvalidProblem(f"appointments: one of {member!r} ends before it starts")
+        raise InvalidProblem(f"appointments: one of {name!r} ends before it starts")
     return array[np.lexsort((array[:, 1], array[:, 0]))]
+
+
+def _rows(table: str, rows: ArrayLike, columns: int, services: int) -> Minutes:
+    array = np.array(rows, np.int64).reshape(-1, columns)
+    if np.any((array[:, 0] < 0) | (array[:, 0] >= services)):
+        raise InvalidProblem(f"{table}: a row names a service that there is not")
+    if columns == 3 and np.any(array[:, 2] < 0):
+        raise InvalidProblem(f"{table}: a group has fewer than no seats left")
+    return array
 
 
 def _durations(
@@ -274,12 +308,13 @@ def _durations(
 ) -> Minutes:
     durations = np.zeros((len(services), len(staff_index)), np.int64)
     for service, member, own in allocations:
-        _known("allocations", "service", [service], service_index)
-        _known("allocations", "staff member", [member], staff_index)
+        if service not in service_index or member not in staff_index:
+            _known({"allocations": [service]}, "service", service_index)
+            _known({"allocations": [member]}, "staff member", staff_index)
         row = service_index[service]
         durations[row, staff_index[member]] = services[row].duration if own is None else own
-    if np.any(durations < 0):
-        raise InvalidProblem("allocations: an own duration is negative")
+    if np.any((durations < 0) | (durations > DAY)):
+        raise InvalidProblem("allocations: an own duration is not 1 to 1440 minutes")
     durations.flags.writeable = False
     return durations
 
@@ -291,7 +326,8 @@ def _index(table: str, names: Sequence[Hashable]) -> dict[Hashable, int]:
     return index
 
 
-def _known(table: str, what: str, names: Iterable[Hashable], index: Mapping[Hashable, int]) -> None:
-    for name in names:
-        if name not in index:
-            raise InvalidProblem(f"{table}: there is no {what} {name!r}")
+def _known(tables: Mapping[str, Iterable[Hashable]], what: str, index: Mapping[Hashable, int]) -> None:
+    for table, names in tables.items():
+        for name in names:
+            if name not in index:
+                raise InvalidProblem(f"{table}: there is no {what} {name!r}")

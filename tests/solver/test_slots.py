@@ -218,7 +218,7 @@ def test_a_visit_lies_wholly_inside_a_window():
 def test_arrays_are_closed_to_writing():
     snapshot = snapshot_of(World("UTC", MONDAY, 1, {"a": {MONDAY: [(540, 720)]}}, {"a": []}, {"a": 30}))
     with pytest.raises(ValueError, match="read-only"):
-        snapshot.lanes[0].gaps.lo[0] = 1
+        snapshot.lanes[0].gaps[0, 0] = 1
 
 
 @settings(max_examples=50, deadline=None)
@@ -267,7 +267,7 @@ def test_bad_input_is_one_clear_error(change, message):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"duration": 0}, {"duration": 1441}, {"buffer_after": -1}, {"slot_interval": 7}, {"maximum_advance": 0}]
+    "bad", [{"duration": 0}, {"duration": 1441}, {"buffer_after": -1}, {"slot_interval": 4}, {"maximum_advance": 0}]
 )
 def test_a_service_that_cannot_be_is_refused(bad):
     with pytest.raises(InvalidProblem):
@@ -302,7 +302,7 @@ def test_slots_by_local_day_follow_the_zone_asked_for():
     assert found.take(slice(0, 0)).by_day() == {}
 
 
-def test_starts_of_windows_that_overlap_stay_in_order_of_start_and_lane():
+def test_starts_of_windows_that_overlap_come_once_in_order_of_start_and_lane():
     snapshot = Snapshot.build(
         zone="UTC",
         first_day=MONDAY,
@@ -316,5 +316,5 @@ def test_starts_of_windows_that_overlap_stay_in_order_of_start_and_lane():
     nine = utc_day(MONDAY) + 540
     found = legal_starts(snapshot, "x", [(moment(nine), moment(nine + 120)), (moment(nine), moment(nine + 180))], NOW)
     assert list(zip((found.start - nine).tolist(), found.lane.tolist(), strict=True)) == [
-        (0, 0), (0, 0), (0, 1), (0, 1), (60, 0), (60, 0), (60, 1), (60, 1), (120, 0), (120, 1),
+        (0, 0), (0, 1), (60, 0), (60, 1), (120, 0), (120, 1),
     ]  # fmt: skip
