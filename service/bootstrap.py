@@ -1,19 +1,22 @@
 """The one place where things are wired: settings, database, clock, views."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from service.commands.optimisation import Accepted
 from service.db import embedded
 from service.db.command import Scope
 from service.db.database import Database
 from service.db.migrate import upgrade
 from service.db.views import Views
-from service.jobs.optimise import plan_waitlist
+from service.jobs.accept import accept
+from service.jobs.background import BackgroundRuns
+from service.jobs.optimise import Wanted, carry_out, plan_waitlist, start
 from service.settings import Settings, settings
 from solver.answer import Effort
 
@@ -35,6 +38,25 @@ class Interlock:
     db: Database
     views: Views
     clock: Clock = system_clock
+    runs: BackgroundRuns = field(default_factory=BackgroundRuns)
+
+    async def start_run(self, scope: Scope, *, days: tuple[date, date], **choices: Any) -> tuple[UUID, ...]:  # noqa: ANN401
+        """Open a run (and its alternatives) and carry it out in the background; returns the ids, its own first.
+
+        The choices are those of `jobs.optimise.Wanted`.
+        """
+        now = self.clock()
+        ids = await start(scope, self.views, Wanted(days, **choices), now)
+        self.runs.begin(carry_out, replace(scope, key=None), self.views, ids, now)
+        return ids
+
+    async def apply_plan(self, scope: Scope, run_id: UUID, moves: Sequence[UUID] | None = None) -> Accepted:
+        """Apply all planned moves of a run or those named, and plan again what is refused, as `jobs.accept`."""
+        return await accept(scope, self.views, run_id, moves, self.clock())
+
+    async def close(self) -> None:
+        """End what runs in the background, each run with its best plan so far."""
+        await self.runs.close()
 
     async def plan_waitlist(self, scope: Scope, days: tuple[date, date], *, effort: Effort | None = None) -> UUID:
         """Plan the waitlist over some local dates, as `jobs.optimise.plan_waitlist`; returns the run's id."""
@@ -68,7 +90,11 @@ async def running(chosen: Settings | None = None, clock: Clock = system_clock) -
     owner_url, _ = database_urls(chosen)
     upgrade(owner_url)
     async with Database(_pool_url(chosen), chosen.pool_size) as db:
-        yield Interlock(db, Views(db), clock)
+        interlock = Interlock(db, Views(db), clock)
+        try:
+            yield interlock
+        finally:
+            await interlock.close()
 
 
 def server_app() -> "FastAPI":

@@ -1,5 +1,6 @@
 """The whole application on a test's database: a salon, and a rival whose rows are nobody's business."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ TABLES = (
     "appointment_item",
     "audit_entry",
     "allocation",
+    "allowance",
     "business",
     "claim",
     "client",
@@ -138,6 +140,20 @@ async def rival(db: Database) -> Rival:
         "move": move["id"],
     }
     return Rival(scope, ids)
+
+
+async def finished_run(api: httpx.AsyncClient, body: dict[str, object], *, of: str = BASE) -> dict:
+    """Start a run over HTTP, ask for it until it is over, and return it."""
+    started = await api.post(f"{of}/optimisation-runs", json=body)
+    assert started.status_code == 202, started.text
+    return await over(api, started.headers["location"])
+
+
+async def over(api: httpx.AsyncClient, address: str) -> dict:
+    """Ask for a run until it is over, and return it."""
+    while (run := (await api.get(address)).json())["status"] == "running":  # noqa: ASYNC110 - as a browser does
+        await asyncio.sleep(0.05)
+    return run
 
 
 def row_counts(owner_url: str) -> dict[str, int]:

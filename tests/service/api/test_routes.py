@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import psycopg
 import pytest
 
-from tests.service.api.conftest import BASE, refused
+from tests.service.api.conftest import BASE, finished_run, refused
 from tests.service.worlds import ANA, BEN, COLOUR, CUT, MONDAY_10
 
 DAY = str(MONDAY_10.date())
@@ -37,11 +37,6 @@ SHOWN = {
     "joinWaitlist": "test_a_client_waits_and_leaves",
     "listWaitlist": "test_a_client_waits_and_leaves",
     "leaveWaitlist": "test_a_client_waits_and_leaves",
-    "startRun": "test_a_plan_is_made_read_and_applied",
-    "readLatestRun": "test_a_plan_is_made_read_and_applied",
-    "readRun": "test_a_plan_is_made_read_and_applied",
-    "applyRun": "test_a_plan_is_made_read_and_applied",
-    "discardRun": "test_a_plan_is_discarded",
     "listAudit": "test_the_audit_is_listed_and_verified",
     "verifyAudit": "test_the_audit_is_listed_and_verified",
 }
@@ -198,30 +193,6 @@ async def test_a_client_waits_and_leaves(api, client_id):
     assert (await api.get(f"{BASE}/waitlist")).json() == []
 
 
-async def test_a_plan_is_made_read_and_applied(api, client_id):
-    entry_id = await waits(api, client_id)
-    started = await api.post(f"{BASE}/optimisation-runs", json={"first_day": DAY, "last_day": DAY, "seed": 1})
-    run = started.json()
-    assert (started.status_code, run["status"], run["gap"]) == (201, "planned", 0.0)
-    assert [move["entry_id"] for move in run["moves"]] == [entry_id]
-    address = f"{BASE}/optimisation-runs/{run['id']}"
-    assert (await api.get(f"{BASE}/optimisation-runs/latest")).json() == (await api.get(address)).json() == run
-    assert (await api.get(f"{BASE}/bookings", params=MORNING)).json() == []
-    applied = await api.post(f"{address}/apply", json={"moves": [run["moves"][0]["id"]]})
-    assert applied.json() == {"run_id": run["id"], "applied": 1, "stale": []}
-    [item] = (await api.get(f"{BASE}/bookings", params=MORNING)).json()
-    assert (item["staff_id"], item["client"]) == (str(BEN), "Maria Costa")
-    assert (await api.get(address)).json()["status"] == "applied"
-
-
-async def test_a_plan_is_discarded(api, client_id):
-    await waits(api, client_id)
-    run = (await api.post(f"{BASE}/optimisation-runs", json={"first_day": DAY, "last_day": DAY})).json()
-    discarded = (await api.post(f"{BASE}/optimisation-runs/{run['id']}/discard")).json()
-    assert (discarded["status"], [move["status"] for move in discarded["moves"]]) == ("discarded", ["discarded"])
-    assert len((await api.get(f"{BASE}/waitlist")).json()) == 1
-
-
 @pytest.mark.parametrize("how", ["clients", "holds", "bookings", "waitlist", "day", "cancel", "apply"])
 async def test_a_key_gives_the_first_answer_again(api, client_id, how):
     keyed = {"Idempotency-Key": "once"}
@@ -230,7 +201,7 @@ async def test_a_key_gives_the_first_answer_again(api, client_id, how):
         request = ("POST", f"{BASE}/bookings/{made}/cancel", {"reason": "ill"})
     elif how == "apply":
         await waits(api, client_id)
-        run = (await api.post(f"{BASE}/optimisation-runs", json={"first_day": DAY, "last_day": DAY})).json()["id"]
+        run = (await finished_run(api, {"first_day": DAY, "last_day": DAY}))["id"]
         request = ("POST", f"{BASE}/optimisation-runs/{run}/apply", {})
     else:
         wish = {"start": MORNING["from"], "end": MORNING["to"]}

@@ -9,7 +9,7 @@ from models.tables import metadata
 from service.bootstrap import server_app
 from service.db import views
 from service.db.database import Transaction
-from tests.service.api.conftest import BASE, refused, row_counts
+from tests.service.api.conftest import BASE, finished_run, refused, row_counts
 from tests.service.worlds import ANA, CUT, MONDAY_10, NOW
 
 DAY = str(MONDAY_10.date())
@@ -67,6 +67,10 @@ def foreign_requests(ids: dict, ours: str) -> list[tuple[str, str, dict]]:
         ("POST", f"/optimisation-runs/{theirs['run']}/apply", {"json": {}}),
         ("POST", f"/optimisation-runs/{theirs['run']}/apply", {"json": {"moves": [theirs["move"]]}}),
         ("POST", f"/optimisation-runs/{theirs['run']}/discard", {}),
+        ("POST", f"/optimisation-runs/{theirs['run']}/stop", {}),
+        ("GET", f"/optimisation-runs/{theirs['run']}/alternatives", {}),
+        ("GET", f"/bookings/{theirs['booking']}/allowance", {}),
+        ("PUT", f"/bookings/{theirs['booking']}/allowance", {"json": {"locked": True}}),
     ]
 
 
@@ -74,14 +78,14 @@ async def test_anothers_id_is_404_on_every_route(api, rival, client_id, owner_ur
     before = row_counts(owner_url)
     for method, path, request in foreign_requests(rival.ids, client_id):
         refused(await api.request(method, BASE + path, **request), 404, "not-found")
-    own_run = (await api.post(f"{BASE}/optimisation-runs", json={"first_day": DAY, "last_day": DAY})).json()["id"]
+    own_run = (await finished_run(api, {"first_day": DAY, "last_day": DAY}))["id"]
     moves = {"moves": [str(rival.ids["move"])]}
     refused(await api.post(f"{BASE}/optimisation-runs/{own_run}/apply", json=moves), 404, "not-found")
     after = row_counts(owner_url)
     assert {t: n - before[t] for t, n in after.items() if n != before[t]} == {
         "optimisation_run": 1,
-        "outbox_event": 1,
-        "audit_entry": 1,
+        "outbox_event": 2,
+        "audit_entry": 2,
     }
 
 

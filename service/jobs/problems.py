@@ -1,0 +1,220 @@
+"""From rows and arrays to the solver's problem: who waits, who may move where, who must leave."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from uuid import UUID
+
+from models.optimisation import Rules, RunKind, StaffAllowed
+from service.db.views import View
+from service.queries.movable import Booked
+from service.queries.waitlist import WaitingEntry
+from solver.book import Booking, Extras
+from solver.clock import epoch_minute
+from solver.columns import Entry, Intervals
+from solver.lanes import Lane
+from solver.objective import POLICIES, Policy
+from solver.placement import merged, placement_problem
+from solver.problem import Problem
+from solver.rebalance import rebalance_problem
+from solver.snapshot import Snapshot
+
+GONE = -1
+"""The lane of someone who works here no longer."""
+
+
+@dataclass(frozen=True)
+class Night:
+    """All that one run stands on: arrays, rows and rules of one moment.
+
+    `view` has no claims but live ones; `booked` starts inside `horizon` and not before `now`; `only`, where given,
+    names the appointments and entries that may move or be placed, the others stay.
+    """
+
+    view: View
+    kind: RunKind
+    horizon: tuple[datetime, datetime]
+    now: datetime
+    rules: Rules
+    frozen_minutes: int
+    booked: tuple[Booked, ...] = ()
+    waiting: tuple[WaitingEntry, ...] = ()
+    only: frozenset[UUID] | None = None
+
+    def wished(self, subject: UUID) -> bool:
+        """Whether a run may touch an appointment or entry."""
+        return self.only is None or subject in self.only
+
+    def lane(self, booked: Booked) -> int:
+        """Return the snapshot's lane of whom an appointment is booked with, `GONE` where there is none."""
+        return self.view.snapshot.staff_index.get(booked.staff_id, GONE)
+
+    @cached_property
+    def leaving(self) -> frozenset[UUID]:
+        """Appointments whose place is lost: their staff gone, or not at work then."""
+        hours: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for lane in self.view.snapshot.lanes:
+            hours[lane.index] = list(merged(tuple((int(a), int(b)) for a, b, _ in lane.work)))
+        return frozenset(b.id for b in self.booked if not _inside(b, hours[self.lane(b)]))
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """The view's arrays with the shifts that the horizon touches alone: idle time and load count within it."""
+        start, end = (epoch_minute(moment) for moment in self.horizon)
+        lanes = (
+            Lane.made(lane.index, lane.work[(lane.work[:, 0] < end) & (lane.work[:, 1] > start)], lane.busy.copy())
+            for lane in self.view.snapshot.lanes
+        )
+        return replace(self.view.snapshot, lanes=tuple(lanes))
+
+    @cached_property
+    def offered(self) -> tuple[Booked, ...]:
+        """Appointments that the arrays know with all they hold; the others stay where they are.
+
+        Nobody may move one that is locked and yet has lost its place: the plan says so.
+        """
+        snapshot = self.view.snapshot
+        claims = {(lane.index, a, b) for lane in snapshot.lanes for a, b in lane.busy.tolist()}
+        beyond = {GONE, *(at for b in self.booked for at, _, _ in _also(self, b) if at >= len(snapshot.lanes))}
+        return tuple(
+            b
+            for b in self.booked
+            if b.service_id in snapshot.service_index
+            and not (b.id in self.leaving and (b.locked or not self.wished(b.id)))
+            and all(claim in claims or claim[0] in beyond for claim in _held(self, b))
+            and (self.lane(b) != GONE or b.items == 1)
+        )
+
+
+def _inside(booked: Booked, hours: Sequence[tuple[int, int]]) -> bool:
+    start, end = epoch_minute(booked.starts_at), epoch_minute(booked.ends_at, up=True)
+    return any(opens <= start and end <= closes for opens, closes in hours)
+
+
+def problem_of(night: Night, policy: str) -> Problem:
+    """Return the problem of a run by one of the ready policies, within the business's limits.
+
+    Raises
+    ------
+    InvalidProblem
+        The rows contradict each other; the message names the one.
+    """
+    wishes = [wish for entry in night.waiting if night.wished(entry.id) and (wish := _wish(night, entry)) is not None]
+    if night.kind is RunKind.WAITLIST:
+        return placement_problem(night.view.snapshot, wishes, night.now)
+    bookings = [_booking(night, b) for b in night.offered]
+    waiting = wishes if night.kind is RunKind.REBALANCE else []
+    extras = Extras(room_busy=_rooms(night))
+    return rebalance_problem(night.snapshot, bookings, waiting, night.now, policy_of(night, policy), extras)
+
+
+def policy_of(night: Night, name: str) -> Policy:
+    """Return a ready policy with the frozen window of the run and the business's limits."""
+    ready, rules = POLICIES[name], night.rules
+    per_client = ready.moves_a_client if rules.moves_a_client is None else rules.moves_a_client
+    per_day = ready.moves_a_day if rules.moves_a_day is None else rules.moves_a_day
+    return replace(ready, frozen_minutes=night.frozen_minutes, moves_a_client=per_client, moves_a_day=per_day)
+
+
+def _wish(night: Night, entry: WaitingEntry) -> Entry | None:
+    open_windows = _clipped(night, entry.windows)
+    snapshot = night.view.snapshot
+    if not open_windows or entry.service_id not in snapshot.service_index:
+        return None
+    return Entry(
+        str(entry.id),
+        priority=entry.priority,
+        since=epoch_minute(entry.since),
+        service=entry.service_id,
+        windows=open_windows,
+        staff=None if entry.staff_ids is None else _lanes(night, entry.staff_ids),
+        client=str(entry.client_id),
+    )
+
+
+def _lanes(night: Night, staff: tuple[UUID, ...]) -> tuple[int, ...]:
+    return tuple(i for member in staff if (i := night.view.snapshot.staff_index.get(member)) is not None)
+
+
+def _clipped(night: Night, windows: tuple[tuple[datetime, datetime], ...]) -> tuple[tuple[int, int], ...]:
+    """The parts of some windows that lie in the run's horizon, in epoch minutes."""
+    start, end = (epoch_minute(moment) for moment in night.horizon)
+    spans = [(max(epoch_minute(a, up=True), start), min(epoch_minute(b), end)) for a, b in windows]
+    return tuple((a, b) for a, b in spans if a < b)
+
+
+def _held(night: Night, booked: Booked) -> list[tuple[int, int, int]]:
+    own = (night.lane(booked), epoch_minute(booked.claim_starts_at), epoch_minute(booked.claim_ends_at, up=True))
+    return [own, *_also(night, booked)]
+
+
+def _booking(night: Night, b: Booked) -> Booking:
+    leaves = b.id in night.leaving
+    stays = b.locked or not night.wished(b.id) or (night.kind is RunKind.RESEAT and not leaves)
+    lane, opens, closes = _held(night, b)[0]
+    return Booking(
+        str(b.id),
+        service=b.service_id,
+        lane=lane,
+        start=epoch_minute(b.starts_at),
+        end=epoch_minute(b.ends_at, up=True),
+        occupied_start=opens,
+        occupied_end=closes,
+        windows=_clipped(night, _windows(night, b, leaves=leaves)),
+        staff=_staff(night, b, leaves=leaves),
+        also=tuple(_also(night, b)),
+        locked=stays,
+        must_leave=leaves,
+        client=str(b.client_id),
+        moved_before=b.moves,
+    )
+
+
+def _windows(night: Night, b: Booked, *, leaves: bool) -> tuple[tuple[datetime, datetime], ...]:
+    """When a client would come instead: as they allowed, else by the rules around the start they once chose."""
+    if b.windows is not None:
+        return b.windows
+    agreed, length = b.agreed_at.astimezone(night.view.snapshot.zone), b.ends_at - b.starts_at
+    midnight = agreed.replace(hour=0, minute=0, second=0, microsecond=0)
+    days = night.rules.reseat_days if leaves else 0
+    first, last = midnight - timedelta(days=days), midnight + timedelta(days=days + 1)
+    if leaves:
+        return ((first, last),)
+    minutes = timedelta(minutes=night.rules.minutes)
+    return ((max(first, agreed - minutes), min(last, agreed + length + minutes)),)
+
+
+def _staff(night: Night, b: Booked, *, leaves: bool) -> tuple[int, ...] | None:
+    """With whom else: a visit of several items keeps its staff, for their times hang together."""
+    if b.items > 1:
+        return ()
+    allowed = b.staff_allowed or (StaffAllowed.ANY if leaves else night.rules.staff)
+    if allowed == StaffAllowed.ANY:
+        return None
+    return _lanes(night, b.staff_ids)
+
+
+def _also(night: Night, b: Booked) -> list[tuple[int, int, int]]:
+    """What else an appointment holds, by lane: the staff's by index, rooms by ids beyond them."""
+    index = {info.lane_no: i for i, info in enumerate(night.view.lanes.values())}
+    beyond = len(night.view.snapshot.lanes)
+    return [(index.get(lane, beyond + lane), start, end) for lane, start, end in b.also]
+
+
+def _rooms(night: Night) -> Intervals | None:
+    """What appointments hold of rooms that the arrays do not know and no booking of the problem accounts for."""
+    beyond = len(night.view.snapshot.lanes)
+    known = {b.id for b in night.offered}
+    out = [claim for b in night.booked if b.id not in known for claim in _also(night, b) if claim[0] >= beyond]
+    if not out:
+        return None
+    lane, start, end = (list(column) for column in zip(*out, strict=True))
+    return Intervals.of(lane, start, end, ["busy"] * len(lane))
+
+
+def owners(night: Night) -> dict[Hashable, str]:
+    """Return the client of every appointment and entry, by the id that the solver knows them by."""
+    found: dict[Hashable, str] = {str(b.id): b.client for b in night.booked}
+    return found | {str(e.id): e.client for e in night.waiting}
