@@ -23,6 +23,8 @@ from solver.answer import Effort
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from service.jobs.events import Consumers
+
 Clock = Callable[[], datetime]
 
 
@@ -95,6 +97,23 @@ async def running(chosen: Settings | None = None, clock: Clock = system_clock) -
             yield interlock
         finally:
             await interlock.close()
+
+
+CONSUMERS: "Consumers" = {}
+"""Who hears of events in the worker, by name."""
+
+
+async def run_worker(stop: asyncio.Event, chosen: Settings | None = None, *, once: bool = False) -> None:
+    """Do the work that waits in the background, until `stop` is set or, with `once`, until nothing waits."""
+    from service.jobs import worker  # noqa: PLC0415 - other commands do without the job queue
+
+    chosen = chosen or settings()
+    async with running(chosen) as interlock:
+        url = _pool_url(chosen)
+        if once:
+            await worker.drain(interlock, url, CONSUMERS)
+        else:
+            await worker.run(interlock, url, stop, CONSUMERS)
 
 
 def server_app() -> "FastAPI":

@@ -85,6 +85,15 @@ class BookingBody(Body):
     starts_at: Instant | None = None
 
 
+class AskBody(Body):
+    """A booking asked for, to be answered later."""
+
+    client_id: UUID
+    service_id: UUID
+    staff_id: UUID
+    starts_at: Instant
+
+
 class CancelBody(Body):
     """Why a booking is cancelled, if anybody says."""
 

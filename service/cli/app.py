@@ -23,6 +23,8 @@ COMMANDS = {
     "optimise": "service.cli.optimisation:optimise",
     "replay": "service.cli.replay:replay",
     "audit": "service.cli.audit:app",
+    "jobs": "service.cli.jobs:app",
+    "worker": "service.cli.worker:worker",
     "db": "service.cli.database:app",
 }
 EXIT_CODES = """

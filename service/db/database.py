@@ -163,7 +163,7 @@ class Database:
             max_size=self.size,
             timeout=5,
             kwargs={"autocommit": True, "row_factory": dict_row},
-            configure=_configure,
+            configure=prepare_session,
             open=False,
         )
         try:
@@ -288,8 +288,9 @@ def first_line(error: BaseException) -> str:
     return re.split(r"[\r\n]", str(error), maxsplit=1)[0]
 
 
-async def _configure(connection: AsyncConnection[DictRow]) -> None:
+async def prepare_session(connection: AsyncConnection[DictRow]) -> None:
+    """Set a new connection's limits, and put a role aside that owns the tables or bypasses row-level security."""
     await _simple(connection, SESSION)
     row = await (await connection.execute(OWNS_OR_BYPASSES)).fetchone()
-    if row and next(iter(row.values())):
+    if row and next(iter(row.values() if isinstance(row, dict) else row)):
         await _simple(connection, f"SET ROLE {APP_ROLE}")

@@ -13,13 +13,14 @@ import pytest
 
 from service import bootstrap
 from service.bootstrap import Interlock
-from service.commands import availability, bookings, catalogue, waitlist
+from service.commands import availability, bookings, catalogue, requests, waitlist
 from service.commands.businesses import Opening, open_business
 from service.commands.catalogue import NewService, NewStaff
 from service.db.command import Scope
 from service.db.database import Database
 from service.db.views import Views
 from service.jobs.optimise import plan_waitlist
+from service.jobs.queue import queue_on
 from tests.service.worlds import MONDAY_10, NOW, WEEK, client, salon
 
 BASE = "/api/v1/businesses/salon"
@@ -29,6 +30,7 @@ TABLES = (
     "audit_entry",
     "allocation",
     "allowance",
+    "booking_request",
     "business",
     "claim",
     "client",
@@ -103,7 +105,7 @@ class Rival:
 
 
 @pytest.fixture
-async def rival(db: Database) -> Rival:
+async def rival(db: Database, app_url: str) -> Rival:
     """A barber with staff, service, client, hold, booking, entries, hours of a day, and a plan."""
     scope = Scope(db, uuid4(), actor="rival")
     staff, service = uuid4(), uuid4()
@@ -127,6 +129,11 @@ async def rival(db: Database) -> Rival:
     run = await plan_waitlist(scope, views, (MONDAY_10.date(), MONDAY_10.date()), NOW)
     async with db.transaction(scope.business_id) as tx:
         move = await tx.row("SELECT id FROM planned_move WHERE run_id = %s", [run])
+    later = bookings.BookRequest(service, staff, MONDAY_10 + timedelta(hours=4), who)
+    request_id = await requests.ask(scope, later, view=view, now=NOW)
+    queue = queue_on(app_url)
+    async with queue.open_async():
+        job = await queue.configure_task("rivals.work").defer_async(business_id=str(scope.business_id))
     ids = {
         "staff": staff,
         "service": service,
@@ -138,6 +145,8 @@ async def rival(db: Database) -> Rival:
         "resource": room.id,
         "run": run,
         "move": move["id"],
+        "request": request_id,
+        "job": job,
     }
     return Rival(scope, ids)
 

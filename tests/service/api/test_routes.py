@@ -37,8 +37,6 @@ SHOWN = {
     "joinWaitlist": "test_a_client_waits_and_leaves",
     "listWaitlist": "test_a_client_waits_and_leaves",
     "leaveWaitlist": "test_a_client_waits_and_leaves",
-    "listAudit": "test_the_audit_is_listed_and_verified",
-    "verifyAudit": "test_the_audit_is_listed_and_verified",
 }
 
 
@@ -114,13 +112,6 @@ async def test_a_booking_is_made_read_listed_and_cancelled(api, client_id):
     assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
     assert (await api.get(f"{BASE}/bookings", params=MORNING)).json() == []
     assert (await api.get(address)).json()[0]["status"] == "cancelled"
-
-
-async def test_the_audit_is_listed_and_verified(api, client_id):
-    [registered, opened] = (await api.get(f"{BASE}/audit")).json()
-    assert (registered["action"], opened["action"]) == ("client.registered", "business.opened")
-    assert registered["aggregate_id"] == client_id
-    assert (await api.get(f"{BASE}/audit/verification")).json()["broken"] is None
 
 
 async def pending(api, client_id: str, owner_url: str) -> str:

@@ -40,6 +40,11 @@ def foreign_requests(ids: dict, ours: str) -> list[tuple[str, str, dict]]:
         ("POST", "/bookings", {"json": {**slot, "client_id": ours, "service_id": theirs["service"]}}),
         ("POST", "/bookings", {"json": {**slot, "client_id": ours, "staff_id": theirs["staff"]}}),
         ("POST", "/bookings", {"json": {"hold_id": theirs["hold"], "token": "guess", "client_id": ours}}),
+        ("POST", "/booking-requests", {"json": {**slot, "client_id": theirs["client"]}}),
+        ("POST", "/booking-requests", {"json": {**slot, "client_id": ours, "service_id": theirs["service"]}}),
+        ("POST", "/booking-requests", {"json": {**slot, "client_id": ours, "staff_id": theirs["staff"]}}),
+        ("GET", f"/booking-requests/{theirs['request']}", {}),
+        ("POST", f"/jobs/{theirs['job']}/requeue", {}),
         ("GET", f"/bookings/{theirs['booking']}", {}),
         ("POST", f"/bookings/{theirs['booking']}/cancel", {"json": {}}),
         *(("POST", f"/bookings/{theirs['booking']}/{step}", {}) for step in STEPS),
@@ -102,7 +107,9 @@ async def test_the_same_ids_are_found_by_their_own_business(api, rival, client_i
 
 def test_every_operation_that_takes_an_id_is_asked_for_anothers():
     some = dict.fromkeys(
-        ("service", "staff", "hold", "client", "booking", "entry", "run", "move", "resource", "absence"), "x"
+        ("service", "staff", "hold", "client", "booking", "entry", "run", "move", "resource", "absence")
+        + ("request", "job"),
+        "x",
     )
     asked = {
         (method, re.sub(r"/x(?=/|$)", "/{}", path.replace(DAY, "x"))) for method, path, _ in foreign_requests(some, "x")
@@ -155,6 +162,8 @@ READS = (
     f"/bookings?from={WINDOW['start']}&to={WINDOW['end']}",
     "/waitlist",
     "/optimisation-runs/latest",
+    "/jobs",
+    "/audit",
 )
 FILTER = re.compile(r"(?:\w+\.)?business_id = (%\(business\)s|%s)")
 
