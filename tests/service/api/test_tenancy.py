@@ -106,11 +106,8 @@ async def test_the_same_ids_are_found_by_their_own_business(api, rival, client_i
 
 
 def test_every_operation_that_takes_an_id_is_asked_for_anothers():
-    some = dict.fromkeys(
-        ("service", "staff", "hold", "client", "booking", "entry", "run", "move", "resource", "absence")
-        + ("request", "job"),
-        "x",
-    )
+    of_theirs = "service staff hold client booking entry run move resource absence request job"
+    some = dict.fromkeys(of_theirs.split(), "x")
     asked = {
         (method, re.sub(r"/x(?=/|$)", "/{}", path.replace(DAY, "x"))) for method, path, _ in foreign_requests(some, "x")
     }
