@@ -122,6 +122,24 @@ class NotAllocated(InterlockError):
     code, title, status = "not-allocated", "Not performed by that staff member", 422
 
 
+class Unauthenticated(InterlockError):
+    """Nobody known asks: no credential, or one that is not (or no longer) good."""
+
+    code, title, status = "unauthenticated", "Not signed in", 401
+
+
+class InvalidGrant(InterlockError):
+    """The token endpoint does not accept what it was given (RFC 6749, section 5.2)."""
+
+    code, title, status = "invalid-grant", "Not accepted", 400
+
+
+class Forbidden(InterlockError):
+    """Known, and not allowed to."""
+
+    code, title, status = "forbidden", "Not allowed for you", 403
+
+
 class LimitReached(InterlockError):
     """A limit on live holds, entries or results."""
 

@@ -3,9 +3,9 @@
 import os
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.errors import NotConfigured
@@ -37,7 +37,8 @@ class Settings(BaseSettings):
     """What an installation may set. Names carry the prefix INTERLOCK_, but for the two database URLs.
 
     Without DATABASE_URL the embedded server below `home` is used. DATABASE_OWNER_URL, for migrations, is the same
-    unless it is set. An empty variable counts as none.
+    unless it is set. An empty variable counts as none. In production `secret` must be set; in development one is
+    drawn and kept in `home`. `hosts` are the names, with commas, under which the service is asked for.
     """
 
     model_config = SettingsConfigDict(
@@ -49,6 +50,9 @@ class Settings(BaseSettings):
     home: Annotated[Path, AfterValidator(_expanded)] = Field(default_factory=_user_data_folder, validate_default=True)
     port: int = Field(8000, ge=0, le=65535)
     pool_size: int = Field(10, ge=1, le=100)
+    environment: Literal["development", "production"] = "development"
+    secret: SecretStr | None = None
+    hosts: str = "127.0.0.1,localhost,[::1]"
 
 
 @cache

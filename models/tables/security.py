@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from sqlalchemy import DDL, Table, event
 
 from models.roles import APP_ROLE
-from models.tables import book, business, duties, ledger, optimisation, requests, waitlist
+from models.tables import book, business, duties, ledger, optimisation, people, requests, waitlist
 from models.tables.base import metadata
 
 RIGHTS = {"audit_entry": "SELECT, INSERT", "audit_head": "SELECT, INSERT, UPDATE"}
 """What the app's role may do where it may not do everything."""
 TENANT = "nullif(current_setting('app.business', true), '')::uuid"
+ACCOUNT = "nullif(current_setting('app.account', true), '')::uuid"
 
 CLAIM_CHANGED = """
 CREATE FUNCTION claim_changed() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -114,15 +115,30 @@ def triggers() -> Iterator[str]:
 
 
 def row_level_security(table: Table) -> Iterator[str]:
-    """Yield the statements that force a table's rows to its business."""
-    own = f"{table.info['tenant_column']} = {TENANT}"
+    """Yield the statements that force a table's rows to its business, or to its account."""
     yield f"ALTER TABLE {table.name} ENABLE ROW LEVEL SECURITY"
     yield f"ALTER TABLE {table.name} FORCE ROW LEVEL SECURITY"
-    yield f"CREATE POLICY tenant ON {table.name} USING ({own}) WITH CHECK ({own})"
+    if "tenant_column" in table.info:
+        own = f"{table.info['tenant_column']} = {TENANT}"
+        yield f"CREATE POLICY tenant ON {table.name} USING ({own}) WITH CHECK ({own})"
+    else:
+        own = f"{table.info['account_column']} = {ACCOUNT}"
+        yield f"CREATE POLICY own ON {table.name} USING ({own}) WITH CHECK ({own})"
 
 
 BY_SLUG = "CREATE POLICY by_slug ON business FOR SELECT USING (slug = current_setting('app.slug', true))"
 """Who knows a business's public name may read its row, before any tenant is set."""
+
+COLLEAGUE = f"EXISTS (SELECT FROM membership m WHERE m.account_id = account.id AND m.business_id = {TENANT})"
+PEOPLE = (
+    "CREATE POLICY by_email ON account FOR SELECT USING (email = current_setting('app.email', true))",
+    f"CREATE POLICY colleague ON account FOR SELECT USING ({COLLEAGUE})",
+    "CREATE POLICY platform ON account FOR SELECT USING (current_setting('app.platform', true) = 'on')",
+    "CREATE POLICY platform ON business FOR SELECT USING (current_setting('app.platform', true) = 'on')",
+    f"CREATE POLICY own ON membership FOR SELECT USING (account_id = {ACCOUNT})",
+    "CREATE POLICY by_prefix ON api_key FOR SELECT USING (prefix = current_setting('app.key', true))",
+)
+"""Who signs in is found by address, a key by its prefix; a business sees its members, an account its memberships."""
 
 
 def grants(table: Table) -> Iterator[str]:
@@ -146,6 +162,7 @@ def statements() -> Iterator[str]:
         yield from row_level_security(table)
         yield from grants(table)
     yield BY_SLUG
+    yield from PEOPLE
     yield from triggers()
     yield from duties.statements()
 
@@ -153,4 +170,4 @@ def statements() -> Iterator[str]:
 for _statement in statements():
     event.listen(metadata, "after_create", DDL(_statement.replace("%", "%%")))  # type: ignore[no-untyped-call]
 
-__all__ = ["book", "business", "ledger", "optimisation", "requests", "statements", "waitlist"]
+__all__ = ["book", "business", "ledger", "optimisation", "people", "requests", "statements", "waitlist"]

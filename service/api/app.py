@@ -4,11 +4,25 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
-from service.api import audit, bookings, businesses, catalogue, jobs, optimisation, problems, waitlist
+from service.api import (
+    accounts,
+    audit,
+    bookings,
+    businesses,
+    catalogue,
+    jobs,
+    links,
+    members,
+    optimisation,
+    problems,
+    security,
+    waitlist,
+)
 from service.db.database import Database
 from service.db.views import Views
+from service.security.keyring import Keyring
 
 DESCRIPTION = "Slots, holds, bookings, the waitlist and its optimiser. Errors are problem documents (RFC 9457)."
 
@@ -24,6 +38,10 @@ class Installation(Protocol):
     def views(self) -> Views:
         """The arrays."""
 
+    @property
+    def keyring(self) -> Keyring:
+        """What signs and seals."""
+
 
 def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastAPI:
     """Return the application; it opens the installation at start-up and closes it at the end."""
@@ -36,6 +54,9 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
 
     app = FastAPI(title="Interlock", version="0.1.0", description=DESCRIPTION, lifespan=lifespan)
     problems.install(app)
-    for part in (businesses, catalogue, bookings, waitlist, optimisation, audit, jobs):
-        app.include_router(part.router, prefix="/api/v1/businesses/{business}")
+    permitted = [Depends(security.permitted)]
+    app.include_router(accounts.router, prefix="/api/v1", dependencies=permitted)
+    for part in (businesses, catalogue, bookings, links, waitlist, optimisation, audit, jobs, members):
+        app.include_router(part.router, prefix="/api/v1/businesses/{business}", dependencies=permitted)
+    security.install(app)
     return app

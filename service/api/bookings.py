@@ -10,9 +10,10 @@ from models.zones import zone_named
 from service.api.bodies import StrictRoute
 from service.api.context import Commanding, Db, Expected, Fresh, Now, OfPath
 from service.api.schemas import BookingBody, CancelBody, Day, Digits, HoldBody, Instant
-from service.commands import attendance
+from service.commands import attendance, clients
 from service.commands import bookings as commands
 from service.commands.attendance import Booking
+from service.db.command import Scope
 from service.queries import bookings as queries
 from service.queries import slots as slot_queries
 
@@ -85,15 +86,25 @@ async def release(scope: Commanding, hold_id: UUID, hold_token: Annotated[str, H
 @router.post("/bookings", status_code=201, operation_id="book")
 async def book(response: Response, scope: Commanding, view: Fresh, now: Now, body: BookingBody) -> Booking:
     """Confirm a hold, or book a time at once."""
+    client_id = await _client_of(scope, body)
     if body.hold_id is not None and body.token is not None:
-        confirmation = commands.Confirmation(body.hold_id, body.token, body.client_id)
+        confirmation = commands.Confirmation(body.hold_id, body.token, client_id)
         booking = await commands.confirm(scope, confirmation)
     elif body.service_id is not None and body.staff_id is not None and body.starts_at is not None:
-        wanted = commands.BookRequest(body.service_id, body.staff_id, body.starts_at, body.client_id)
+        wanted = commands.BookRequest(body.service_id, body.staff_id, body.starts_at, client_id)
         booking = await commands.book(scope, wanted, view=view, now=now)
     else:
         raise InvalidInput("Give hold_id and token, or service_id, staff_id and starts_at.")
     return tagged(response, booking)
+
+
+async def _client_of(scope: Scope, body: BookingBody) -> UUID:
+    if body.client_id is not None and body.client is None:
+        return body.client_id
+    if body.client is None or body.client_id is not None or body.hold_id is None:
+        raise InvalidInput("Give client_id, or with a hold the client's name and address.")
+    new = clients.NewClient(body.client.name, body.client.email, body.client.phone)
+    return await clients.register(scope, new)
 
 
 @router.get("/bookings", operation_id="listBookings")

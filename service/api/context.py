@@ -8,10 +8,10 @@ from fastapi import Depends, Header, Path, Request
 from uuid_utils.compat import uuid7
 
 from models.errors import InvalidInput
+from service.api.security import Who, business_of
 from service.db.command import Scope
 from service.db.database import REQUEST_ID, Database, Origin
 from service.db.views import View, Views
-from service.queries import businesses
 from service.queries.businesses import Business
 
 Slug = Annotated[
@@ -20,11 +20,8 @@ Slug = Annotated[
 
 
 async def business_of_path(request: Request, business: Slug) -> Business:
-    """Return the business that the path names; its row never changes its id, so it is looked up once."""
-    known: dict[str, Business] = request.app.state.businesses
-    if business not in known:
-        known[business] = await businesses.by_slug(request.app.state.interlock.db, business)
-    return known[business]
+    """Return the business that the path names."""
+    return await business_of(request, business)
 
 
 OfPath = Annotated[Business, Depends(business_of_path)]
@@ -52,11 +49,12 @@ def origin_of_request(request: Request, x_request_id: Annotated[str | None, Head
 async def scope_of_request(
     db: Db,
     business: OfPath,
+    who: Who,
     origin: Annotated[Origin, Depends(origin_of_request)],
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
 ) -> Scope:
-    """Return the scope of a command: the path's business, and the caller's idempotency key."""
-    return Scope(db, business.id, actor="api", key=idempotency_key, origin=origin)
+    """Return the scope of a command: the path's business, who asks, and the caller's idempotency key."""
+    return Scope(db, business.id, actor=who.actor, key=idempotency_key, origin=origin)
 
 
 Commanding = Annotated[Scope, Depends(scope_of_request)]

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from models.errors import InterlockError, Unavailable
+from models.errors import InterlockError, Unauthenticated, Unavailable
 
 
 def problem_response(problem: dict[str, object], headers: dict[str, str] | None = None) -> Response:
@@ -33,8 +33,12 @@ async def _unexpected(_: Request, __: Exception) -> Response:
 
 async def _domain(_: Request, error: Exception) -> Response:
     domain = cast("InterlockError", error)
-    retry = {"Retry-After": str(domain.retry_after_s)} if isinstance(domain, Unavailable) else None
-    return problem_response(domain.problem(), retry)
+    headers = {}
+    if isinstance(domain, Unavailable):
+        headers["Retry-After"] = str(domain.retry_after_s)
+    if isinstance(domain, Unauthenticated):
+        headers["WWW-Authenticate"] = 'Bearer realm="interlock"'
+    return problem_response(domain.problem(), headers)
 
 
 async def _invalid(_: Request, error: Exception) -> Response:

@@ -75,9 +75,13 @@ class HoldBody(Body):
 
 
 class BookingBody(Body):
-    """A booking: of a hold (`hold_id` with its `token`), or at once (service, staff and start)."""
+    """A booking: of a hold (`hold_id` with its `token`), or at once (service, staff and start).
 
-    client_id: UUID
+    It is for a known client, or for a new one who says who they are (then only of a hold).
+    """
+
+    client_id: UUID | None = None
+    client: ClientBody | None = None
     hold_id: UUID | None = None
     token: Annotated[str, StringConstraints(max_length=200)] | None = None
     service_id: UUID | None = None

@@ -25,6 +25,8 @@ COMMANDS = {
     "audit": "service.cli.audit:app",
     "jobs": "service.cli.jobs:app",
     "worker": "service.cli.worker:worker",
+    "account": "service.cli.people:accounts",
+    "key": "service.cli.people:keys",
     "db": "service.cli.database:app",
 }
 EXIT_CODES = """

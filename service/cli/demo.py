@@ -9,14 +9,14 @@ from rich.progress import Progress
 from service.bootstrap import Interlock
 from service.cli.output import with_installation
 from service.cli.server import LOOPBACK, run_server
-from service.jobs.demo import Demo, set_up
+from service.jobs.demo import OWNER, Demo, owner_link, set_up
 from service.settings import settings
 
 NEXT = """
 The {slug} is open for two weeks from {first_day}.{made}
 
-  Look     http://{host}:{port}/board/{slug}
-           the day, the optimiser's plan as dashed blocks; accept all of it or some
+  Look     http://{host}:{port}/login?token={token}&next=/board/{slug}
+           signs you in as the owner, once; then the day, the optimiser's plan as dashed blocks: accept all or some
   API      http://{host}:{port}/docs
 
 In another terminal:
@@ -24,7 +24,8 @@ In another terminal:
   .venv/bin/interlock waitlist -b {slug}
   .venv/bin/interlock optimise -b {slug} --from {first_day} --apply
 
-There are no accounts yet: it listens on this machine only. Stop with Ctrl-C; `interlock db stop` ends the database.
+It listens on this machine only. Sign in again with `interlock account link {email}`, make an API key with
+`interlock key add -b {slug} "my program"`. Stop with Ctrl-C; `interlock db stop` ends the database.
 """
 
 
@@ -37,14 +38,16 @@ def demo(
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("two weeks of a generated clinic", total=None)
 
-        async def work(interlock: Interlock) -> Demo:
-            return await set_up(
+        async def work(interlock: Interlock) -> tuple[Demo, str]:
+            made = await set_up(
                 interlock.db, interlock.clock(), lambda done, of: progress.update(task, completed=done, total=of)
             )
+            return made, await owner_link(interlock.db, made.slug)
 
-        made = with_installation(work)
+        made, token = with_installation(work)
     chosen = settings().port if port is None else port
     told = f" {made.requests} requests went through the real commands." if made.requests else ""
-    typer.echo(NEXT.format(slug=made.slug, first_day=made.first_day, made=told, host=LOOPBACK, port=chosen))
+    words = {"slug": made.slug, "first_day": made.first_day, "made": told, "token": token, "email": OWNER}
+    typer.echo(NEXT.format(**words, host=LOOPBACK, port=chosen))
     if serve:
         run_server(chosen)

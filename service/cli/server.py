@@ -24,7 +24,7 @@ def serve(
     chosen = settings().port if port is None else port
     typer.echo(
         f"Interlock on http://{LOOPBACK}:{chosen} (API documentation at /docs).\n"
-        "There are no accounts yet: it listens on this machine only."
+        "It listens on this machine only; `interlock account add` lets somebody in."
     )
     run_server(chosen, worker=worker)
 

@@ -121,6 +121,10 @@ class Transaction:
             f"SELECT FROM appointment WHERE business_id = '{self.business_id}' AND id = '{appointment_id}' FOR UPDATE"
         )
 
+    def act_as(self, account_id: UUID) -> None:
+        """Queue whose own rows it sees beside its business's, before the first statement."""
+        self._queued.append(f"SELECT set_config('app.account', '{account_id}', true)")
+
     async def begin(self) -> None:
         """Send BEGIN, the tenant and the locks queued since."""
         if self._queued:

@@ -6,6 +6,9 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from models.errors import NotFound
+from models.permissions import Role
+from service.commands import accounts, members, sessions
+from service.db.command import Scope
 from service.db.database import Database
 from service.db.views import Views, load
 from service.jobs.optimise import plan_waitlist
@@ -19,6 +22,7 @@ from service.queries import businesses
 from solver.answer import Effort
 
 SLUG, NAME, SEED = "demo-clinic", "Demo Clinic", 7
+OWNER = "owner@demo-clinic.example"
 REQUESTS, WORKING_DAYS = 640, 10
 AHEAD = timedelta(days=21)
 """How much earlier everybody asks than in the twin: nobody of a demo asks in the future."""
@@ -72,6 +76,18 @@ async def set_up(db: Database, now: datetime, told: Callable[[int, int], None]) 
     last_day = first_day + timedelta(days=11)
     run_id = await plan_waitlist(simulation.opened.scope, Views(db), (first_day, last_day), now)
     return Demo(SLUG, first_day, run_id, len(requests))
+
+
+async def owner_link(db: Database, slug: str) -> str:
+    """Return a token that signs the demo's owner in, once; their account is made where there is none."""
+    business = await businesses.by_slug(db, slug)
+    try:
+        account_id = (await accounts.by_email(db, OWNER)).id
+    except NotFound:
+        account_id = await accounts.add(db, accounts.NewAccount(OWNER, "Demo Owner"))
+    place = members.Assignment(account_id, members.Place(Role.OWNER))
+    await members.assign(Scope(db, business.id, actor="demo"), place)
+    return await sessions.sign_in_link(db, account_id)
 
 
 async def _open(db: Database, requests: list[Request]) -> Simulation:

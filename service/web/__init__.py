@@ -8,6 +8,6 @@ if TYPE_CHECKING:
 
 def routers() -> "list[APIRouter]":
     """Return the routes of every page."""
-    from service.web import board, booking, confirming, theme, waiting, widget  # noqa: PLC0415 - the web stack, if served
+    from service.web import board, booking, confirming, login, theme, waiting, widget  # noqa: PLC0415 - the web stack, if served
 
-    return [part.router for part in (booking, confirming, waiting, widget, theme, board)]
+    return [part.router for part in (booking, confirming, waiting, widget, theme, login, board)]

@@ -12,12 +12,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 
 from service.commands import optimisation as commands
-from service.db.command import Scope
 from service.db.views import View
-from service.queries import bookings, businesses, optimisation, waitlist
+from service.queries import bookings, optimisation, waitlist
 from service.queries.businesses import Business
 from service.queries.optimisation import Run
 from service.web.layout import Board, LaneOfDay, board, drawn_day
+from service.web.session import Visitor, may
 from solver.clock import epoch_minute, moment
 
 HERE = Path(__file__).parent
@@ -32,13 +32,13 @@ templates = Jinja2Templates(HERE / "templates")
 @router.get("/board/{slug}", response_class=HTMLResponse)
 async def show(
     request: Request,
-    slug: str,
+    visitor: Annotated[Visitor, may("listBookings")],
     day: Annotated[date | None, Query(ge=FIRST_DAY, le=LAST_DAY)] = None,
     view: Annotated[str, Query(pattern="^(before|after)$")] = "after",
 ) -> Response:
     """One day, before or after the last run."""
     interlock = request.app.state.interlock
-    business = await businesses.by_slug(interlock.db, slug)
+    business = visitor.business
     zone, now = ZoneInfo(business.zone), interlock.clock()
     run = await optimisation.latest(interlock.db, business.id)
     chosen = day or _interesting_day(run, zone) or now.astimezone(zone).date()
@@ -70,43 +70,40 @@ async def show(
 
 
 @router.post("/board/{slug}/runs")
-async def start(request: Request, slug: str, day: Annotated[date, Form(ge=FIRST_DAY, le=LAST_DAY)]) -> Response:
+async def start(
+    request: Request,
+    visitor: Annotated[Visitor, may("startRun")],
+    day: Annotated[date, Form(ge=FIRST_DAY, le=LAST_DAY)],
+) -> Response:
     """Plan the waitlist over the coming days."""
-    business, scope = await _scope(request, slug)
     interlock = request.app.state.interlock
     days = (day, day + timedelta(days=PLAN_DAYS - 1))
-    await interlock.plan_waitlist(scope, days)
-    return _back(business, day)
+    await interlock.plan_waitlist(visitor.scope, days)
+    return _back(visitor.business, day)
 
 
 @router.post("/board/{slug}/runs/{run_id}/apply")
 async def apply(
     request: Request,
-    slug: str,
+    visitor: Annotated[Visitor, may("applyRun")],
     run_id: UUID,
     day: Annotated[date, Form(ge=FIRST_DAY, le=LAST_DAY)],
     moves: Annotated[list[UUID] | None, Form()] = None,
 ) -> Response:
     """Accept the ticked moves."""
-    business, scope = await _scope(request, slug)
-    await commands.apply(scope, run_id, moves or [], now=request.app.state.interlock.clock())
-    return _back(business, day)
+    await commands.apply(visitor.scope, run_id, moves or [], now=request.app.state.interlock.clock())
+    return _back(visitor.business, day)
 
 
 @router.post("/board/{slug}/runs/{run_id}/discard")
 async def discard(
-    request: Request, slug: str, run_id: UUID, day: Annotated[date, Form(ge=FIRST_DAY, le=LAST_DAY)]
+    visitor: Annotated[Visitor, may("discardRun")],
+    run_id: UUID,
+    day: Annotated[date, Form(ge=FIRST_DAY, le=LAST_DAY)],
 ) -> Response:
     """Reject what is still planned."""
-    business, scope = await _scope(request, slug)
-    await commands.discard(scope, run_id)
-    return _back(business, day)
-
-
-async def _scope(request: Request, slug: str) -> tuple[Business, Scope]:
-    db = request.app.state.interlock.db
-    business = await businesses.by_slug(db, slug)
-    return business, Scope(db, business.id, actor="board")
+    await commands.discard(visitor.scope, run_id)
+    return _back(visitor.business, day)
 
 
 def _back(business: Business, day: date) -> Response:

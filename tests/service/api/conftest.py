@@ -10,10 +10,12 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg
 import pytest
+from fastapi import FastAPI
 
+from models.permissions import Role
 from service import bootstrap
 from service.bootstrap import Interlock
-from service.commands import availability, bookings, catalogue, requests, waitlist
+from service.commands import availability, bookings, catalogue, keys, members, requests, waitlist
 from service.commands.businesses import Opening, open_business
 from service.commands.catalogue import NewService, NewStaff
 from service.db.command import Scope
@@ -21,10 +23,13 @@ from service.db.database import Database
 from service.db.views import Views
 from service.jobs.optimise import plan_waitlist
 from service.jobs.queue import queue_on
+from tests.service.people import account, caller, cookie, everything
 from tests.service.worlds import MONDAY_10, NOW, WEEK, client, salon
 
 BASE = "/api/v1/businesses/salon"
 TABLES = (
+    "account",
+    "api_key",
     "appointment",
     "appointment_item",
     "audit_entry",
@@ -36,14 +41,18 @@ TABLES = (
     "client",
     "holiday",
     "idempotency_key",
+    "invitation",
     "lane",
+    "membership",
     "optimisation_run",
     "outbox_event",
     "planned_move",
+    "refresh_token",
     "requirement",
     "resource",
     "service",
     "service_window",
+    "session",
     "staff",
     "staff_day",
     "unplaced_entry",
@@ -75,8 +84,8 @@ class Clock:
 
 
 @pytest.fixture
-async def api(db: Database, scope: Scope) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the application; the paths it asks for begin after the salon's address."""
+async def app(db: Database) -> AsyncIterator[FastAPI]:
+    """The whole application on the test's database and clock."""
 
     clock = Clock()
 
@@ -87,13 +96,28 @@ async def api(db: Database, scope: Scope) -> AsyncIterator[httpx.AsyncClient]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bootstrap, "running", running)
         app = bootstrap.server_app()
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as api,
-    ):
-        api.clock = clock
+    app.state.clock = clock
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+async def api(app: FastAPI, scope: Scope) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application that carries a key of the salon with every scope a key may have.
+
+    To pages it is a browser in which the owner is signed in. `api.clock` is the application's.
+    """
+    async with caller(app, await everything(scope)) as api:
+        api.clock = app.state.clock
+        api.cookies.update(await cookie(scope))
         yield api
+
+
+@pytest.fixture
+async def anybody(app: FastAPI, scope: Scope) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application without any credential."""
+    async with caller(app) as anybody:
+        yield anybody
 
 
 @dataclass(frozen=True)
@@ -147,6 +171,9 @@ async def rival(db: Database, app_url: str) -> Rival:
         "move": move["id"],
         "request": request_id,
         "job": job,
+        "account": await account(scope, Role.OWNER),
+        "invitation": (await members.invite(scope, "new@rival.example", members.Place(Role.STAFF, staff))).id,
+        "key": (await keys.create(scope, keys.NewKey("rival", ("bookings:read",)))).id,
     }
     return Rival(scope, ids)
 

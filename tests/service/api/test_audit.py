@@ -5,6 +5,7 @@ import pytest
 
 from service.db import audit
 from tests.service.api.conftest import BASE, refused
+from tests.service.people import caller, everything
 from tests.service.worlds import ANA, CUT, MONDAY_10
 
 SHOWN = {
@@ -24,10 +25,11 @@ async def test_a_change_is_listed_with_address_and_request_id(api, client_id):
     assert len(entry["request_id"]) == 32
 
 
-async def test_anothers_entries_are_not_listed(api, rival):
+async def test_anothers_entries_are_not_listed(app, api, rival):
     theirs = {"of": str(rival.ids["booking"])}
     assert (await api.get(f"{BASE}/audit", params=theirs)).json() == []
-    assert len((await api.get("/api/v1/businesses/rival/audit", params=theirs)).json()) == 1
+    async with caller(app, await everything(rival.scope)) as other:
+        assert len((await other.get("/api/v1/businesses/rival/audit", params=theirs)).json()) == 1
 
 
 async def test_the_chain_is_verified(api, scope, owner_url):

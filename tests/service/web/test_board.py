@@ -13,6 +13,7 @@ from service.commands import bookings, waitlist
 from service.commands.optimisation import apply
 from service.db.views import Views
 from service.jobs.optimise import plan_waitlist
+from tests.service.people import cookie
 from tests.service.worlds import ANA, CUT, NOW, client, salon
 
 MONDAY = date(2026, 3, 2)
@@ -33,8 +34,8 @@ async def scope(db):
 
 
 @pytest.fixture
-async def browser(db, monkeypatch):
-    """A client of the whole application, on the test's database and clock."""
+async def browser(db, monkeypatch, scope):
+    """A browser in which the owner is signed in, on the test's database and clock."""
 
     @asynccontextmanager
     async def running():
@@ -46,6 +47,7 @@ async def browser(db, monkeypatch):
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000") as browser,
     ):
+        browser.cookies.update(await cookie(scope))
         yield browser
 
 

@@ -1,0 +1,137 @@
+"""The one dependency that every route under /api/v1 has: who asks, and may they?"""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, FastAPI, Request, Security
+from fastapi.openapi.utils import get_openapi
+from fastapi.security import APIKeyCookie, APIKeyHeader, OAuth2
+
+from models.errors import Forbidden, NotConfigured, Unauthenticated
+from models.permissions import ACCOUNT, PERMISSIONS, SCOPES, Permission, Principal, only_own, refusal
+from service.api import ownership
+from service.queries import businesses, principals
+from service.security import tokens
+
+TOKEN_URL = "/api/v1/token"  # noqa: S105 - an address
+_scopes = dict.fromkeys(sorted(SCOPES), "")
+_oauth2 = OAuth2(
+    flows={
+        "password": {"tokenUrl": TOKEN_URL, "refreshUrl": TOKEN_URL, "scopes": _scopes},
+        "clientCredentials": {"tokenUrl": TOKEN_URL, "scopes": _scopes},
+    },
+    description="An access token, an API key or a signed link as bearer token.",
+    auto_error=False,
+)
+_key_header = APIKeyHeader(name="X-API-Key", description="An API key of a business.", auto_error=False)
+_cookie = APIKeyCookie(name=tokens.COOKIE, description="A browser's session.", auto_error=False)
+
+
+async def business_of(request: Request, slug: str) -> businesses.Business:
+    """Return the business of a public name; its row never changes its id, so it is looked up once."""
+    known: dict[str, businesses.Business] = request.app.state.businesses
+    if slug not in known:
+        known[slug] = await businesses.by_slug(request.app.state.interlock.db, slug)
+    return known[slug]
+
+
+async def permitted(
+    request: Request,
+    authorization: Annotated[str | None, Security(_oauth2)],
+    key: Annotated[str | None, Security(_key_header)],
+    cookie: Annotated[str | None, Security(_cookie)],
+) -> Principal:
+    """Return who asks, if the permission table lets them do what the route does.
+
+    Raises
+    ------
+    Unauthenticated
+        401: the credential is not good, or there is none where one is needed.
+    Forbidden, NotFound
+        403, 404: not for them, or not their own.
+    """
+    permission = PERMISSIONS[request.scope["route"].operation_id]
+    if permission.public and permission.scope == ACCOUNT:
+        # Who signs in here may send an old credential with it, or a client's id and secret in the same header.
+        return Principal()
+    slug = request.path_params.get("business")
+    business_id = None if slug is None else (await business_of(request, slug)).id
+    principal = await _principal(request, authorization, key, cookie, business_id)
+    if (refused := refusal(principal, permission, business_id)) is not None:
+        raise refused
+    await _narrowed(request, principal, permission, business_id)
+    return principal
+
+
+Who = Annotated[Principal, Depends(permitted)]
+
+
+async def _principal(
+    request: Request, authorization: str | None, key: str | None, cookie: str | None, business_id: UUID | None
+) -> Principal:
+    interlock = request.app.state.interlock
+    if authorization is not None:
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthenticated("Send a bearer token.")
+        return await principals.of_bearer(interlock.db, interlock.keyring, token.strip(), business_id)
+    if key is not None:
+        return await principals.of_key(interlock.db, key)
+    if cookie is not None:
+        return await principals.of_cookie(interlock.db, interlock.keyring, cookie, business_id)
+    return Principal()
+
+
+async def _narrowed(request: Request, principal: Principal, permission: Permission, business_id: UUID | None) -> None:
+    if principal.is_anonymous and permission.by_hold:
+        await ownership.check_hold(request)
+    elif only_own(principal, permission):
+        if business_id is None:
+            raise Forbidden("That is about no business.")
+        await ownership.check(request, principal, business_id)
+
+
+def install(app: FastAPI) -> None:
+    """See that every route has its permission, and say in the OpenAPI document who may call it.
+
+    Raises
+    ------
+    NotConfigured
+        An operation of /api/v1 is not in `models.permissions`.
+    """
+    unlisted = sorted(operation for operation in operations(app) if operation not in PERMISSIONS)
+    if unlisted:
+        raise NotConfigured(f"Say in models/permissions.py who may do {', '.join(unlisted)}.")
+    app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def operations(app: FastAPI) -> list[str]:
+    """Return the operation ids of everything under /api/v1."""
+    paths: dict[str, dict[str, dict[str, Any]]] = get_openapi(title="", version="", routes=app.routes)["paths"]
+    return [
+        operation["operationId"]
+        for path, methods in paths.items()
+        if path.startswith("/api/v1/")
+        for operation in methods.values()
+    ]
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = FastAPI.openapi(app)
+        for methods in document["paths"].values():
+            for operation in methods.values():
+                if (permission := PERMISSIONS.get(operation["operationId"])) is not None:
+                    _describe(operation, permission)
+    schema: dict[str, Any] = app.openapi_schema or {}
+    return schema
+
+
+def _describe(operation: dict[str, Any], permission: Permission) -> None:
+    operation["security"] = [
+        *([{}] if permission.public or permission.by_hold else []),
+        {"OAuth2": [permission.scope]},
+        {"APIKeyHeader": []},
+        {"APIKeyCookie": []},
+    ]
+    operation["x-roles"] = sorted(permission.roles | permission.own)
