@@ -68,12 +68,6 @@ class NotAllowed(InterlockError):
     code, title, status = "not-allowed", "Not allowed in this state", 409
 
 
-class Inseparable(InterlockError):
-    """Some moves of a plan were chosen without those whose time they take, or that take theirs."""
-
-    code, title, status = "inseparable-moves", "Those moves go together with others", 409
-
-
 class Displaces(InterlockError):
     """The change would leave live bookings outside working hours."""
 

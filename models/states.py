@@ -41,8 +41,6 @@ class OfferStatus(StrEnum):
 class RunStatus(StrEnum):
     """The life of an optimisation run."""
 
-    RUNNING = "running"
-    FAILED = "failed"
     PLANNED = "planned"
     APPLIED = "applied"
     DISCARDED = "discarded"

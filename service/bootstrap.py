@@ -1,29 +1,24 @@
 """The one place where things are wired: settings, database, clock, views."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from service.commands.optimisation import Accepted
 from service.db import embedded
 from service.db.command import Scope
 from service.db.database import Database
 from service.db.migrate import upgrade
 from service.db.views import Views
-from service.jobs.accept import accept
-from service.jobs.background import BackgroundRuns
-from service.jobs.optimise import Wanted, carry_out, plan_waitlist, start
+from service.jobs.optimise import plan_waitlist
 from service.settings import Settings, settings
 from solver.answer import Effort
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-
-    from service.jobs.events import Consumers
 
 Clock = Callable[[], datetime]
 
@@ -40,25 +35,6 @@ class Interlock:
     db: Database
     views: Views
     clock: Clock = system_clock
-    runs: BackgroundRuns = field(default_factory=BackgroundRuns)
-
-    async def start_run(self, scope: Scope, *, days: tuple[date, date], **choices: Any) -> tuple[UUID, ...]:  # noqa: ANN401
-        """Open a run (and its alternatives) and carry it out in the background; returns the ids, its own first.
-
-        The choices are those of `jobs.optimise.Wanted`.
-        """
-        now = self.clock()
-        ids = await start(scope, self.views, Wanted(days, **choices), now)
-        self.runs.begin(carry_out, replace(scope, key=None), self.views, ids, now)
-        return ids
-
-    async def apply_plan(self, scope: Scope, run_id: UUID, moves: Sequence[UUID] | None = None) -> Accepted:
-        """Apply all planned moves of a run or those named, and plan again what is refused, as `jobs.accept`."""
-        return await accept(scope, self.views, run_id, moves, self.clock())
-
-    async def close(self) -> None:
-        """End what runs in the background, each run with its best plan so far."""
-        await self.runs.close()
 
     async def plan_waitlist(self, scope: Scope, days: tuple[date, date], *, effort: Effort | None = None) -> UUID:
         """Plan the waitlist over some local dates, as `jobs.optimise.plan_waitlist`; returns the run's id."""
@@ -92,28 +68,7 @@ async def running(chosen: Settings | None = None, clock: Clock = system_clock) -
     owner_url, _ = database_urls(chosen)
     upgrade(owner_url)
     async with Database(_pool_url(chosen), chosen.pool_size) as db:
-        interlock = Interlock(db, Views(db), clock)
-        try:
-            yield interlock
-        finally:
-            await interlock.close()
-
-
-CONSUMERS: "Consumers" = {}
-"""Who hears of events in the worker, by name."""
-
-
-async def run_worker(stop: asyncio.Event, chosen: Settings | None = None, *, once: bool = False) -> None:
-    """Do the work that waits in the background, until `stop` is set or, with `once`, until nothing waits."""
-    from service.jobs import worker  # noqa: PLC0415 - other commands do without the job queue
-
-    chosen = chosen or settings()
-    async with running(chosen) as interlock:
-        url = _pool_url(chosen)
-        if once:
-            await worker.drain(interlock, url, CONSUMERS)
-        else:
-            await worker.run(interlock, url, stop, CONSUMERS)
+        yield Interlock(db, Views(db), clock)
 
 
 def server_app() -> "FastAPI":

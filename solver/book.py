@@ -22,7 +22,7 @@ class Booking:
     id : int, str or UUID
     service : hashable
     lane : int
-        The snapshot's index of its staff member; -1 where that one is gone, and the booking must leave.
+        The snapshot's index of its staff member.
     start, end, occupied_start, occupied_end : int
         Epoch minutes, half-open: the service and what it takes of its lane.
     windows : tuple of (open, close)
@@ -97,8 +97,7 @@ class Book:
     @staticmethod
     def opened(snapshot: Snapshot, bookings: Sequence[Booking], now: int, frozen: int, extras: Extras) -> "Book":
         for booking in bookings:
-            first = -1 if booking.must_leave else 0
-            if not first <= booking.lane < len(snapshot.staff) or booking.service not in snapshot.service_index:
+            if not 0 <= booking.lane < len(snapshot.staff) or booking.service not in snapshot.service_index:
                 raise InvalidProblem(f"booking {booking.id}: no such staff member or service {booking.service!r}")
         wide = _widened(snapshot, extras.overtime)
         shut = {b.id for b in bookings if not b.locked and (b.must_leave or not _inside(wide, b))}
@@ -112,8 +111,6 @@ class Book:
 
 def _inside(snapshot: Snapshot, booking: Booking) -> bool:
     """Whether the service lies within its lane's hours."""
-    if booking.lane < 0:
-        return False
     spans = merged(tuple((int(a), int(b)) for a, b, _ in snapshot.lanes[booking.lane].work))
     return any(opens <= booking.start and booking.end <= closes for opens, closes in spans)
 
@@ -149,7 +146,7 @@ def _without(snapshot: Snapshot, movable: Sequence[Booking]) -> Snapshot:
     taken: dict[int, list[tuple[int, int, EntryId]]] = defaultdict(list)
     for b in movable:
         for lane, start, end in ((b.lane, b.occupied_start, b.occupied_end), *b.also):
-            if 0 <= lane < len(snapshot.lanes):
+            if lane < len(snapshot.lanes):
                 taken[lane].append((start, end, b.id))
     return replace(snapshot, lanes=tuple(_freed(lane, taken[lane.index]) for lane in snapshot.lanes))
 

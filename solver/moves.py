@@ -36,23 +36,15 @@ class MoveAccount:
     gain: int
 
 
-def move_accounts(
-    problem: Problem, result: Result, effort: Effort | None = None, proven: int | None = None
-) -> tuple[MoveAccount, ...]:
-    """What each move of the plan pays and buys, and its gain by solving the book with that booking held.
-
-    Parameters
-    ----------
-    proven : int, optional
-        Solve again for the first so many moves only; the gain of the others is zero.
-    """
+def move_accounts(problem: Problem, result: Result, effort: Effort | None = None) -> tuple[MoveAccount, ...]:
+    """What each move of the plan pays and buys, each verified by solving the book with that booking held."""
     takers = _takers(problem, result)
     found = []
-    for number, move in enumerate(result.moves):
+    for move in result.moves:
         index = next(i for i, e in enumerate(problem.entries) if e.id == move.entry)
         pays = _pays(problem, index, move.lane, move.start)
         gain = 0
-        if problem.current[index] >= 0 and (proven is None or number < proven):
+        if problem.current[index] >= 0:
             held = solve(with_columns(problem, index, [int(problem.current[index])]), effort)
             gain = max(0, result.objective - held.bound)
         found.append(MoveAccount(move.entry, pays, tuple(takers.get(move.entry, ())), gain))

@@ -104,7 +104,7 @@ def _of_booking(book: Book, b: Booking, now: datetime, thawed: int) -> _Offer:
     leaves = b.id in book.leaving
     row = book.free.durations[book.free.service_index[b.service]]
     others = np.flatnonzero(row).tolist() if b.staff is None else [i for i in b.staff if row[i]]
-    staff = tuple(sorted({b.lane, *others} if b.lane >= 0 and row[b.lane] else set(others)))
+    staff = tuple(sorted({b.lane, *others} if row[b.lane] else set(others)))
     windows = tuple((max(opens, thawed), closes) for opens, closes in b.windows if closes > thawed)
     wish = Entry(b.id, service=b.service, staff=staff, windows=((b.start, b.start + DAY), *windows))
     slots = legal_places(book.free, wish, now)

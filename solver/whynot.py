@@ -84,21 +84,18 @@ def why_not(snapshot: Snapshot, query: SlotQuery, now: datetime) -> WhyNot:
         As `find_slots`.
     """
     found = find_slots(snapshot, query, now)
-    counts = ruled_out(snapshot, query, now)
-    opening = () if len(found) else tuple(relaxations(snapshot, query, now))
-    return WhyNot(len(found) + sum(counts.values()), len(found), counts, opening)
-
-
-def ruled_out(snapshot: Snapshot, query: SlotQuery, now: datetime) -> dict[Ruled, int]:
-    """Return how many candidates of a query that the finder accepts each rule is the first to rule out."""
     row = snapshot.service_index[query.service]
     asked = range(len(snapshot.staff)) if query.staff is None else [snapshot.staff_index[s] for s in query.staff]
-    starts = _grid(snapshot, snapshot.services[row], query)
     counts = dict.fromkeys(Ruled, 0)
+    total = 0
     for index in asked:
-        for rule, mask in _ruled(snapshot, row, snapshot.lanes[index], starts, now).items():
+        starts = _grid(snapshot, snapshot.services[row], query)
+        total += len(starts)
+        ruled = _ruled(snapshot, row, snapshot.lanes[index], starts, now)
+        for rule, mask in ruled.items():
             counts[rule] += int(mask.sum())
-    return {rule: n for rule, n in counts.items() if n}
+    opening = () if len(found) else tuple(relaxations(snapshot, query, now))
+    return WhyNot(total, len(found), {rule: n for rule, n in counts.items() if n}, opening)
 
 
 def _grid(snapshot: Snapshot, service: Service, query: SlotQuery) -> Minutes:

@@ -1,24 +1,23 @@
 """Bookings asked for and not yet answered: accepted at once, decided by the worker in order of arrival."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Identity, Index, Text, text
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy import BigInteger, CheckConstraint, Column, Identity, Index, Integer, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
 
-from models.tables.base import TIME, belongs_to, created_at, identifier, tenant_table
+from models.tables.base import TIME, created_at, identifier, tenant_table
 
 booking_request = tenant_table(
     "booking_request",
     identifier(),
     Column("position", BigInteger, Identity(always=True), nullable=False),
-    Column("client_id", UUID, nullable=False),
     Column("actor", Text, nullable=False),
     Column("address", Text),
     Column("request_id", Text),
     Column("wanted", JSONB, nullable=False),
     Column("status", Text, nullable=False, server_default=text("'queued'")),
     Column("answer", JSONB),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
     created_at(),
     Column("answered_at", TIME),
-    belongs_to("client", "client_id"),
     CheckConstraint("status IN ('queued', 'booked', 'refused')", name="status"),
     CheckConstraint("(status = 'queued') = (answer IS NULL)", name="answered_has_answer"),
     CheckConstraint("(status = 'queued') = (answered_at IS NULL)", name="answered_at"),

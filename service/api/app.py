@@ -6,7 +6,7 @@ from typing import Protocol
 
 from fastapi import FastAPI
 
-from service.api import audit, bookings, businesses, catalogue, jobs, optimisation, problems, waitlist
+from service.api import audit, bookings, businesses, catalogue, lifecycle, optimisation, problems, waitlist
 from service.db.database import Database
 from service.db.views import Views
 
@@ -36,6 +36,6 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
 
     app = FastAPI(title="Interlock", version="0.1.0", description=DESCRIPTION, lifespan=lifespan)
     problems.install(app)
-    for part in (businesses, catalogue, bookings, waitlist, optimisation, audit, jobs):
+    for part in (businesses, catalogue, bookings, lifecycle, waitlist, optimisation, audit):
         app.include_router(part.router, prefix="/api/v1/businesses/{business}")
     return app

@@ -8,9 +8,8 @@ from fastapi import APIRouter, Header, Query, Response
 from models.errors import InvalidInput
 from models.zones import zone_named
 from service.api.bodies import StrictRoute
-from service.api.context import Commanding, Db, Expected, Fresh, Now, OfPath
+from service.api.context import Commanding, Db, Expected, Fresh, Now, OfPath, tagged
 from service.api.schemas import BookingBody, CancelBody, Day, Digits, HoldBody, Instant
-from service.commands import attendance
 from service.commands import bookings as commands
 from service.commands.attendance import Booking
 from service.queries import bookings as queries
@@ -123,41 +122,3 @@ async def cancel(
     """Cancel a booking; `If-Match` makes it conditional on the version."""
     wanted = commands.Cancellation(booking_id, expected, reason=body.reason)
     return tagged(response, await commands.cancel(scope, wanted, now=now))
-
-
-@router.post("/bookings/{booking_id}/approve", operation_id="approveBooking")
-async def approve(response: Response, scope: Commanding, booking_id: UUID, expected: Expected) -> Booking:
-    """Confirm a pending booking."""
-    return tagged(response, await attendance.approve(scope, attendance.Step(booking_id, expected)))
-
-
-@router.post("/bookings/{booking_id}/decline", operation_id="declineBooking")
-async def decline(response: Response, scope: Commanding, booking_id: UUID, expected: Expected) -> Booking:
-    """Turn a pending booking down and free its time."""
-    return tagged(response, await attendance.decline(scope, attendance.Step(booking_id, expected)))
-
-
-@router.post("/bookings/{booking_id}/check-in", operation_id="checkInBooking")
-async def check_in(response: Response, scope: Commanding, booking_id: UUID, expected: Expected) -> Booking:
-    """The client has come."""
-    return tagged(response, await attendance.check_in(scope, attendance.Step(booking_id, expected)))
-
-
-@router.post("/bookings/{booking_id}/complete", operation_id="completeBooking")
-async def complete(response: Response, scope: Commanding, now: Now, booking_id: UUID, expected: Expected) -> Booking:
-    """The visit took place."""
-    step = attendance.Step(booking_id, expected)
-    return tagged(response, await attendance.complete(scope, step, now=now))
-
-
-@router.post("/bookings/{booking_id}/no-show", operation_id="markNoShow")
-async def no_show(response: Response, scope: Commanding, now: Now, booking_id: UUID, expected: Expected) -> Booking:
-    """The client did not come; the answer names the fee."""
-    step = attendance.Step(booking_id, expected)
-    return tagged(response, await attendance.no_show(scope, step, now=now))
-
-
-def tagged(response: Response, booking: Booking) -> Booking:
-    """Return the booking, its version as the answer's ETag."""
-    response.headers["ETag"] = f'"{booking.version}"'
-    return booking

@@ -4,10 +4,11 @@ import ipaddress
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, Header, Path, Request
+from fastapi import Depends, Header, Path, Request, Response
 from uuid_utils.compat import uuid7
 
 from models.errors import InvalidInput
+from service.commands.attendance import Booking
 from service.db.command import Scope
 from service.db.database import REQUEST_ID, Database, Origin
 from service.db.views import View, Views
@@ -91,3 +92,9 @@ def version_of(if_match: Annotated[str | None, Header()] = None) -> int | None:
 
 
 Expected = Annotated[int | None, Depends(version_of)]
+
+
+def tagged(response: Response, booking: Booking) -> Booking:
+    """Return the booking, its version as the answer's ETag."""
+    response.headers["ETag"] = f'"{booking.version}"'
+    return booking

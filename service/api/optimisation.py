@@ -1,125 +1,52 @@
-"""Optimisation runs: start one, follow it, read its plan beside its alternatives, accept or discard it."""
+"""Optimisation runs: start one, read its plan, accept or discard it."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request
 
 from models.errors import NotFound
-from models.optimisation import Rules
 from service.api.bodies import StrictRoute
-from service.api.context import Commanding, Db, Expected, OfPath
-from service.api.schemas import AllowanceBody, ApplyBody, Digits, RulesBody, RunBody
-from service.commands import allowances, plans
+from service.api.context import Commanding, Db, OfPath
+from service.api.schemas import ApplyBody, RunBody
 from service.commands import optimisation as commands
-from service.commands.allowances import Allowance, Allowed
-from service.queries import movable
 from service.queries import optimisation as queries
+from solver.answer import Effort
 
-router = APIRouter(tags=["optimisation"], route_class=StrictRoute)
+router = APIRouter(prefix="/optimisation-runs", tags=["optimisation"], route_class=StrictRoute)
 
 
-@router.post("/optimisation-runs", status_code=202, operation_id="startRun")
-async def start(
-    request: Request, response: Response, scope: Commanding, business: OfPath, body: RunBody
-) -> list[queries.Alternative]:
-    """Start a run, and its alternatives: the first of the answer is the run itself.
-
-    Ask for it (its address is the Location) until it is no longer `running`. Nothing is booked until it is applied.
-    """
+@router.post("", status_code=201, operation_id="startRun")
+async def start(request: Request, scope: Commanding, business: OfPath, body: RunBody) -> queries.Run:
+    """Plan the waitlist over some days and return the plan; nothing is booked until it is applied."""
     interlock = request.app.state.interlock
-    ids = await interlock.start_run(scope, days=(body.first_day, body.last_day), **_choices(body))
-    response.headers["Location"] = f"{request.url.path}/{ids[0]}"
-    return await queries.alternatives(scope.db, business.id, ids[0])
+    days = (body.first_day, body.last_day)
+    run_id = await interlock.plan_waitlist(scope, days, effort=Effort(seed=body.seed))
+    return await queries.read(scope.db, business.id, run_id)
 
 
-def _choices(body: RunBody) -> dict[str, object]:
-    names = ("kind", "policy", "seconds", "seed", "alternatives")
-    return {name: getattr(body, name) for name in names}
-
-
-@router.get("/optimisation-runs", operation_id="listRuns")
-async def newest(
-    db: Db, business: OfPath, limit: Annotated[Digits, Query(ge=1, le=100)] = 20
-) -> list[queries.Alternative]:
-    """The newest runs, a line each."""
-    return await queries.newest(db, business.id, limit)
-
-
-@router.get("/optimisation-runs/latest", operation_id="readLatestRun")
+@router.get("/latest", operation_id="readLatestRun")
 async def latest(db: Db, business: OfPath) -> queries.Run:
-    """The newest run that has a plan."""
+    """The newest run with its plan."""
     run = await queries.latest(db, business.id)
     if run is None:
         raise NotFound("The optimiser has not run yet.")
     return run
 
 
-@router.get("/optimisation-runs/{run_id}", operation_id="readRun")
+@router.get("/{run_id}", operation_id="readRun")
 async def read(db: Db, business: OfPath, run_id: UUID) -> queries.Run:
-    """One run: how far it is while it runs, then its plan: moves, reasons, terms, and who was left out and why."""
+    """One run with its plan: moves, reasons, and who was left waiting and why."""
     return await queries.read(db, business.id, run_id)
 
 
-@router.get("/optimisation-runs/{run_id}/alternatives", operation_id="listAlternatives")
-async def alternatives(db: Db, business: OfPath, run_id: UUID) -> list[queries.Alternative]:
-    """A run and those planned beside it by the other policies, a line each."""
-    return await queries.alternatives(db, business.id, run_id)
+@router.post("/{run_id}/apply", operation_id="applyRun")
+async def apply(request: Request, scope: Commanding, run_id: UUID, body: ApplyBody) -> commands.Applied:
+    """Accept all or some moves; those gone stale are refused one by one and named."""
+    return await commands.apply(scope, run_id, body.moves, now=request.app.state.interlock.clock())
 
 
-@router.post("/optimisation-runs/{run_id}/stop", status_code=202, operation_id="stopRun")
-async def stop(scope: Commanding, db: Db, business: OfPath, run_id: UUID) -> queries.Run:
-    """Ask a running run to end with its best plan so far."""
-    await plans.stop_run(scope, run_id)
-    return await queries.read(db, business.id, run_id)
-
-
-@router.post("/optimisation-runs/{run_id}/apply", operation_id="applyRun")
-async def apply(request: Request, scope: Commanding, run_id: UUID, body: ApplyBody) -> commands.Accepted:
-    """Accept all or some moves; components gone stale are refused, named, and planned again once."""
-    accepted: commands.Accepted = await request.app.state.interlock.apply_plan(scope, run_id, body.moves)
-    return accepted
-
-
-@router.post("/optimisation-runs/{run_id}/discard", operation_id="discardRun")
+@router.post("/{run_id}/discard", operation_id="discardRun")
 async def discard(scope: Commanding, db: Db, business: OfPath, run_id: UUID) -> queries.Run:
     """Discard what is still planned."""
     await commands.discard(scope, run_id)
     return await queries.read(db, business.id, run_id)
-
-
-@router.put("/bookings/{booking_id}/allowance", operation_id="setAllowance")
-async def allow(
-    response: Response, scope: Commanding, booking_id: UUID, expected: Expected, body: AllowanceBody
-) -> allowances.Stored:
-    """What the client of a booking allows the optimiser; `If-Match` makes it conditional on the version."""
-    stored = await allowances.allow(scope, Allowance(booking_id, allowed(body), expected))
-    response.headers["ETag"] = f'"{stored.version}"'
-    return stored
-
-
-def allowed(body: AllowanceBody) -> Allowed:
-    """Return what a body says."""
-    windows = None if body.windows is None else tuple((w.start, w.end) for w in body.windows)
-    staff_ids = None if body.staff_ids is None else tuple(body.staff_ids)
-    return Allowed(windows, body.staff, staff_ids, body.locked)
-
-
-@router.get("/bookings/{booking_id}/allowance", operation_id="readAllowance")
-async def read_allowance(db: Db, response: Response, business: OfPath, booking_id: UUID) -> movable.Booked:
-    """A confirmed booking with what its client allowed; null is left to the business's rules."""
-    booked = await movable.one(db, business.id, booking_id)
-    response.headers["ETag"] = f'"{booked.version}"'
-    return booked
-
-
-@router.get("/optimisation-rules", operation_id="readRules")
-async def rules(db: Db, business: OfPath) -> Rules:
-    """What holds where neither a client nor a manager says otherwise."""
-    return await movable.rules(db, business.id)
-
-
-@router.put("/optimisation-rules", operation_id="setRules")
-async def set_rules(scope: Commanding, body: RulesBody) -> Rules:
-    """Set the rules, all of them."""
-    return await allowances.set_rules(scope, Rules(**body.model_dump()))

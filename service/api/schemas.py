@@ -1,13 +1,12 @@
 """What travels in request bodies: closed objects, times with an offset, nothing coerced."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from models.contact import ADDRESS, ONE_LINE, PHONE, SOME_LINES
-from models.optimisation import LONGEST_SEARCH, RunKind, StaffAllowed
 
 
 def _from_text(value: object) -> object:
@@ -85,13 +84,18 @@ class BookingBody(Body):
     starts_at: Instant | None = None
 
 
-class AskBody(Body):
-    """A booking asked for, to be answered later."""
+class RescheduleBody(Body):
+    """Another start, another staff member, or both."""
 
-    client_id: UUID
-    service_id: UUID
-    staff_id: UUID
-    starts_at: Instant
+    starts_at: Instant | None = None
+    staff_id: UUID | None = None
+
+
+class SwapBody(Body):
+    """The booking to change places with, and the version that it must have, if any."""
+
+    booking_id: UUID
+    version: Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)] | None = None
 
 
 class CancelBody(Body):
@@ -118,49 +122,17 @@ class WaitlistBody(Body):
 
 
 class RunBody(Body):
-    """What to optimise: the days (local dates, the last one included, at most 62), how, and for how long.
-
-    `seconds` is left to the business's rules where it is null; `alternatives` plans the other policies beside it.
-    """
+    """The days to optimise (local dates, the last one included); at most 62."""
 
     first_day: Day
     last_day: Day
-    kind: RunKind = RunKind.WAITLIST
-    policy: Literal["gentle", "balanced", "full"] = "balanced"
-    seconds: Annotated[int, Field(ge=1, le=LONGEST_SEARCH, strict=True)] | None = None
     seed: Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)] = 0
-    alternatives: Annotated[bool, Field(strict=True)] = False
 
 
 class ApplyBody(Body):
-    """Which moves to accept; null accepts all. Moves of one component go together."""
+    """Which moves to accept; null accepts all."""
 
     moves: Annotated[list[UUID], Field(max_length=10_000)] | None = None
-
-
-class AllowanceBody(Body):
-    """What a booked client allows; null leaves a thing to the business's rules.
-
-    The visit may move wholly inside one of `windows`, with the `same` staff member, `any` allocated, or those `named`
-    in `staff_ids`. A `locked` one never moves.
-    """
-
-    windows: Annotated[list[WindowBody], Field(min_length=1, max_length=62)] | None = None
-    staff: StaffAllowed | None = None
-    staff_ids: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = None
-    locked: Annotated[bool, Field(strict=True)] = False
-
-
-class RulesBody(Body):
-    """The business's rules for the optimiser; what is left out returns to its default."""
-
-    minutes: Annotated[int, Field(ge=0, le=1440, strict=True)] = 60
-    staff: Literal["same", "any"] = "same"
-    frozen_hours: Annotated[int, Field(ge=0, le=744, strict=True)] = 24
-    moves_a_client: Annotated[int, Field(ge=0, le=10_000, strict=True)] | None = None
-    moves_a_day: Annotated[int, Field(ge=0, le=10_000, strict=True)] | None = None
-    reseat_days: Annotated[int, Field(ge=0, le=31, strict=True)] = 3
-    seconds: Annotated[int, Field(ge=1, le=LONGEST_SEARCH, strict=True)] = 60
 
 
 class SpanBody(Body):

@@ -18,13 +18,13 @@ COMMANDS = {
     "slots": "service.cli.booking:slots",
     "book": "service.cli.booking:book",
     "cancel": "service.cli.booking:cancel",
+    "move": "service.cli.attendance:move",
+    "swap": "service.cli.attendance:swap",
     "mark": "service.cli.attendance:mark",
     "waitlist": "service.cli.booking:waitlist",
     "optimise": "service.cli.optimisation:optimise",
     "replay": "service.cli.replay:replay",
     "audit": "service.cli.audit:app",
-    "jobs": "service.cli.jobs:app",
-    "worker": "service.cli.worker:worker",
     "db": "service.cli.database:app",
 }
 EXIT_CODES = """

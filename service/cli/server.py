@@ -1,24 +1,18 @@
 """`interlock serve`: the API and the board."""
 
-import contextlib
 import socket
 from typing import Annotated
 
 import typer
 
 from models.errors import NotConfigured
-from service.cli.worker import beside
 from service.settings import settings
 
 LOOPBACK = "127.0.0.1"
-DRAIN_S = 30
-"""How long requests that are running may still take when it is to end."""
 
 
 def serve(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="8000, or INTERLOCK_PORT, if left out.")] = None,
-    *,
-    worker: Annotated[bool, typer.Option(help="Keep a worker running beside it.")] = True,
 ) -> None:
     """Serve the API and the board on 127.0.0.1."""
     chosen = settings().port if port is None else port
@@ -26,11 +20,11 @@ def serve(
         f"Interlock on http://{LOOPBACK}:{chosen} (API documentation at /docs).\n"
         "There are no accounts yet: it listens on this machine only."
     )
-    run_server(chosen, worker=worker)
+    run_server(chosen)
 
 
-def run_server(port: int, *, worker: bool = True) -> None:
-    """Serve until interrupted; what has been asked is answered before it ends.
+def run_server(port: int) -> None:
+    """Serve until interrupted.
 
     Raises
     ------
@@ -47,5 +41,4 @@ def run_server(port: int, *, worker: bool = True) -> None:
             probe.bind((LOOPBACK, port))
         except OSError as error:
             raise NotConfigured(f"Something else listens on port {port}; choose another with --port.") from error
-    with beside() if worker else contextlib.nullcontext():
-        uvicorn.run(server_app(), host=LOOPBACK, port=port, log_level="warning", timeout_graceful_shutdown=DRAIN_S)
+    uvicorn.run(server_app(), host=LOOPBACK, port=port, log_level="warning")

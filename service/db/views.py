@@ -22,8 +22,7 @@ REFRESH_DAYS = 93
 # Rows of transactions that were still open at the last look are read again; nothing is skipped that way. Cursor, log
 # and rows are read in one snapshot of the database, or a change in between would show in some of them alone.
 LOOK = """
-SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS cursor, clock_timestamp() AS looked_at, c.id, c.lane_no, c.day,
-       (SELECT f.floor::text FROM change_log_floor f WHERE f.business_id = %s) AS floor
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS cursor, clock_timestamp() AS looked_at, c.id, c.lane_no, c.day
 FROM (VALUES (1)) AS once
 LEFT JOIN change_log c ON c.business_id = %s AND c.xid >= %s::text::xid8 ORDER BY c.id
 """
@@ -154,11 +153,10 @@ async def load(db: Database, business_id: UUID, first_day: date, days: int = DAY
 async def refreshed(db: Database, view: View) -> View:
     """Return the view with what the change log names read again, equal to a full load."""
     async with db.transaction(view.business_id, one_snapshot=True) as tx:
-        look = await tx.rows(LOOK, [view.business_id, view.business_id, view.cursor])
+        look = await tx.rows(LOOK, [view.business_id, view.cursor])
         changes = [row for row in look if row["id"] is not None]
         fresh = [row for row in changes if row["id"] not in view.seen]
-        forgotten = int(look[0]["floor"] or 0) > int(view.cursor)
-        if forgotten or any(row["lane_no"] is None for row in fresh):
+        if any(row["lane_no"] is None for row in fresh):
             return await _load(tx, view.snapshot.first_day, view.snapshot.days)
         hours = {row["lane_no"] for row in fresh if row["day"] is None}
         tiles = {(row["lane_no"], row["day"]) for row in fresh if row["day"] is not None}

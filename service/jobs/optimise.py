@@ -1,98 +1,32 @@
-"""One run: rows and arrays in, a recorded plan out, told of on the way. Nothing is booked here."""
+"""One optimisation: waiting entries and arrays in, a recorded plan out. Nothing is booked here."""
 
 import asyncio
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from models.errors import InterlockError, InvalidInput
-from models.optimisation import POLICY_NAMES, RunKind
-from service.commands.plans import (
-    Found,
-    Plan,
-    Progress,
-    RunOrder,
-    begin_run,
-    fail_run,
-    record_plan,
-    start_run,
-    tell_progress,
-)
+from uuid_utils.compat import uuid7
+
+from models.errors import InvalidInput
+from service.commands.plans import LeftWaiting, Placement, Plan, record_plan
+from service.db.claims import Item
 from service.db.command import Scope
-from service.db.views import Views
-from service.jobs.outcome import plan_of
-from service.jobs.problems import Night, problem_of
-from service.queries import movable, optimisation
-from service.queries.optimisation import Started
-from service.queries.waitlist import waiting
-from solver.answer import Effort, Stop
-from solver.checker import PlanError, require
-from solver.errors import InvalidProblem
-from solver.result import Status
+from service.db.views import View, Views
+from service.queries.waitlist import WaitingEntry, waiting
+from solver.answer import Effort
+from solver.checker import require
+from solver.clock import epoch_minute, moment
+from solver.columns import Entry
+from solver.placement import placement_problem
+from solver.result import Reason, Result, Unplaced
+from solver.slots import SlotQuery
+from solver.snapshot import Snapshot
 from solver.solve import solve
+from solver.whynot import relaxations, sentence
 
 LONGEST_HORIZON = 62
-TOLD_EVERY = 0.5
-"""Seconds between two looks at a running search."""
-WITHOUT_PLAN = {Status.INFEASIBLE, Status.NO_PLAN_IN_TIME}
-
-Told = Callable[[Progress], None]
-Shape = frozenset[tuple[UUID, UUID, datetime]]
-"""Who goes where: what tells two plans apart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A run that somebody asks for: local dates (the last one included), None where the business's rules decide."""
-
-    days: tuple[date, date]
-    kind: RunKind = RunKind.WAITLIST
-    policy: str = "balanced"
-    seconds: int | None = None
-    seed: int = 0
-    alternatives: bool = False
-    replan_of: UUID | None = None
-
-    def __post_init__(self) -> None:
-        first, last = self.days
-        if not 0 <= (last - first).days < LONGEST_HORIZON:
-            raise InvalidInput(f"The last day comes after the first, within {LONGEST_HORIZON} days.")
-
-    @property
-    def policies(self) -> tuple[str, ...]:
-        """The run's own policy, and those of its alternatives."""
-        others = POLICY_NAMES if self.alternatives and self.kind is not RunKind.WAITLIST else ()
-        return (self.policy, *(name for name in others if name != self.policy))
-
-
-async def start(scope: Scope, views: Views, wanted: Wanted, now: datetime) -> tuple[UUID, ...]:
-    """Open a run, and one for each alternative; returns their ids, to be carried out in this order.
-
-    Raises
-    ------
-    InvalidInput
-        There is no such policy; the days are over, or too many.
-    NotAllowed
-        A run of the business is under way already.
-    """
-    rules = await movable.rules(scope.db, scope.business_id)
-    view = await views.current(scope.business_id, now)
-    horizon = local_days(view.snapshot.zone, *wanted.days)
-    if horizon[1] <= now:
-        raise InvalidInput("Those days are over; name coming ones.")
-    frozen = 0 if wanted.kind is RunKind.RESEAT else rules.frozen_hours * 60
-    seconds = wanted.seconds or rules.seconds
-    order = RunOrder(wanted.kind, wanted.policies, horizon, wanted.seed, seconds, frozen, wanted.replan_of)
-    return await start_run(scope, order)
-
-
-def local_days(zone: ZoneInfo, first: date, last: date) -> tuple[datetime, datetime]:
-    """Return whole local dates as half-open aware moments."""
-    midnight, after = datetime.min.time(), last + timedelta(days=1)
-    return datetime.combine(first, midnight, zone), datetime.combine(after, midnight, zone)
 
 
 async def plan_waitlist(
@@ -105,124 +39,141 @@ async def plan_waitlist(
     InvalidInput
         The last day comes before the first, or more than 62 days are asked for.
     PlanError
-        The solver's plan failed the independent check; nothing of it is recorded.
+        The solver's plan failed the independent check; nothing is recorded.
     """
-    effort = effort or Effort()
-    [run_id] = await start(scope, views, Wanted(days, seed=effort.seed), now)
-    await carry_out(replace(scope, key=None), views, [run_id], now, effort=effort)
-    return run_id
+    first, last = days
+    if not 0 <= (last - first).days < LONGEST_HORIZON:
+        raise InvalidInput(f"The last day comes after the first, within {LONGEST_HORIZON} days.")
+    view = await views.current(scope.business_id, now)
+    horizon = _local_horizon(view.snapshot.zone, first, last)
+    entries = await waiting(scope.db, scope.business_id, *horizon)
+    plan = await asyncio.to_thread(planned, view, entries, horizon, now, effort or Effort())
+    return await record_plan(replace(scope, key=None), plan)
 
 
-async def carry_out(
-    scope: Scope,
-    views: Views,
-    run_ids: Sequence[UUID],
+def planned(
+    view: View,
+    entries: Sequence[WaitingEntry],
+    horizon: tuple[datetime, datetime],
     now: datetime,
-    *,
-    effort: Effort | None = None,
-    stop: Stop | None = None,
-    told: Told | None = None,
-    only: frozenset[UUID] | None = None,
-) -> None:
-    """Solve some runs one after another and record their plans; a stop keeps the best checked plan of each.
-
-    Parameters
-    ----------
-    stop : Stop, optional
-        Ends all of them, from any thread; a stop asked for in the database ends those it names.
-    told : callable, optional
-        Gets each run's progress now and then.
-    only : set of appointments and entries, optional
-        Nobody else may be moved or placed.
-    """
-    made: dict[Shape, UUID] = {}
-    for run_id in run_ids:
-        if await begin_run(scope, run_id):
-            run = _Run(scope, views, run_id, now, effort, stop or Stop(), told, only)
-            try:
-                await run.carry_out(made)
-            except (InvalidProblem, PlanError, InterlockError) as error:
-                await fail_run(scope, (run_id, _sentence(error)))
-                raise
-            except BaseException:
-                await asyncio.shield(fail_run(scope, (run_id, "The run broke off; start it again.")))
-                raise
+    effort: Effort,
+) -> Plan:
+    """Return the checked plan for the entries whose windows meet the horizon."""
+    wishes = [wish for entry in entries if (wish := _wish(view, entry, horizon)) is not None]
+    problem = placement_problem(view.snapshot, wishes, now)
+    result = solve(problem, effort)
+    require(problem, result)
+    return _plan(view, {str(e.id): e for e in entries}, horizon, now, result)
 
 
-def _sentence(error: Exception) -> str:
-    if isinstance(error, PlanError):
-        return f"The plan failed the independent check, and is not shown: {error}"
-    return error.detail if isinstance(error, InterlockError) else f"The book cannot be optimised: {error}."
+def _local_horizon(zone: ZoneInfo, first: date, last: date) -> tuple[datetime, datetime]:
+    start, end = first, last + timedelta(days=1)
+    return datetime.combine(start, datetime.min.time(), zone), datetime.combine(end, datetime.min.time(), zone)
 
 
-@dataclass
-class _Run:
-    """One run under way; what the search tells crosses over from its thread in `progress`."""
+def _wish(view: View, entry: WaitingEntry, horizon: tuple[datetime, datetime]) -> Entry | None:
+    start, end = (epoch_minute(moment) for moment in horizon)
+    windows = [(max(epoch_minute(a, up=True), start), min(epoch_minute(b), end)) for a, b in entry.windows]
+    open_windows = tuple((a, b) for a, b in windows if a < b)
+    snapshot = view.snapshot
+    if not open_windows or entry.service_id not in snapshot.service_index:
+        return None
+    staff = entry.staff_ids
+    return Entry(
+        str(entry.id),
+        priority=entry.priority,
+        since=epoch_minute(entry.since),
+        service=entry.service_id,
+        windows=open_windows,
+        staff=None if staff is None else tuple(i for s in staff if (i := snapshot.staff_index.get(s)) is not None),
+        client=str(entry.client_id),
+    )
 
-    scope: Scope
-    views: Views
-    run_id: UUID
-    now: datetime
-    effort: Effort | None
-    asked: Stop
-    told: Told | None
-    only: frozenset[UUID] | None
-    progress: Progress = field(default_factory=Progress)
-    since: float = field(default_factory=time.monotonic)
-    stop: Stop = field(default_factory=Stop)
 
-    async def carry_out(self, made: dict[Shape, UUID]) -> None:
-        started = await optimisation.started(self.scope.db, self.scope.business_id, self.run_id)
-        night = await self._read(started)
-        plan = await self._watched(asyncio.create_task(asyncio.to_thread(self._planned, night, started)), started)
-        shape = frozenset((m.subject, m.item.staff_id, m.item.starts_at) for m in plan.moves)
-        found = Found(self.run_id, plan, time.monotonic() - self.since, made.get(shape))
-        await record_plan(self.scope, found)
-        made.setdefault(shape, self.run_id)
-        self._tell("done")
+def _plan(
+    view: View,
+    entries: Mapping[str, WaitingEntry],
+    horizon: tuple[datetime, datetime],
+    now: datetime,
+    result: Result,
+) -> Plan:
+    clients = {key: entry.client for key, entry in entries.items()}
+    # What would help is looked for in the book as the plan would leave it.
+    after = view.snapshot.with_claims((p.lane, p.occupied_start, p.occupied_end) for p in result.placements)
+    return Plan(
+        horizon=horizon,
+        seed=result.seed,
+        solver_status=result.status.value,
+        objective=result.objective,
+        bound=result.bound,
+        gap=max(result.gap, 0.0),
+        terms={score.name: score.value for score in result.scores},
+        solve_seconds=sum(result.seconds.values()),
+        placements=tuple(
+            _placement(view, entries[str(p.entry)], p.lane, p.start, p.occupied_start, p.occupied_end, p.value)
+            for p in result.placements
+        ),
+        left_waiting=tuple(_left_waiting(view, after, entries[str(u.entry)], u, clients, now) for u in result.reasons),
+    )
 
-    async def _read(self, started: Started) -> Night:
-        """Rows first, arrays after: what the rows know and the arrays do not is left where it is."""
-        db, business, horizon = self.scope.db, self.scope.business_id, started.horizon
-        rules = await movable.rules(db, business)
-        entries = [] if started.kind is RunKind.RESEAT else await waiting(db, business, *horizon)
-        moves = started.kind is not RunKind.WAITLIST
-        booked = await movable.booked(db, business, max(self.now, horizon[0]), horizon[1]) if moves else []
-        view = await self.views.current(business, self.now)
-        night = Night(view, started.kind, horizon, self.now, rules, started.frozen_minutes)
-        return replace(night, booked=tuple(booked), waiting=tuple(entries), only=self.only)
 
-    def _planned(self, night: Night, started: Started) -> Plan:
-        """Build, search, check, explain; in a thread of its own."""
-        self._tell("building")
-        problem = problem_of(night, started.policy)
-        self._tell("searching")
-        limit = started.time_limit
-        effort = self.effort or Effort(seed=started.seed, deterministic=limit, wall=limit)
-        result = solve(problem, replace(effort, stop=self.stop, watch=self._watch))
-        if result.status in WITHOUT_PLAN:
-            raise InvalidProblem("no plan was found in the time given")
-        require(problem, result)
-        self._watch(result.objective, result.bound)
-        self._tell("explaining")
-        return plan_of(night, problem, result, replace(effort, stop=self.stop))
+def _placement(
+    view: View, entry: WaitingEntry, lane: int, start: int, claim_start: int, claim_end: int, value: float
+) -> Placement:
+    snapshot, info = view.snapshot, view.of_lane(lane)
+    minutes = int(snapshot.durations[snapshot.service_index[entry.service_id], lane])
+    item = Item(
+        uuid7(),
+        entry.service_id,
+        info.staff_id,
+        info.lane_no,
+        info.availability_version,
+        moment(start),
+        moment(start + minutes),
+        moment(claim_start),
+        moment(claim_end),
+    )
+    waited = entry.since.astimezone(snapshot.zone)
+    reason = f"Free time inside the client's window; priority {entry.priority}, waiting since {waited:%d %b}."
+    return Placement(entry.id, entry.version, item, component=0, value=value, reason=reason)
 
-    def _watch(self, objective: int | None, bound: int) -> None:
-        self.progress = replace(self.progress, objective=objective, bound=bound)
 
-    def _tell(self, phase: str) -> None:
-        self.progress = replace(self.progress, phase=phase, elapsed=time.monotonic() - self.since)
-        if self.told is not None:
-            self.told(self.progress)
+def _left_waiting(
+    view: View,
+    after: Snapshot,
+    entry: WaitingEntry,
+    unplaced: Unplaced,
+    clients: Mapping[str, str],
+    now: datetime,
+) -> LeftWaiting:
+    reason, relaxation = _sentence(view, unplaced, clients), _help(view, after, entry, now)
+    return LeftWaiting(entry.id, unplaced.code.value, reason, relaxation)
 
-    async def _watched(self, search: asyncio.Task[Plan], started: Started) -> Plan:
-        """Tell of the search while it lasts, and end it where it was asked to, or its time is up."""
-        try:
-            while not (await asyncio.wait({search}, timeout=TOLD_EVERY))[0]:
-                self._tell(self.progress.phase)
-                goes_on = await tell_progress(self.scope, self.run_id, self.progress)
-                if not goes_on or self.asked.requested or self.progress.elapsed > started.time_limit:
-                    self.stop.request()
-        finally:
-            self.stop.request()
-        return search.result()
+
+def _help(view: View, after: Snapshot, entry: WaitingEntry, now: datetime) -> str | None:
+    """Return the smallest relaxation that would place an entry beside the plan, in words."""
+    duration = after.services[after.service_index[entry.service_id]].duration
+    start = max(entry.windows[0][0], now)
+    # The last start whose visit still ends inside the last window; anything after it is a later day.
+    end = max(entry.windows[-1][1] - timedelta(minutes=duration - 1), start + timedelta(minutes=1))
+    if end - start > timedelta(days=LONGEST_HORIZON):
+        return None
+    query = SlotQuery(entry.service_id, start, end, entry.staff_ids)
+    smallest = next(relaxations(after, query, now), None)
+    names: dict[Hashable, str] = {info.staff_id: info.name for info in view.lanes.values()}
+    return None if smallest is None else sentence(smallest, after, names)
+
+
+def _sentence(view: View, unplaced: Unplaced, clients: Mapping[str, str]) -> str:
+    """Say why an entry waits on, in the words of the front desk."""
+    if unplaced.lane is None or unplaced.start is None:
+        return f"{unplaced.sentence[:1].upper()}{unplaced.sentence[1:]}."
+    local = moment(unplaced.start).astimezone(view.snapshot.zone)
+    place = f"{local:%a %d %b %H:%M} with {view.of_lane(unplaced.lane).name}"
+    others = ", ".join(clients.get(str(other), "another client") for other in unplaced.by)
+    if unplaced.code is Reason.OUTBID:
+        worth = f"worth {unplaced.price} to the plan, against {unplaced.value}"
+        return f"The best start, {place}, goes to {others}: {worth}."
+    if unplaced.code is Reason.TAKEN:
+        return f"Every start on the days asked for, as far as this plan reaches, is taken: the earliest, {place}, too."
+    return f"{unplaced.sentence[:1].upper()}{unplaced.sentence[1:]}, at best {place}."

@@ -58,7 +58,9 @@ async def by_slug(db: Database, slug: str) -> Storefront:
     """Return the storefront of a public name; raises `NotFound`."""
     async with db.transaction(NOBODY) as tx:
         await tx.execute("SELECT set_config('app.slug', %s, true)", [slug])
-        row = await tx.row("SELECT id, slug, name, zone, currency, colour, settings FROM business WHERE slug = %s", [slug])
+        row = await tx.row(
+            "SELECT id, slug, name, zone, currency, colour, settings FROM business WHERE slug = %s", [slug]
+        )
     if row is None:
         raise NotFound(f"There is no business {slug!r}.")
     settings: dict[str, Any] = row.pop("settings")

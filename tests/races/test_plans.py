@@ -11,10 +11,9 @@ import pytest
 from psycopg.rows import dict_row
 
 from models.errors import NotAllowed
-from models.optimisation import MoveKind, RunKind
-from service.commands import availability, bookings, components, optimisation, plans, waitlist
+from service.commands import availability, bookings, optimisation, plans, waitlist
 from service.commands.legality import legal_item
-from service.commands.plans import Found, Plan, PlannedMove, RunOrder
+from service.commands.plans import Placement, Plan
 from service.db.command import Scope
 from service.db.views import Views
 from tests.races.conftest import sized
@@ -42,17 +41,11 @@ async def planned(scope: Scope, number: int) -> UUID:
         wish = waitlist.Joining(await client(scope), CUT, ((start, start + timedelta(hours=1)),))
         entry = await waitlist.join(scope, wish, now=NOW)
         item = legal_item(view, CUT, staff, start, NOW)
-        placements.append(PlannedMove(MoveKind.PLACE, entry.id, entry.version, item, component, 1.0, "first come"))
-    return await recorded(scope, placements)
-
-
-async def recorded(scope: Scope, moves: list[PlannedMove]) -> UUID:
-    """Record a plan of some moves."""
-    horizon = (TIMES[0][1], TIMES[-1][1] + timedelta(hours=1))
-    order = RunOrder(RunKind.REBALANCE, ("balanced",), horizon, 0, 60, 0)
-    [run] = await plans.start_run(scope, order)
-    plan = Plan("optimal", len(moves), len(moves), 0.0, (), 0.0, tuple(moves), ())
-    return await plans.record_plan(scope, Found(run, plan))
+        placements.append(Placement(entry.id, entry.version, item, component, 1.0, "first come"))
+    horizon = (TIMES[0][1], TIMES[number - 1][1] + timedelta(hours=1))
+    return await plans.record_plan(
+        scope, Plan(horizon, 0, "optimal", number, number, 0.0, {}, 0.0, tuple(placements), ())
+    )
 
 
 def moves_of(owner_url: str, run: UUID) -> list[dict]:
@@ -98,7 +91,7 @@ async def test_a_plan_applied_by_many_at_once_takes_effect_once(crowd, owner_url
 
 async def test_without_locking_its_moves_the_second_calls_them_stale(crowd, owner_url, monkeypatch):
     any_state = "SELECT id FROM planned_move WHERE business_id = %s AND id = ANY(%s)"
-    monkeypatch.setattr(components, "LOCK_MOVES", any_state)
+    monkeypatch.setattr(optimisation, "LOCK_MOVES", any_state)
     with pytest.raises(AssertionError):
         await applied_by_many(crowd, owner_url, 3, 20)
 
@@ -179,7 +172,7 @@ async def test_edits_while_a_plan_commits_are_kept_and_make_their_moves_stale(cr
 
 async def test_without_the_entrys_version_a_client_who_left_is_placed(crowd, owner_url, rng, monkeypatch):
     blind = "SELECT id, 1 AS version, 'waiting' AS status FROM waitlist_entry WHERE business_id = %s AND id = ANY(%s)"
-    monkeypatch.setattr(components, "LOCK_ENTRIES", blind)
+    monkeypatch.setattr(optimisation, "LOCK_ENTRIES", blind)
     with pytest.raises(AssertionError):
         await edited_while_applied(crowd, owner_url, rng, 30)
 
@@ -197,7 +190,7 @@ async def test_a_move_whose_time_has_passed_is_stale(crowd, owner_url):
 async def test_what_is_not_of_the_run_cannot_be_applied(crowd):
     scope = await salon(crowd)
     run, other = await planned(scope, 2), await planned(scope, 2)
-    foreign = (await optimisation.components_to_apply(scope, optimisation.Chosen(other))).alone[0]
+    foreign = (await optimisation.planned_moves(scope, optimisation.Chosen(other)))[0]
     with pytest.raises(optimisation.NotFound):
         await optimisation.apply(scope, run, [foreign], now=NOW)
     await optimisation.discard(scope, run)

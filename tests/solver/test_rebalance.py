@@ -331,15 +331,3 @@ def test_a_horizon_in_the_past_places_nobody_and_moves_nobody():
     assert {r.code for r in result.reasons} == {Reason.WINDOW_PAST}
     assert len(fixed_claims(snapshot([booking(1, 0, 0)]))) == 1
     assert check(problem, result) == ()
-
-
-def test_someone_whose_staff_member_is_gone_is_reseated_or_reported():
-    left = booking(1, -1, 30, must_leave=True, staff=None)
-    _, result = plan([left])
-    assert places(result)[1] in {(lane, 30) for lane in (0, 1)}
-    assert result.moves[0].before == (-1, NINE + 30)
-    alone = booking(1, -1, 30, must_leave=True, staff=())
-    _, result = plan([alone])
-    assert (result.placements, [r.entry for r in result.reasons]) == ((), [1])
-    with pytest.raises(InvalidProblem):
-        plan([booking(1, -1, 30)])

@@ -1,6 +1,5 @@
 """The whole application on a test's database: a salon, and a rival whose rows are nobody's business."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,14 +12,13 @@ import pytest
 
 from service import bootstrap
 from service.bootstrap import Interlock
-from service.commands import availability, bookings, catalogue, requests, waitlist
+from service.commands import availability, bookings, catalogue, waitlist
 from service.commands.businesses import Opening, open_business
 from service.commands.catalogue import NewService, NewStaff
 from service.db.command import Scope
 from service.db.database import Database
 from service.db.views import Views
 from service.jobs.optimise import plan_waitlist
-from service.jobs.queue import queue_on
 from tests.service.worlds import MONDAY_10, NOW, WEEK, client, salon
 
 BASE = "/api/v1/businesses/salon"
@@ -29,8 +27,6 @@ TABLES = (
     "appointment_item",
     "audit_entry",
     "allocation",
-    "allowance",
-    "booking_request",
     "business",
     "claim",
     "client",
@@ -105,7 +101,7 @@ class Rival:
 
 
 @pytest.fixture
-async def rival(db: Database, app_url: str) -> Rival:
+async def rival(db: Database) -> Rival:
     """A barber with staff, service, client, hold, booking, entries, hours of a day, and a plan."""
     scope = Scope(db, uuid4(), actor="rival")
     staff, service = uuid4(), uuid4()
@@ -129,11 +125,6 @@ async def rival(db: Database, app_url: str) -> Rival:
     run = await plan_waitlist(scope, views, (MONDAY_10.date(), MONDAY_10.date()), NOW)
     async with db.transaction(scope.business_id) as tx:
         move = await tx.row("SELECT id FROM planned_move WHERE run_id = %s", [run])
-    later = bookings.BookRequest(service, staff, MONDAY_10 + timedelta(hours=4), who)
-    request_id = await requests.ask(scope, later, view=view, now=NOW)
-    queue = queue_on(app_url)
-    async with queue.open_async():
-        job = await queue.configure_task("rivals.work").defer_async(business_id=str(scope.business_id))
     ids = {
         "staff": staff,
         "service": service,
@@ -145,24 +136,8 @@ async def rival(db: Database, app_url: str) -> Rival:
         "resource": room.id,
         "run": run,
         "move": move["id"],
-        "request": request_id,
-        "job": job,
     }
     return Rival(scope, ids)
-
-
-async def finished_run(api: httpx.AsyncClient, body: dict[str, object], *, of: str = BASE) -> dict:
-    """Start a run over HTTP, ask for it until it is over, and return it."""
-    started = await api.post(f"{of}/optimisation-runs", json=body)
-    assert started.status_code == 202, started.text
-    return await over(api, started.headers["location"])
-
-
-async def over(api: httpx.AsyncClient, address: str) -> dict:
-    """Ask for a run until it is over, and return it."""
-    while (run := (await api.get(address)).json())["status"] == "running":  # noqa: ASYNC110 - as a browser does
-        await asyncio.sleep(0.05)
-    return run
 
 
 def row_counts(owner_url: str) -> dict[str, int]:

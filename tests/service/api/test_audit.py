@@ -7,10 +7,6 @@ from service.db import audit
 from tests.service.api.conftest import BASE, refused
 from tests.service.worlds import ANA, CUT, MONDAY_10
 
-SHOWN = {
-    "listAudit": "test_a_change_is_listed_with_address_and_request_id",
-    "verifyAudit": "test_the_chain_is_verified",
-}
 pytestmark = pytest.mark.anyio
 
 

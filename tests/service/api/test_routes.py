@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import psycopg
 import pytest
 
-from tests.service.api.conftest import BASE, finished_run, refused
+from tests.service.api.conftest import BASE, refused
 from tests.service.worlds import ANA, BEN, COLOUR, CUT, MONDAY_10
 
 DAY = str(MONDAY_10.date())
@@ -29,6 +29,8 @@ SHOWN = {
     "listBookings": "test_a_booking_is_made_read_listed_and_cancelled",
     "readBooking": "test_a_booking_is_made_read_listed_and_cancelled",
     "cancelBooking": "test_a_booking_is_made_read_listed_and_cancelled",
+    "rescheduleBooking": "test_a_booking_moves_and_two_change_places",
+    "swapBookings": "test_a_booking_moves_and_two_change_places",
     "approveBooking": "test_a_booking_is_approved_attended_and_completed",
     "declineBooking": "test_a_booking_is_declined",
     "checkInBooking": "test_a_booking_is_approved_attended_and_completed",
@@ -37,6 +39,13 @@ SHOWN = {
     "joinWaitlist": "test_a_client_waits_and_leaves",
     "listWaitlist": "test_a_client_waits_and_leaves",
     "leaveWaitlist": "test_a_client_waits_and_leaves",
+    "startRun": "test_a_plan_is_made_read_and_applied",
+    "readLatestRun": "test_a_plan_is_made_read_and_applied",
+    "readRun": "test_a_plan_is_made_read_and_applied",
+    "applyRun": "test_a_plan_is_made_read_and_applied",
+    "discardRun": "test_a_plan_is_discarded",
+    "listAudit": "test_the_audit_is_listed_and_verified",
+    "verifyAudit": "test_the_audit_is_listed_and_verified",
 }
 
 
@@ -114,6 +123,34 @@ async def test_a_booking_is_made_read_listed_and_cancelled(api, client_id):
     assert (await api.get(address)).json()[0]["status"] == "cancelled"
 
 
+async def test_the_audit_is_listed_and_verified(api, client_id):
+    [registered, opened] = (await api.get(f"{BASE}/audit")).json()
+    assert (registered["action"], opened["action"]) == ("client.registered", "business.opened")
+    assert registered["aggregate_id"] == client_id
+    assert (await api.get(f"{BASE}/audit/verification")).json()["broken"] is None
+
+
+async def test_a_booking_moves_and_two_change_places(api, client_id):
+    later = (MONDAY_10 + timedelta(hours=4)).isoformat()
+    bookings = [
+        (await api.post(f"{BASE}/bookings", json={**AT_10, "staff_id": str(staff), "client_id": client_id})).json()[
+            "id"
+        ]
+        for staff in (ANA, BEN)
+    ]
+    address = f"{BASE}/bookings/{bookings[0]}"
+    moved = await api.post(f"{address}/reschedule", json={"starts_at": later}, headers={"If-Match": '"1"'})
+    assert (moved.status_code, moved.headers["etag"], moved.json()["version"]) == (200, '"2"', 2)
+    [item] = (await api.get(address)).json()
+    assert (item["starts_at"], item["claim_starts_at"]) == (f"{DAY}T14:00:00Z", f"{DAY}T14:00:00Z")
+    stale = await api.post(f"{address}/reschedule", json={"starts_at": later}, headers={"If-Match": '"1"'})
+    refused(stale, 412, "stale-version")
+    swapped = await api.post(f"{address}/swap", json={"booking_id": bookings[1], "version": 1})
+    assert [b["version"] for b in swapped.json()] == [3, 2]
+    [item] = (await api.get(address)).json()
+    assert (item["starts_at"], item["staff_id"]) == (f"{DAY}T10:00:00Z", str(BEN))
+
+
 async def pending(api, client_id: str, owner_url: str) -> str:
     with psycopg.connect(owner_url) as connection:
         connection.execute("UPDATE service SET needs_approval = true")
@@ -184,6 +221,30 @@ async def test_a_client_waits_and_leaves(api, client_id):
     assert (await api.get(f"{BASE}/waitlist")).json() == []
 
 
+async def test_a_plan_is_made_read_and_applied(api, client_id):
+    entry_id = await waits(api, client_id)
+    started = await api.post(f"{BASE}/optimisation-runs", json={"first_day": DAY, "last_day": DAY, "seed": 1})
+    run = started.json()
+    assert (started.status_code, run["status"], run["gap"]) == (201, "planned", 0.0)
+    assert [move["entry_id"] for move in run["moves"]] == [entry_id]
+    address = f"{BASE}/optimisation-runs/{run['id']}"
+    assert (await api.get(f"{BASE}/optimisation-runs/latest")).json() == (await api.get(address)).json() == run
+    assert (await api.get(f"{BASE}/bookings", params=MORNING)).json() == []
+    applied = await api.post(f"{address}/apply", json={"moves": [run["moves"][0]["id"]]})
+    assert applied.json() == {"run_id": run["id"], "applied": 1, "stale": []}
+    [item] = (await api.get(f"{BASE}/bookings", params=MORNING)).json()
+    assert (item["staff_id"], item["client"]) == (str(BEN), "Maria Costa")
+    assert (await api.get(address)).json()["status"] == "applied"
+
+
+async def test_a_plan_is_discarded(api, client_id):
+    await waits(api, client_id)
+    run = (await api.post(f"{BASE}/optimisation-runs", json={"first_day": DAY, "last_day": DAY})).json()
+    discarded = (await api.post(f"{BASE}/optimisation-runs/{run['id']}/discard")).json()
+    assert (discarded["status"], [move["status"] for move in discarded["moves"]]) == ("discarded", ["discarded"])
+    assert len((await api.get(f"{BASE}/waitlist")).json()) == 1
+
+
 @pytest.mark.parametrize("how", ["clients", "holds", "bookings", "waitlist", "day", "cancel", "apply"])
 async def test_a_key_gives_the_first_answer_again(api, client_id, how):
     keyed = {"Idempotency-Key": "once"}
@@ -192,7 +253,7 @@ async def test_a_key_gives_the_first_answer_again(api, client_id, how):
         request = ("POST", f"{BASE}/bookings/{made}/cancel", {"reason": "ill"})
     elif how == "apply":
         await waits(api, client_id)
-        run = (await finished_run(api, {"first_day": DAY, "last_day": DAY}))["id"]
+        run = (await api.post(f"{BASE}/optimisation-runs", json={"first_day": DAY, "last_day": DAY})).json()["id"]
         request = ("POST", f"{BASE}/optimisation-runs/{run}/apply", {})
     else:
         wish = {"start": MORNING["from"], "end": MORNING["to"]}
