@@ -153,6 +153,10 @@ PERMISSIONS = {
     "listKeys": owners("people:read"),
     "createKey": owners("people:write"),
     "revokeKey": owners("people:write"),
+    # tables in and out
+    "importTable": managers("exchange:write"),
+    "exportTable": managers("exchange:read"),
+    "exportCalendar": managers("exchange:read"),
     # what has been done
     "listAudit": owners("audit:read"),
     "verifyAudit": owners("audit:read"),

@@ -12,6 +12,7 @@ from service.api import (
     bookings,
     businesses,
     catalogue,
+    exchange,
     jobs,
     links,
     members,
@@ -56,7 +57,7 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
     problems.install(app)
     permitted = [Depends(security.permitted)]
     app.include_router(accounts.router, prefix="/api/v1", dependencies=permitted)
-    for part in (businesses, catalogue, bookings, links, waitlist, optimisation, audit, jobs, members):
+    for part in (businesses, catalogue, bookings, links, waitlist, optimisation, audit, jobs, members, exchange):
         app.include_router(part.router, prefix="/api/v1/businesses/{business}", dependencies=permitted)
     security.install(app)
     return app

@@ -27,6 +27,8 @@ COMMANDS = {
     "worker": "service.cli.worker:worker",
     "account": "service.cli.people:accounts",
     "key": "service.cli.people:keys",
+    "import": "service.cli.exchange:import_",
+    "export": "service.cli.exchange:export",
     "db": "service.cli.database:app",
 }
 EXIT_CODES = """
