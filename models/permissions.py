@@ -117,6 +117,8 @@ PERMISSIONS = {
     "listBookings": workers("bookings:read"),
     "readBooking": workers("bookings:read", clients=True),
     "cancelBooking": workers("bookings:write", clients=True),
+    "rescheduleBooking": workers("bookings:write", clients=True),
+    "swapBookings": workers("bookings:write"),
     "approveBooking": workers("bookings:write"),
     "declineBooking": workers("bookings:write"),
     "checkInBooking": workers("bookings:write"),

@@ -18,6 +18,8 @@ COMMANDS = {
     "slots": "service.cli.booking:slots",
     "book": "service.cli.booking:book",
     "cancel": "service.cli.booking:cancel",
+    "move": "service.cli.attendance:move",
+    "swap": "service.cli.attendance:swap",
     "mark": "service.cli.attendance:mark",
     "waitlist": "service.cli.booking:waitlist",
     "optimise": "service.cli.optimisation:optimise",
