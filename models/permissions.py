@@ -117,8 +117,6 @@ PERMISSIONS = {
     "listBookings": workers("bookings:read"),
     "readBooking": workers("bookings:read", clients=True),
     "cancelBooking": workers("bookings:write", clients=True),
-    "rescheduleBooking": workers("bookings:write", clients=True),
-    "swapBookings": workers("bookings:write"),
     "approveBooking": workers("bookings:write"),
     "declineBooking": workers("bookings:write"),
     "checkInBooking": workers("bookings:write"),
@@ -155,10 +153,6 @@ PERMISSIONS = {
     "listKeys": owners("people:read"),
     "createKey": owners("people:write"),
     "revokeKey": owners("people:write"),
-    # tables in and out
-    "importTable": managers("exchange:write"),
-    "exportTable": managers("exchange:read"),
-    "exportCalendar": managers("exchange:read"),
     # what has been done
     "listAudit": owners("audit:read"),
     "verifyAudit": owners("audit:read"),

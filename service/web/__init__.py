@@ -8,6 +8,17 @@ if TYPE_CHECKING:
 
 def routers() -> "list[APIRouter]":
     """Return the routes of every page."""
-    from service.web import board, booking, confirming, login, theme, waiting, widget  # noqa: PLC0415 - the web stack, if served
+    from service.web import (  # noqa: PLC0415 - the web stack, if served
+        board,
+        booking,
+        confirming,
+        desk,
+        login,
+        plans,
+        theme,
+        waiting,
+        widget,
+    )
 
-    return [part.router for part in (booking, confirming, waiting, widget, theme, login, board)]
+    parts = (booking, confirming, waiting, widget, theme, login, board, desk, plans)
+    return [part.router for part in parts]

@@ -1,146 +1,174 @@
-"""The board: one business's day, a lane a staff member, with the last plan drawn over it."""
+"""The board: one business's day, a column a lane, or its week; where bookings are made and moved."""
 
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-import numpy as np
-from fastapi import APIRouter, Form, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from fastapi.templating import Jinja2Templates
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import BaseModel, Field
 
-from service.commands import optimisation as commands
+from models.errors import InterlockError
 from service.db.views import View
-from service.queries import bookings, optimisation, waitlist
-from service.queries.businesses import Business
-from service.queries.optimisation import Run
-from service.web.layout import Board, LaneOfDay, board, drawn_day
-from service.web.session import Visitor, may
-from solver.clock import epoch_minute, moment
+from service.queries import boards, bookings, businesses, optimisation, waitlist
+from service.queries.slots import Slot, SlotsWanted, find
+from service.queries.waitlist import WaitingEntry
+from service.web.days import lanes_of_day, week_of
+from service.web.house import House, house
+from service.web.offer import Wish
+from service.web.pages import PageRoute
+from service.web.visit import FIRST_DAY, LAST_DAY, Chosen
 
-HERE = Path(__file__).parent
-FIRST_DAY, LAST_DAY = date(1970, 1, 3), date(9000, 1, 1)
-PLAN_DAYS = 14
-"""How many days from the one shown a run started here plans."""
+WAITING = 30
+"""Entries of the waitlist beside the board."""
 
-router = APIRouter(include_in_schema=False)
-templates = Jinja2Templates(HERE / "templates")
-
-
-@router.get("/board/{slug}", response_class=HTMLResponse)
-async def show(
-    request: Request,
-    visitor: Annotated[Visitor, may("listBookings")],
-    day: Annotated[date | None, Query(ge=FIRST_DAY, le=LAST_DAY)] = None,
-    view: Annotated[str, Query(pattern="^(before|after)$")] = "after",
-) -> Response:
-    """One day, before or after the last run."""
-    interlock = request.app.state.interlock
-    business = visitor.business
-    zone, now = ZoneInfo(business.zone), interlock.clock()
-    run = await optimisation.latest(interlock.db, business.id)
-    chosen = day or _interesting_day(run, zone) or now.astimezone(zone).date()
-    midnight, tomorrow = _local_day(chosen, zone)
-    arrays = await interlock.views.current(business.id, now)
-    items = await bookings.between(interlock.db, business.id, midnight, tomorrow)
-    planned = {m.entry_id for m in run.moves if m.status == "planned"} if run else set()
-    moves = [m for m in run.moves if midnight <= m.starts_at < tomorrow] if run else []
-    if view == "before":
-        placed = {(m.staff_id, m.starts_at) for m in moves if m.status == "applied"}
-        items, moves = [i for i in items if (i.staff_id, i.starts_at) not in placed], []
-    lanes = _lanes(arrays, midnight, tomorrow)
-    context = {
-        "business": business,
-        "zone": zone,
-        "day": chosen,
-        "before": chosen - timedelta(days=1),
-        "after": chosen + timedelta(days=1),
-        "view": view,
-        "run": run,
-        "board": _drawn(lanes, items, moves, midnight, tomorrow, now),
-        "items": items,
-        "idle": sum(lane.worked_minutes - lane.booked_minutes for lane in lanes),
-        "waiting": [e for e in await waitlist.waiting(interlock.db, business.id) if e.id not in planned],
-        "reasons": {u.entry_id: u for u in run.unplaced} if run else {},
-    }
-    page: Response = templates.TemplateResponse(request, "board.html", context)
-    return page
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
-@router.post("/board/{slug}/runs")
-async def start(
-    request: Request,
-    visitor: Annotated[Visitor, may("startRun")],
-    day: Annotated[date, Form(ge=FIRST_DAY, le=LAST_DAY)],
-) -> Response:
-    """Plan the waitlist over the coming days."""
-    interlock = request.app.state.interlock
-    days = (day, day + timedelta(days=PLAN_DAYS - 1))
-    await interlock.plan_waitlist(visitor.scope, days)
-    return _back(visitor.business, day)
+class Asked(BaseModel):
+    """The query of the board's address: what is shown, and what is open beside it."""
+
+    day: Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)] | None = None
+    by: Literal["staff", "rooms"] = "staff"
+    span: Literal["day", "week", "list"] = "day"
+    page: Annotated[int, Field(ge=1, le=1000)] = 1
+    open: UUID | None = None
+    new: Annotated[str, Field(max_length=100)] | None = None
+    undo: Annotated[str, Field(max_length=200)] | None = None
+    said: Annotated[str, Field(pattern="^[a-z_]{1,20}$")] | None = None
+    since: Annotated[str, Field(max_length=40)] | None = None
+
+    def kept(self) -> dict[str, object]:
+        """Return what the board's links carry on."""
+        return self.model_dump(include={"day", "by", "span", "page"}, exclude_defaults=True)
 
 
-@router.post("/board/{slug}/runs/{run_id}/apply")
-async def apply(
-    request: Request,
-    visitor: Annotated[Visitor, may("applyRun")],
-    run_id: UUID,
-    day: Annotated[date, Form(ge=FIRST_DAY, le=LAST_DAY)],
-    moves: Annotated[list[UUID] | None, Form()] = None,
-) -> Response:
-    """Accept the ticked moves."""
-    await commands.apply(visitor.scope, run_id, moves or [], now=request.app.state.interlock.clock())
-    return _back(visitor.business, day)
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What was asked for and cannot be: the reason, the nearest times that can, and what was typed."""
+
+    reason: str
+    near: list[Slot]
+    booking: UUID | None = None
+    typed: dict[str, str] | None = None
 
 
-@router.post("/board/{slug}/runs/{run_id}/discard")
-async def discard(
-    visitor: Annotated[Visitor, may("discardRun")],
-    run_id: UUID,
-    day: Annotated[date, Form(ge=FIRST_DAY, le=LAST_DAY)],
-) -> Response:
-    """Reject what is still planned."""
-    await commands.discard(visitor.scope, run_id)
-    return _back(visitor.business, day)
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What a request for the board is about."""
+
+    house: House
+    asked: Asked
+
+    @property
+    def day(self) -> date:
+        """The date that is shown."""
+        return self.asked.day or self.house.today
+
+    def url(self, path: str = "", **changes: object) -> str:
+        """Return an address on the board that shows the same, but for some changes."""
+        return self.house.url(path, **{**self.asked.kept(), **changes})
 
 
-def _back(business: Business, day: date) -> Response:
-    return RedirectResponse(f"/board/{business.slug}?day={day}", status_code=303)
+def on_board(operation: str) -> object:
+    """Return the dependency of a route on the board, for who may do an operation."""
+
+    async def found(here: Annotated[House, house(operation)], asked: Annotated[Asked, Query()]) -> Board:
+        return Board(here, asked)
+
+    return Depends(found)
 
 
-def _interesting_day(run: Run | None, zone: ZoneInfo) -> date | None:
-    """Return the day on which the last run changes most, so that the first glance shows something."""
-    days = [m.starts_at.astimezone(zone).date() for m in run.moves] if run else []
-    return max(sorted(set(days)), key=days.count, default=None)
+@router.get("/board/{slug}")
+async def show(board: Annotated[Board, on_board("listBookings")]) -> Response:
+    """The day or the week; nothing where nothing has changed since the browser last asked."""
+    stamp = await _stamp(board)
+    if board.asked.since == stamp:
+        return Response(status_code=204)
+    if board.asked.span == "week":
+        return await _week(board, stamp)
+    return await day_page(board, stamp=stamp)
 
 
-def _local_day(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    start = datetime.combine(day, datetime.min.time(), zone)
-    return start, datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
+async def _stamp(board: Board) -> str:
+    newest = await boards.newest_event(board.house.db, board.house.business.id)
+    return f"{newest}-{board.house.now:%H%M}"
 
 
-def _lanes(view: View, midnight: datetime, tomorrow: datetime) -> list[LaneOfDay]:
-    start, end = epoch_minute(midnight), epoch_minute(tomorrow)
-    lanes = []
-    for info, lane in zip(view.lanes.values(), view.snapshot.lanes, strict=True):
-        work = np.clip(lane.work[:, :2], start, end)
-        busy = np.clip(lane.busy, start, end)
-        spans = [(moment(a), moment(b)) for a, b in work if b > a]
-        booked, worked = (int((x[:, 1] - x[:, 0]).sum()) for x in (busy, work))
-        lanes.append(LaneOfDay(info.staff_id, info.name, spans, min(booked, worked), worked))
-    return lanes
+async def day_page(board: Board, *, refused: Refused | None = None, stamp: str | None = None) -> Response:
+    """Return the page of one day, after a refusal with its reason."""
+    here, asked = board.house, board.asked
+    rooms = asked.by == "rooms"
+    lanes = await lanes_of_day(here, board.day, rooms=rooms, page=asked.page)
+    opened = asked.open or (refused.booking if refused else None)
+    items = await bookings.read(here.db, here.business.id, opened) if opened else []
+    return here.page(
+        "list.html" if asked.span == "list" else "board.html",
+        409 if refused else 200,
+        board=board,
+        asked=asked,
+        day=board.day,
+        lanes=lanes,
+        drawing=lanes.drawn(here.now),
+        items=items,
+        chosen=_prefilled(board),
+        undo=_undone(asked.undo),
+        refused=refused,
+        services=await businesses.services(here.db, here.business.id),
+        staff=await businesses.staff(here.db, here.business.id),
+        waiting=await _waiting(board, lanes.span),
+        run=await optimisation.latest(here.db, here.business.id),
+        stamp=stamp or await _stamp(board),
+        of=Chosen,
+    )
 
 
-def _drawn(
-    lanes: list[LaneOfDay],
-    items: list[bookings.BookedItem],
-    moves: list[optimisation.Move],
-    midnight: datetime,
-    tomorrow: datetime,
-    now: datetime,
-) -> Board:
-    day = drawn_day(lanes, items, midnight, tomorrow)
-    hours = [midnight.replace(hour=h) for h in range(24)]
-    return board(day, lanes, items, moves, [h for h in hours if day.start <= h <= day.end], now)
+async def _week(board: Board, stamp: str) -> Response:
+    monday = board.day - timedelta(days=board.day.weekday())
+    week = await week_of(board.house, monday, rooms=board.asked.by == "rooms", page=board.asked.page)
+    return board.house.page("week.html", board=board, asked=board.asked, day=board.day, week=week, stamp=stamp)
+
+
+def _prefilled(board: Board) -> Chosen | None:
+    return Chosen.of(board.asked.new) if board.asked.new else None
+
+
+def _undone(text: str | None) -> dict[str, str] | None:
+    if text is None or text.count("!") != 2:
+        return None
+    return dict(zip(("id", "at", "version"), text.split("!"), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """An entry of the waitlist, with the first opening of the day that fits it."""
+
+    entry: WaitingEntry
+    slot: Slot | None
+
+
+async def _waiting(board: Board, span: tuple[datetime, datetime]) -> list[Fitting]:
+    here = board.house
+    entries = await waitlist.waiting(here.db, here.business.id, *span)
+    view = await here.view()
+    return [Fitting(entry, _opening(here, view, entry, span)) for entry in entries[:WAITING]]
+
+
+def _opening(here: House, view: View, entry: WaitingEntry, span: tuple[datetime, datetime]) -> Slot | None:
+    for start, end in entry.windows:
+        begin, close = max(start, span[0], here.now), min(end, span[1])
+        if begin >= close:
+            continue
+        try:
+            found = find(view, SlotsWanted(entry.service_id, begin, close, entry.staff_ids), here.now, limit=20)
+        except InterlockError:
+            # The service or somebody named is not offered any more.
+            return None
+        if fits := [slot for slot in found if slot.ends_at <= end]:
+            return fits[0]
+    return None
+
+
+async def nearest(here: House, service_id: UUID, start: datetime) -> list[Slot]:
+    """Return the times nearest to one that was refused."""
+    return Wish(await here.view(), service_id, None, here.zone, here.now).nearest(start)

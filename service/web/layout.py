@@ -1,36 +1,66 @@
-"""Where things stand on the board: a pure function from a day's rows to coordinates in pixels."""
+"""Where things stand on a day's drawing: a pure function from lanes, claims and moves to coordinates in pixels."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from service.queries.bookings import BookedItem
-from service.queries.optimisation import Move
+from service.queries.boards import Claim
 
-AXIS, WAITING, LANE = 56, 190, 150
-"""Widths of the time axis, the waitlist column, and one staff member's lane."""
+AXIS, LANE, WIDE_LANE, MARGIN = 56, 150, 190, 12
+"""Widths of the time axis, of a lane, of a lane among few, and the space around."""
+FEW = 5
 MINUTE = 1.2
-CHIP, CHIP_GAP = 46, 8
-MARGIN = 12
+HUES = 12
+"""Fills of services; the stylesheet has as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One lane's day: working spans (aware, half-open), claimed and worked minutes. `id` is the staff member's."""
+
+    id: UUID
+    lane_no: int
+    name: str
+    work: tuple[tuple[datetime, datetime], ...]
+    booked_minutes: int
+    worked_minutes: int
+
+    @property
+    def load(self) -> str:
+        """How much of the day is booked, in words."""
+        if self.worked_minutes == 0:
+            return "off"
+        return f"{min(100, round(100 * self.booked_minutes / self.worked_minutes))} % booked"
+
+    @property
+    def idle(self) -> int:
+        """Minutes worked and not claimed."""
+        return max(self.worked_minutes - self.booked_minutes, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The part of a day that is drawn: aware, half-open."""
+    """The part of a day that is drawn: aware, half-open; and how wide a lane is."""
 
     start: datetime
     end: datetime
+    lane: int = LANE
 
     def y(self, moment: datetime) -> float:
         """Return the height of a moment below the top."""
         clipped = min(max(moment, self.start), self.end)
         return round(MARGIN + (clipped - self.start).total_seconds() / 60 * MINUTE, 1)
 
+    @property
+    def height(self) -> float:
+        """The height of the drawing."""
+        return self.y(self.end) + MARGIN
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle with its words; `kind` is its style."""
+    """A rectangle with its words; `kind` is its style, `late` an alarm, `key` what it stands for."""
 
     x: float
     y: float
@@ -41,124 +71,163 @@ class Box:
     title: str = ""
     detail: str = ""
     hint: str = ""
-    id: str = ""
+    key: str = ""
+    version: int = 0
+    minutes: int = 0
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
-    """Everything that the page draws, in pixels."""
+class Ghost:
+    """A place in a plan: somebody with a service at a time on a lane; `before` is where they are now, if booked."""
 
+    key: UUID
+    staff_id: UUID
+    starts_at: datetime
+    ends_at: datetime
+    title: str
+    service: str
+    hint: str
+    status: str
+    before: tuple[UUID, datetime, datetime] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Everything that a day's drawing consists of, in pixels."""
+
+    start: datetime
     width: float
     height: float
+    lane: int
     hours: list[tuple[str, float]]
-    lanes: list[tuple[str, float, str]]
+    heads: list[tuple[Column, float]]
     work: list[Box]
     buffers: list[Box]
     blocks: list[Box]
-    chips: list[Box]
-    arrows: list[tuple[str, str]]
-    now_y: float | None
+    ghosts: list[Box] = field(default_factory=list)
+    arrows: list[tuple[str, str]] = field(default_factory=list)
+    now_y: float | None = None
+    minute: float = MINUTE
+    axis: int = AXIS
 
 
-@dataclass(frozen=True, slots=True)
-class LaneOfDay:
-    """One staff member's day: working spans, claimed and worked minutes."""
-
-    staff_id: UUID
-    name: str
-    work: list[tuple[datetime, datetime]]
-    booked_minutes: int
-    worked_minutes: int
-
-
-def drawn_day(
-    lanes: Sequence[LaneOfDay], items: Sequence[BookedItem], midnight: datetime, next_midnight: datetime
-) -> Day:
-    """Return the hours worth drawing: from the first opening or claim to the last, 09:00 to 17:00 if there are none."""
-    times = [t for lane in lanes for span in lane.work for t in span]
-    times += [t for item in items for t in (item.claim_starts_at, item.claim_ends_at)]
-    times = [min(max(t, midnight), next_midnight) for t in times]
+def drawn_day(columns: Sequence[Column], claims: Iterable[Claim], midnight: datetime, tomorrow: datetime) -> Day:
+    """Return the hours worth drawing: from the first opening or visit to the last, 09:00 to 17:00 where none is."""
+    lane = WIDE_LANE if len(columns) <= FEW else LANE
+    times = [t for column in columns for span in column.work for t in span]
+    times += [t for c in claims if c.kind == "item" for t in (c.claim_starts_at, c.claim_ends_at)]
+    times = [min(max(t, midnight), tomorrow) for t in times]
     if not times:
-        return Day(midnight.replace(hour=9), midnight.replace(hour=17))
+        return Day(midnight.replace(hour=9), midnight.replace(hour=17), lane)
     first, last = min(times).astimezone(midnight.tzinfo), max(times).astimezone(midnight.tzinfo)
-    start = first.replace(minute=0)
-    return Day(max(start, midnight), last)
+    whole = last if last == last.replace(minute=0) else last.replace(minute=0) + timedelta(hours=1)
+    return Day(max(first.replace(minute=0), midnight), min(whole, tomorrow), lane)
 
 
-def board(
-    day: Day,
-    lanes: Sequence[LaneOfDay],
-    items: Sequence[BookedItem],
-    moves: Sequence[Move],
-    hours: Sequence[datetime],
-    now: datetime,
-) -> Board:
-    """Place a day's items and a plan's moves; items and moves of unknown staff are not drawn."""
-    x_of = {lane.staff_id: AXIS + WAITING + i * LANE for i, lane in enumerate(lanes)}
-    hue_of = {
-        name: (i * 47 + 205) % 360
-        for i, name in enumerate(sorted({i.service for i in items} | {m.service for m in moves}))
-    }
-    placed = {(m.staff_id, m.starts_at): m for m in moves if m.status == "applied"}
-    drawn = [item for item in items if item.staff_id in x_of]
-    shown_moves = [m for m in moves if m.staff_id in x_of]
-    ghosts = [_ghost(day, m, x_of[m.staff_id], hue_of[m.service]) for m in shown_moves if m.status != "applied"]
-    blocks = [_block(day, i, x_of[i.staff_id], hue_of[i.service], placed.get((i.staff_id, i.starts_at))) for i in drawn]
-    chips = [_chip(n, m, hue_of[m.service]) for n, m in enumerate(shown_moves)]
-    height = max(day.y(day.end) + MARGIN, MARGIN + len(chips) * (CHIP + CHIP_GAP))
-    return Board(
-        width=AXIS + WAITING + LANE * max(len(lanes), 1) + MARGIN,
-        height=height,
-        hours=[(f"{h:%H:%M}", day.y(h)) for h in hours],
-        lanes=[(lane.name, x_of[lane.staff_id], _load(lane)) for lane in lanes],
-        work=[_span(day, a, b, x_of[lane.staff_id]) for lane in lanes for a, b in lane.work],
-        buffers=[box for i in drawn for box in _buffers(day, i, x_of[i.staff_id])],
-        blocks=[*blocks, *ghosts],
-        chips=chips,
-        arrows=[_arrow(chip, day, m, x_of[m.staff_id]) for chip, m in zip(chips, shown_moves, strict=True)],
+def drawing(
+    day: Day, columns: Sequence[Column], claims: Sequence[Claim], now: datetime, ghosts: Sequence[Ghost] = ()
+) -> Drawing:
+    """Place a day's claims and a plan's ghosts; what stands on no lane shown is left out."""
+    x_of = {column.lane_no: AXIS + i * day.lane for i, column in enumerate(columns)}
+    x_of_id = {column.id: x_of[column.lane_no] for column in columns}
+    hues = hue_of({c.service for c in claims if c.service} | {g.service for g in ghosts})
+    placed = {(g.staff_id, g.starts_at) for g in ghosts if g.status == "applied"}
+    shown = [g for g in ghosts if g.staff_id in x_of_id and day.start <= g.starts_at < day.end]
+    return Drawing(
+        start=day.start,
+        width=AXIS + day.lane * max(len(columns), 1) + MARGIN,
+        height=day.height,
+        lane=day.lane,
+        hours=_hours(day),
+        heads=[(column, x_of[column.lane_no]) for column in columns],
+        work=[_span(day, a, b, x_of[column.lane_no], "work") for column in columns for a, b in column.work],
+        buffers=[box for c in claims if c.id for box in _buffers(day, c, x_of[c.lane_no])],
+        blocks=[_block(day, c, x_of[c.lane_no], hues, now, placed) for c in claims],
+        ghosts=[_ghost(day, g, x_of_id[g.staff_id], hues) for g in shown if g.status != "applied"],
+        arrows=[arrow for g in shown if g.before and (arrow := _arrow(day, g, x_of_id)) is not None],
         now_y=day.y(now) if day.start <= now < day.end else None,
     )
 
 
-def _load(lane: LaneOfDay) -> str:
-    if lane.worked_minutes == 0:
-        return "off today"
-    return f"{min(100, round(100 * lane.booked_minutes / lane.worked_minutes))} % booked"
+def hue_of(services: Iterable[str]) -> dict[str, int]:
+    """Return a fill for each service, neighbours in the alphabet far apart."""
+    return {name: (i * 5) % HUES for i, name in enumerate(sorted(services))}
 
 
-def _span(day: Day, start: datetime, end: datetime, x: float, kind: str = "work") -> Box:
+def _hours(day: Day) -> list[tuple[str, float]]:
+    found, moment = [], day.start
+    while moment <= day.end:
+        found.append((f"{moment.astimezone(day.start.tzinfo):%H:%M}", day.y(moment)))
+        moment += timedelta(hours=1)
+    return found
+
+
+def _span(day: Day, start: datetime, end: datetime, x: float, kind: str) -> Box:
     top = day.y(start)
-    return Box(x + 3, top, LANE - 6, round(day.y(end) - top, 1), kind)
+    return Box(x + 3, top, day.lane - 6, round(day.y(end) - top, 1), kind)
 
 
-def _buffers(day: Day, item: BookedItem, x: float) -> list[Box]:
-    spans = [(item.claim_starts_at, item.starts_at), (item.ends_at, item.claim_ends_at)]
+def _buffers(day: Day, claim: Claim, x: float) -> list[Box]:
+    if claim.starts_at is None or claim.ends_at is None:
+        return []
+    spans = [(claim.claim_starts_at, claim.starts_at), (claim.ends_at, claim.claim_ends_at)]
     return [_span(day, start, end, x, "buffer") for start, end in spans if end > start]
 
 
-def _block(day: Day, item: BookedItem, x: float, hue: int, move: Move | None) -> Box:
-    kind = "placed" if move is not None else item.status
-    span = _span(day, item.starts_at, item.ends_at, x)
-    hint = f"{item.client or 'held'}: {item.service}" + (f". {move.reason}" if move is not None else "")
+def _block(
+    day: Day, claim: Claim, x: float, hues: dict[str, int], now: datetime, placed: set[tuple[UUID, datetime]]
+) -> Box:
+    if claim.id is None or claim.starts_at is None or claim.ends_at is None:
+        span = _span(day, claim.claim_starts_at, claim.claim_ends_at, x, "off")
+        words = "Time off" if claim.kind == "time_off" else "Busy elsewhere"
+        return Box(span.x, span.y, span.width, span.height, "off", title=words, hint=words, key=str(claim.claim_id))
+    span = _span(day, claim.starts_at, claim.ends_at, x, claim.status or "")
+    service, client = claim.service or "", claim.client or "held"
+    from_plan = claim.staff_id is not None and (claim.staff_id, claim.starts_at) in placed
+    zone = day.start.tzinfo
+    times = f"{claim.starts_at.astimezone(zone):%H:%M} to {claim.ends_at.astimezone(zone):%H:%M}"
     return Box(
-        span.x, span.y, span.width, span.height, kind, hue, item.client or "held", item.service, hint, str(item.id)
+        span.x,
+        span.y,
+        span.width,
+        max(span.height, 6),
+        "placed" if from_plan else claim.status or "",
+        hues[service],
+        client,
+        service,
+        f"{times}, {client}: {service} ({(claim.status or '').replace('_', ' ')})",
+        str(claim.id),
+        claim.version or 0,
+        int((claim.ends_at - claim.starts_at).total_seconds() // 60),
+        late=claim.status == "confirmed" and claim.starts_at < now < claim.ends_at,
     )
 
 
-def _ghost(day: Day, move: Move, x: float, hue: int) -> Box:
-    span = _span(day, move.starts_at, move.ends_at, x)
-    hint = f"{move.client}: {move.service}. {move.refusal or move.reason}"
-    return Box(span.x, span.y, span.width, span.height, move.status, hue, move.client, move.service, hint, str(move.id))
+def _ghost(day: Day, ghost: Ghost, x: float, hues: dict[str, int]) -> Box:
+    span = _span(day, ghost.starts_at, ghost.ends_at, x, ghost.status)
+    hue = hues[ghost.service]
+    return Box(
+        span.x,
+        span.y,
+        span.width,
+        span.height,
+        ghost.status,
+        hue,
+        ghost.title,
+        ghost.service,
+        ghost.hint,
+        str(ghost.key),
+    )
 
 
-def _chip(number: int, move: Move, hue: int) -> Box:
-    y = MARGIN + number * (CHIP + CHIP_GAP)
-    hint = move.refusal or move.reason
-    return Box(AXIS + 8, y, WAITING - 40, CHIP, move.status, hue, move.client, move.service, hint, str(move.id))
-
-
-def _arrow(chip: Box, day: Day, move: Move, x: float) -> tuple[str, str]:
-    start_x, start_y = chip.x + chip.width, chip.y + CHIP / 2
-    end_x, end_y = x + 3, (day.y(move.starts_at) + day.y(move.ends_at)) / 2
-    bend = start_x + 40
-    return f"M {start_x} {start_y} C {bend} {start_y}, {end_x - 40} {end_y}, {end_x} {end_y:.1f}", move.status
+def _arrow(day: Day, ghost: Ghost, x_of: dict[UUID, int]) -> tuple[str, str] | None:
+    staff_id, starts_at, ends_at = ghost.before or (ghost.staff_id, ghost.starts_at, ghost.ends_at)
+    if staff_id not in x_of or not day.start <= starts_at < day.end:
+        return None
+    middles = [(day.y(a) + day.y(b)) / 2 for a, b in ((starts_at, ends_at), (ghost.starts_at, ghost.ends_at))]
+    start_x, end_x = x_of[staff_id] + day.lane / 2, x_of[ghost.staff_id] + day.lane / 2
+    bend = (middles[0] + middles[1]) / 2
+    aside = 60 if start_x == end_x else 0
+    path = f"M {start_x} {middles[0]:.1f} C {start_x + aside} {bend:.1f}, {end_x + aside} {bend:.1f}, "
+    return f"{path}{end_x} {middles[1]:.1f}", ghost.status

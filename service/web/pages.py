@@ -1,6 +1,7 @@
 """What every page shares: templates, the headers that browsers obey, and a kind answer to every error."""
 
 import hashlib
+import operator
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
 from functools import cache
@@ -35,7 +36,7 @@ def asset(name: str) -> str:
 
 
 templates.env.globals |= {"asset": asset, "timedelta": timedelta}
-templates.env.filters["local"] = local
+templates.env.filters |= {"local": local, "merged": operator.or_}
 
 
 def page(
@@ -66,6 +67,9 @@ class PageRoute(APIRoute):
             except RequestValidationError:
                 return sorry(request, 422, "invalid-input")
             except HTTPException as error:
+                if error.status_code < 400:
+                    # On to the sign-in page.
+                    raise
                 return sorry(request, error.status_code, "other")
 
         return kindly

@@ -1,112 +1,174 @@
-"""The board: one page of a day, before and after the last run; forms that start, accept and discard."""
+"""The board: a day's lanes, what is done there, and a kind answer to what cannot be."""
 
-import re
-from contextlib import asynccontextmanager
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
+from uuid import uuid4
 
-import httpx
 import pytest
 
-from service import bootstrap
-from service.bootstrap import Interlock
-from service.commands import bookings, waitlist
-from service.commands.optimisation import apply
+from service.commands import availability, bookings, waitlist
+from service.commands.businesses import Opening, open_business
+from service.commands.catalogue import NewStaff
+from service.db.command import Scope
 from service.db.views import Views
-from service.jobs.optimise import plan_waitlist
 from tests.service.people import cookie
-from tests.service.worlds import ANA, CUT, NOW, client, salon
+from tests.service.worlds import ANA, BEN, CUT, MONDAY_10, NOW, WEEK, client, salon
 
 MONDAY = date(2026, 3, 2)
+DAY = f"day={MONDAY}"
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
 async def scope(db):
-    """A salon with one booking and one client waiting for the same Monday."""
+    """A salon with one booking, and one client waiting for the same Monday."""
     scope = await salon(db)
     view = await Views(db).current(scope.business_id, NOW)
-    ten = datetime.combine(MONDAY, datetime.min.time(), NOW.tzinfo) + timedelta(hours=10)
-    request = bookings.BookRequest(CUT, ANA, ten, await client(scope, "Booked <b>Bea</b>"))
+    request = bookings.BookRequest(CUT, ANA, MONDAY_10, await client(scope, "Booked <b>Bea</b>"))
     await bookings.book(scope, request, view=view, now=NOW)
-    waiting = waitlist.Joining(await client(scope, "Waiting Wim"), CUT, ((ten, ten + timedelta(hours=3)),))
+    waiting = waitlist.Joining(await client(scope, "Waiting Wim"), CUT, ((MONDAY_10, MONDAY_10 + timedelta(hours=3)),))
     await waitlist.join(scope, waiting, now=NOW)
     return scope
 
 
-@pytest.fixture
-async def browser(db, monkeypatch, scope):
-    """A browser in which the owner is signed in, on the test's database and clock."""
-
-    @asynccontextmanager
-    async def running():
-        yield Interlock(db, Views(db), lambda: NOW)
-
-    monkeypatch.setattr(bootstrap, "running", running)
-    app = bootstrap.server_app()
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000") as browser,
-    ):
-        browser.cookies.update(await cookie(scope))
-        yield browser
+async def booked(db, scope) -> list[tuple]:
+    """Return every appointment's client, status, version and staff."""
+    async with db.transaction(scope.business_id) as tx:
+        rows = await tx.rows(
+            "SELECT c.name, a.status, a.version, i.staff_id, a.id FROM appointment a "
+            "JOIN client c ON c.id = a.client_id JOIN appointment_item i ON i.appointment_id = a.id ORDER BY c.name"
+        )
+    return [tuple(row.values()) for row in rows]
 
 
-async def test_the_day_shows_lanes_bookings_and_who_waits(scope, browser):
-    page = (await browser.get("/board/salon", params={"day": str(MONDAY)})).text
+async def test_the_day_shows_lanes_bookings_load_and_who_waits_with_the_opening_that_fits(scope, browser):
+    page = (await browser.get(f"/board/salon?{DAY}")).text
     assert "Monday 02 March 2026" in page
-    assert "Ana" in page
-    assert "Ben" in page
     assert "Waiting Wim" in page
+    assert "fits at 10:00 with Ben" in page
     assert "Booked &lt;b&gt;Bea&lt;/b&gt;" in page
     assert "<b>Bea</b>" not in page
+    # 450 minutes each, one of 30 + 10 booked.
+    assert "<dd>860</dd>" in page
+    assert "9 % booked" in page
 
 
-async def test_a_plan_is_a_ghost_until_it_is_accepted(scope, browser):
-    answer = await browser.post("/board/salon/runs", data={"day": str(MONDAY)})
+async def test_the_board_polls_and_hears_of_changes_alone(scope, browser):
+    page = (await browser.get(f"/board/salon?{DAY}")).text
+    stamp = page.split("since=")[1].split('"')[0]
+    unchanged = await browser.get(f"/board/salon?{DAY}&since={stamp}")
+    assert (unchanged.status_code, unchanged.text) == (204, "")
+    await client(scope, "New Nick")
+    assert (await browser.get(f"/board/salon?{DAY}&since={stamp}")).status_code == 200
+
+
+async def test_time_is_booked_at_the_desk_for_a_name_alone(scope, db, browser):
+    form = {"service": str(CUT), "staff": str(BEN), "day": str(MONDAY), "clock": "11:00", "name": "Desk Dan"}
+    answer = await browser.post("/board/salon/bookings", data=form)
     assert answer.status_code == 303
-    planned = (await browser.get("/board/salon", params={"day": str(MONDAY)})).text
-    assert 'class="block planned"' in planned
-    assert 'class="arrow planned"' in planned
-    run = re.search(r"/runs/([0-9a-f-]{36})/apply", planned).group(1)
-    move = re.search(r'name="moves" value="([0-9a-f-]{36})"', planned).group(1)
-    await browser.post(f"/board/salon/runs/{run}/apply", data={"day": str(MONDAY), "moves": move})
-    after = (await browser.get("/board/salon", params={"day": str(MONDAY)})).text
-    before = (await browser.get("/board/salon", params={"day": str(MONDAY), "view": "before"})).text
-    assert 'class="block placed"' in after
-    assert 'class="block placed"' not in before
-    assert before.count('class="block confirmed"') == after.count('class="block confirmed"') == 1
+    assert ("Desk Dan", "confirmed") in [row[:2] for row in await booked(db, scope)]
+    assert "Booked." in (await browser.get(answer.headers["location"])).text
 
 
-async def test_a_discarded_plan_books_nothing(scope, browser):
-    await browser.post("/board/salon/runs", data={"day": str(MONDAY)})
-    page = (await browser.get("/board/salon", params={"day": str(MONDAY)})).text
-    run = re.search(r"/runs/([0-9a-f-]{36})/discard", page).group(1)
-    await browser.post(f"/board/salon/runs/{run}/discard", data={"day": str(MONDAY)})
-    assert 'class="block planned"' not in (await browser.get("/board/salon", params={"day": str(MONDAY)})).text
-    assert (await browser.post(f"/board/salon/runs/{run}/apply", data={"day": str(MONDAY)})).status_code == 409
+async def test_a_time_that_is_taken_is_refused_with_the_nearest_and_what_was_typed(scope, db, browser):
+    form = {"service": str(CUT), "staff": str(ANA), "day": str(MONDAY), "clock": "10:15", "name": "Late Lea"}
+    answer = await browser.post(f"/board/salon/bookings?{DAY}", data=form)
+    assert answer.status_code == 409
+    assert "That time is taken" in answer.text
+    assert "Mon 02 Mar 10:15 with Ben" in answer.text
+    assert 'value="Late Lea"' in answer.text
+    assert len(await booked(db, scope)) == 1
+
+
+@pytest.mark.parametrize(
+    ("steps", "status"),
+    [(["check_in"], "checked_in"), (["cancel"], "cancelled")],
+)
+async def test_steps_of_a_booking_are_taken_once(scope, db, browser, steps, status):
+    [(_, _, version, _, booking)] = await booked(db, scope)
+    for step in steps:
+        form = {"version": version, "take": step}
+        assert (await browser.post(f"/board/salon/bookings/{booking}/step?{DAY}", data=form)).status_code == 303
+        again = await browser.post(f"/board/salon/bookings/{booking}/step?{DAY}", data=form)
+        assert again.status_code == 409
+        assert "version" in again.text
+    assert (await booked(db, scope))[0][1] == status
+
+
+async def test_a_no_show_before_the_visit_is_refused_with_a_reason(scope, db, browser):
+    [(_, _, version, _, booking)] = await booked(db, scope)
+    answer = await browser.post(
+        f"/board/salon/bookings/{booking}/step?{DAY}", data={"version": version, "take": "no_show"}
+    )
+    assert answer.status_code == 409
+    assert "The visit has not begun yet." in answer.text
+
+
+async def test_blocked_time_is_hatched_and_can_be_freed(scope, db, browser):
+    form = {"staff": str(BEN), "day": str(MONDAY), "opens": "14:00", "closes": "15:00"}
+    assert (await browser.post("/board/salon/blocks", data=form)).status_code == 303
+    assert 'class="block off"' in (await browser.get(f"/board/salon?{DAY}")).text
+    page = (await browser.get(f"/board/salon?{DAY}&span=list")).text
+    claim = page.split("/blocks/")[1].split("/")[0]
+    await browser.post(f"/board/salon/blocks/{claim}/end")
+    assert 'class="block off"' not in (await browser.get(f"/board/salon?{DAY}")).text
+    over = {**form, "staff": str(ANA), "opens": "10:00", "closes": "11:00"}
+    assert (await browser.post("/board/salon/blocks", data=over)).status_code == 409
+
+
+async def test_the_week_has_a_row_a_lane_and_the_list_a_line_a_booking(scope, browser):
+    week = (await browser.get(f"/board/salon?{DAY}&span=week")).text
+    assert week.count('scope="row"') == 2
+    assert "Ana, Monday 02 March: 1 visits, 410 minutes idle" in week
+    listed = (await browser.get(f"/board/salon?{DAY}&span=list")).text
+    assert "10:00 to 10:30" in listed
+
+
+async def test_lanes_come_in_pages_of_forty(db, browser):
+    scope = Scope(db, uuid4(), actor="test")
+    staff = tuple(NewStaff(f"Member {n:02}", WEEK) for n in range(60))
+    await open_business(scope, Opening("Large", "large", "Europe/Lisbon", staff, ()))
+    browser.cookies.update(await cookie(scope))
+    first = (await browser.get(f"/board/large?{DAY}")).text
+    second = (await browser.get(f"/board/large?{DAY}&page=2")).text
+    assert (first.count('class="load"'), second.count('class="load"')) == (40, 20)
+
+
+async def test_an_ill_member_of_staff_is_grey(scope, browser):
+    hours = availability.DayHours(BEN, MONDAY, ())
+    await availability.set_day(scope, hours)
+    assert ">off</text>" in (await browser.get(f"/board/salon?{DAY}")).text
 
 
 async def test_a_form_of_another_site_is_refused(scope, browser):
-    refused = await browser.post(
-        "/board/salon/runs", data={"day": str(MONDAY)}, headers={"Sec-Fetch-Site": "cross-site"}
-    )
+    form = {"service": str(CUT), "staff": str(BEN), "day": str(MONDAY), "clock": "11:00", "name": "Evil Eve"}
+    refused = await browser.post("/board/salon/bookings", data=form, headers={"Sec-Fetch-Site": "cross-site"})
     assert (refused.status_code, refused.json()["code"]) == (403, "cross-site")
-    refused = await browser.post("/board/salon/runs", data={"day": "x"}, headers={"Origin": "https://evil.example"})
+    refused = await browser.post("/board/salon/bookings", data=form, headers={"Origin": "https://evil.example"})
     assert refused.status_code == 403
     assert (await browser.get("/board/salon", headers={"Host": "evil.example"})).status_code == 400
 
 
-async def test_kind_answers_to_what_is_not_there(scope, browser):
-    assert (await browser.get("/board/nobody")).status_code == 404
-    assert (await browser.get("/board/salon", params={"day": "2026-02-30"})).status_code == 422
-    assert (await browser.get("/board/salon", params={"day": "2031-01-01"})).status_code == 200
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/board/nobody", 404),
+        ("/board/salon?day=2026-02-30", 422),
+        ("/board/salon?day=2031-01-01", 200),
+        ("/board/salon?open=00000000-0000-0000-0000-000000000099", 404),
+        ("/board/salon?new=nonsense", 422),
+        ("/board/salon?page=7", 200),
+        ("/board/salon?by=rooms", 200),
+    ],
+)
+async def test_kind_answers_to_what_is_not_there(scope, browser, path, status):
+    answer = await browser.get(path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "Traceback" not in answer.text
 
 
-async def test_applying_twice_places_nobody_twice(scope, db):
-    run = await plan_waitlist(scope, Views(db), (MONDAY, MONDAY), NOW)
-    first, second = await apply(scope, run, now=NOW), await apply(scope, run, now=NOW)
-    assert first == second
-    assert (first.applied, first.stale) == (1, ())
-    async with db.transaction(scope.business_id) as tx:
-        claims = await tx.row("SELECT count(*) AS n FROM claim WHERE released_at IS NULL")
-    assert claims == {"n": 2}
+async def test_every_page_comes_under_the_strict_policy(scope, browser):
+    for path in (f"/board/salon?{DAY}", "/b/salon", "/board/nobody", "/board/salon/plans"):
+        policy = (await browser.get(path)).headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy

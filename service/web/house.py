@@ -1,0 +1,77 @@
+"""What the pages of those who work in a business share: the business, its zone and clock, the scope of what they do."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends, Request, Response
+
+from models.permissions import PERMISSIONS, Principal, refusal
+from service.db.command import Scope
+from service.db.database import Database
+from service.db.views import View
+from service.queries.businesses import Business
+from service.web.pages import page
+from service.web.session import Visitor, may
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """One request of somebody who works in a business."""
+
+    request: Request
+    business: Business
+    principal: Principal
+    scope: Scope
+    now: datetime
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The business's zone."""
+        return ZoneInfo(self.business.zone)
+
+    @property
+    def today(self) -> date:
+        """The present date in the business's zone."""
+        return self.now.astimezone(self.zone).date()
+
+    @property
+    def db(self) -> Database:
+        """The app's database."""
+        return self.scope.db
+
+    def may(self, operation: str) -> bool:
+        """Return whether whoever looks at the page may do an operation."""
+        return refusal(self.principal, PERMISSIONS[operation], self.business.id) is None
+
+    async def view(self) -> View:
+        """Return arrays that hold every change committed before now."""
+        view: View = await self.request.app.state.interlock.views.current(self.business.id, self.now)
+        return view
+
+    def span(self, first: date, days: int = 1) -> tuple[datetime, datetime]:
+        """Return local midnights around some dates, half-open."""
+        ends = first + timedelta(days=days)
+        return tuple(datetime.combine(day, datetime.min.time(), self.zone) for day in (first, ends))  # type: ignore[return-value] # two of them
+
+    def url(self, path: str = "", **query: object) -> str:
+        """Return an address below this business's board."""
+        kept = {name: value for name, value in query.items() if value not in (None, "")}
+        return f"/board/{self.business.slug}{path}" + (f"?{urlencode(kept)}" if kept else "")
+
+    def page(self, template: str, status: int = 200, **context: object) -> Response:
+        """Return a page of the house."""
+        shared = {"house": self, "business": self.business, "zone": self.zone, "today": self.today}
+        return page(self.request, template, shared | context, status)
+
+
+def house(operation: str) -> Any:  # noqa: ANN401 - FastAPI types Depends so
+    """Return the dependency of a page for who may do an operation of the permission table."""
+
+    async def found(request: Request, visitor: Annotated[Visitor, may(operation)]) -> House:
+        now = request.app.state.interlock.clock()
+        return House(request, visitor.business, visitor.principal, visitor.scope, now)
+
+    return Depends(found)

@@ -1,0 +1,135 @@
+"""What a plan says to whoever reviews it: its gain in plain words, its changes in groups, its ghosts over the day."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from service.queries.boards import Claim
+from service.queries.optimisation import Alternative, Move, Run
+from service.web.layout import Ghost
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Moves that take each other's time: accepted together or not at all."""
+
+    component: int
+    moves: tuple[Move, ...]
+
+    @property
+    def status(self) -> str:
+        """What has become of it."""
+        return self.moves[0].status
+
+
+def groups(moves: Sequence[Move], person: str | None = None) -> list[Group]:
+    """Return the moves by component, those alone that a person (client or staff) has to do with."""
+    ordered = sorted(moves, key=lambda m: (m.component, m.starts_at))
+    found = [Group(n, tuple(of_one)) for n, of_one in groupby(ordered, key=lambda m: m.component)]
+    shown = [g for g in found if person is None or any(person in people(m) for m in g.moves)]
+    return sorted(shown, key=lambda g: (-len(g.moves), g.moves[0].starts_at))
+
+
+def people(move: Move) -> set[str]:
+    """Return who has to do with a move."""
+    return {name for name in (move.client, move.staff, move.before_staff) if name}
+
+
+def gain(run: Run) -> str:
+    """Return what a plan gains, in one sentence."""
+    placed = sum(m.kind == "place" for m in run.moves)
+    moved = [m for m in run.moves if m.kind != "place" and m.before_starts_at is not None]
+    parts = []
+    if placed:
+        parts.append(f"+{placed} appointment{'s' if placed != 1 else ''} from the waitlist")
+    if moved:
+        parts.append(_moved(moved))
+    saved = {t.name: t.units_before - t.units_after for t in run.terms}.get("fragments", 0)
+    if saved:
+        words = f"{saved} idle minutes saved" if saved > 0 else f"{-saved} more idle minutes"
+        parts.append(f"{words} in gaps too short to sell")
+    if not parts:
+        return "Nothing to change: the book stands as well as it can."
+    return f"{', '.join(parts)}; {_proof(run.gap)}."
+
+
+def _moved(moved: Sequence[Move]) -> str:
+    distances = [abs((m.starts_at - m.before_starts_at).total_seconds()) / 60 for m in moved if m.before_starts_at]
+    average = round(sum(distances) / len(distances))
+    clients = f"{len(moved)} client{'s' if len(moved) != 1 else ''}"
+    if average:
+        return f"{clients} moved by {average} minutes on average"
+    return f"{clients} with somebody else at the same time"
+
+
+def _proof(gap: float | None) -> str:
+    if gap is None:
+        return "how good that is was not proven"
+    if gap == 0:
+        return "proven best possible"
+    below = f"at most {100 * gap:.1f} %" if gap >= 0.0005 else "less than 0.1 %"
+    return f"{below} below the best possible"
+
+
+def ghosts(moves: Sequence[Move], zone: ZoneInfo, *, arrows: bool = True) -> list[Ghost]:
+    """Return a plan's moves as places over a drawing, with where they come from."""
+    return [
+        Ghost(
+            m.id,
+            m.staff_id,
+            m.starts_at,
+            m.ends_at,
+            m.client,
+            m.service,
+            f"{m.starts_at.astimezone(zone):%H:%M} {m.client}: {m.service}. {m.refusal or m.reason}",
+            m.status,
+            _before(m) if arrows else None,
+        )
+        for m in moves
+    ]
+
+
+def _before(move: Move) -> tuple[UUID, datetime, datetime] | None:
+    if move.before_staff_id is None or move.before_starts_at is None or move.before_ends_at is None:
+        return None
+    return move.before_staff_id, move.before_starts_at, move.before_ends_at
+
+
+def seen(claims: Sequence[Claim], moves: Sequence[Move], view: str) -> list[Claim]:
+    """Return the claims that stand in a view: after the plan, those that it moves have left their places."""
+    leaving = {m.appointment_id for m in moves if m.status == "planned" and m.appointment_id}
+    placed = {(m.staff_id, m.starts_at) for m in moves if m.status == "applied"}
+    if view == "after":
+        return [c for c in claims if c.id not in leaving]
+    if view == "before":
+        return [c for c in claims if (c.staff_id, c.starts_at) not in placed]
+    return list(claims)
+
+
+def changed_days(run: Run, zone: ZoneInfo) -> list[tuple[date, int]]:
+    """Return the local dates on which a plan changes anything, with how many changes."""
+    days = sorted(m.starts_at.astimezone(zone).date() for m in run.moves)
+    return [(day, len(list(of_day))) for day, of_day in groupby(days)]
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """One plan in the trade-off: hundredths of the drawing across (clients moved) and up (clients placed)."""
+
+    x: float
+    y: float
+    plan: Alternative
+
+
+def trade_off(plans: Sequence[Alternative]) -> list[Dot]:
+    """Return the plans that are done, as dots: gentler to the left, fuller towards the top."""
+    done = [p for p in plans if p.status not in ("running", "failed")]
+    most_moved = max((p.moved + p.reseated for p in done), default=0) or 1
+    most_placed = max((p.placed for p in done), default=0) or 1
+    return [
+        Dot(round(12 + 76 * (p.moved + p.reseated) / most_moved, 1), round(82 - 70 * p.placed / most_placed, 1), p)
+        for p in done
+    ]

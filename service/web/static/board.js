@@ -1,0 +1,151 @@
+"use strict";
+// The board without this script has the same forms; with it one can drag, and click where nothing is.
+(() => {
+  const SNAP = 5, MARGIN = 12, NEAR = 5;
+  let drag = null;
+
+  const ready = () => {
+    for (const field of document.querySelectorAll("[data-go]")) {
+      if (field.dataset.ready) continue;
+      field.dataset.ready = "1";
+      field.form.classList.add("scripted");
+      field.addEventListener("change", () => field.form.requestSubmit());
+    }
+    for (const all of document.querySelectorAll("[data-all]")) {
+      if (all.dataset.ready) continue;
+      all.dataset.ready = "1";
+      all.hidden = false;
+      all.addEventListener("click", () => {
+        for (const box of all.form.elements[all.dataset.all]) box.checked = all.value === "all";
+      });
+    }
+  };
+
+  const focused = () => {
+    const told = document.querySelector("[data-focus]");
+    if (told) told.focus();
+  };
+
+  const at = (svg, event) => {
+    const box = svg.getBoundingClientRect();
+    return { x: event.clientX - box.left, y: event.clientY - box.top };
+  };
+
+  const place = (svg, point) => {
+    const columns = svg.dataset.columns.split(" ");
+    const axis = Number(svg.dataset.axis), lane = Number(svg.dataset.lane), minute = Number(svg.dataset.minute);
+    const column = Math.floor((point.x - axis) / lane);
+    if (column < 0 || column >= columns.length) return null;
+    const minutes = Math.max(0, Math.round((point.y - MARGIN) / minute / SNAP) * SNAP);
+    const start = new Date((Number(svg.dataset.start) + minutes) * 60000);
+    return {
+      column, minutes, x: axis + column * lane + 3, y: MARGIN + minutes * minute,
+      at: `${columns[column]}~${start.toISOString().replace(".000Z", "+00:00")}`,
+    };
+  };
+
+  const send = (address, values) =>
+    htmx.ajax("POST", address, { target: "#desk", select: "#desk", swap: "outerHTML", values });
+
+  const light = async (svg, key) => {
+    const address = new URL(svg.dataset.board, location.href);
+    address.pathname += `/bookings/${key}/places`;
+    const answer = await fetch(address, { headers: { Accept: "application/json" } });
+    if (!answer.ok || !drag || drag.key !== key) return;
+    const columns = svg.dataset.columns.split(" "), minute = Number(svg.dataset.minute);
+    const group = svg.querySelector("#places");
+    for (const [staff, start] of await answer.json()) {
+      const column = columns.indexOf(staff);
+      if (column < 0) continue;
+      const rect = document.createElementNS(svg.namespaceURI, "rect");
+      const minutes = Date.parse(start) / 60000 - Number(svg.dataset.start);
+      const where = {
+        x: Number(svg.dataset.axis) + column * Number(svg.dataset.lane) + 3, y: MARGIN + minutes * minute,
+        width: Number(svg.dataset.lane) - 6, height: drag.minutes * minute,
+      };
+      for (const [name, value] of Object.entries(where)) rect.setAttribute(name, value);
+      rect.setAttribute("class", "place");
+      group.append(rect);
+    }
+  };
+
+  const begin = (event) => {
+    const block = event.target.closest && event.target.closest("a.block");
+    if (!block || event.button !== 0 || event.pointerType === "touch") return;
+    const svg = block.closest("svg.day"), own = block.querySelector("svg");
+    if (!svg.dataset.move || !/\b(confirmed|pending|placed)\b/.test(block.getAttribute("class"))) return;
+    drag = {
+      block, svg, own, key: block.dataset.key, version: block.dataset.version, minutes: Number(block.dataset.minutes),
+      from: at(svg, event), x: Number(own.getAttribute("x")), y: Number(own.getAttribute("y")), moving: false, aim: null,
+    };
+  };
+
+  const follow = (event) => {
+    if (!drag) return;
+    const point = at(drag.svg, event), dx = point.x - drag.from.x, dy = point.y - drag.from.y;
+    if (!drag.moving) {
+      if (Math.hypot(dx, dy) < NEAR) return;
+      drag.moving = true;
+      drag.block.classList.add("dragging");
+      drag.aim = document.createElementNS(drag.svg.namespaceURI, "rect");
+      drag.aim.setAttribute("class", "aim");
+      drag.svg.append(drag.aim);
+      light(drag.svg, drag.key);
+    }
+    drag.own.setAttribute("x", drag.x + dx);
+    drag.own.setAttribute("y", drag.y + dy);
+    drag.to = place(drag.svg, { x: point.x, y: drag.y + dy });
+    if (!drag.to) return;
+    const size = { x: drag.to.x, y: drag.to.y, width: Number(drag.svg.dataset.lane) - 6, height: drag.minutes * Number(drag.svg.dataset.minute) };
+    for (const [name, value] of Object.entries(size)) drag.aim.setAttribute(name, value);
+  };
+
+  const put = (done) => {
+    drag.block.classList.remove("dragging");
+    if (drag.aim) drag.aim.remove();
+    drag.svg.querySelector("#places").replaceChildren();
+    if (!done) {
+      drag.own.setAttribute("x", drag.x);
+      drag.own.setAttribute("y", drag.y);
+    }
+    drag = null;
+  };
+
+  const drop = () => {
+    if (!drag) return;
+    const { moving, to, key, version, svg } = drag;
+    if (moving) addEventListener("click", (event) => { event.preventDefault(); event.stopPropagation(); }, { capture: true, once: true });
+    put(moving && to);
+    if (!moving || !to) return;
+    const address = new URL(svg.dataset.board, location.href);
+    address.pathname += `/bookings/${key}/move`;
+    send(address.pathname + address.search, { version, at: to.at });
+  };
+
+  const empty = (event) => {
+    const svg = event.target.closest && event.target.closest("svg.day[data-new]");
+    if (!svg || event.target.closest(".block")) return;
+    const where = place(svg, at(svg, event));
+    if (where) location.assign(svg.dataset.new.replace("NEW", encodeURIComponent(where.at)));
+  };
+
+  document.addEventListener("pointerdown", begin);
+  document.addEventListener("pointermove", follow);
+  document.addEventListener("pointerup", drop);
+  document.addEventListener("pointercancel", () => drag && put(false));
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape" && drag) put(false); });
+  document.addEventListener("dragstart", (event) => { if (event.target.closest("a.block")) event.preventDefault(); });
+  document.addEventListener("click", empty);
+  // What somebody else changed waits until the mouse is free.
+  document.addEventListener("htmx:before:request", (event) => {
+    const source = event.detail && event.detail.ctx && event.detail.ctx.sourceElement;
+    if (drag && source && source.id === "live") event.preventDefault();
+  });
+  document.addEventListener("htmx:after:swap", (event) => {
+    ready();
+    const target = event.detail && event.detail.ctx && event.detail.ctx.target;
+    if (target && target.id === "desk") focused();
+  });
+  ready();
+  focused();
+})();
