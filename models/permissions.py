@@ -117,6 +117,8 @@ PERMISSIONS = {
     "listBookings": workers("bookings:read"),
     "readBooking": workers("bookings:read", clients=True),
     "cancelBooking": workers("bookings:write", clients=True),
+    "rescheduleBooking": workers("bookings:write", clients=True),
+    "swapBookings": workers("bookings:write"),
     "approveBooking": workers("bookings:write"),
     "declineBooking": workers("bookings:write"),
     "checkInBooking": workers("bookings:write"),
@@ -153,6 +155,10 @@ PERMISSIONS = {
     "listKeys": owners("people:read"),
     "createKey": owners("people:write"),
     "revokeKey": owners("people:write"),
+    # tables in and out
+    "importTable": managers("exchange:write"),
+    "exportTable": managers("exchange:read"),
+    "exportCalendar": managers("exchange:read"),
     # what has been done
     "listAudit": owners("audit:read"),
     "verifyAudit": owners("audit:read"),

@@ -1,5 +1,6 @@
 """Slots: the legal starts that a query found, as parallel arrays."""
 
+from bisect import bisect_left
 from datetime import date
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -9,9 +10,9 @@ from numpy.typing import NDArray
 
 from solver.clock import DAY, offset_spans
 from solver.lanes import END, LO, Minutes
-from solver.offers import Offer
+from solver.offers import Offer, gaps_between
 from solver.services import Service
-from solver.starts import Keys
+from solver.starts import LANE, Keys
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,7 @@ class Slots:
 
     def __init__(self, snapshot: "Snapshot", offer: Offer, keys: Keys) -> None:
         self.snapshot, self.offer, self.keys = snapshot, offer, keys
-        self._columns: tuple[Minutes, Minutes] | None = None
+        self._columns: tuple[Keys, Keys] | None = None
         self._gap: tuple[Minutes, Minutes] | None = None
 
     def __len__(self) -> int:
@@ -47,12 +48,12 @@ class Slots:
     @property
     def lane(self) -> Minutes:
         """Index of the lane in the snapshot."""
-        return self._split()[0]
+        return self._split()[1].astype(np.int64)
 
     @property
     def start(self) -> Minutes:
         """When the visit begins."""
-        return self._split()[1]
+        return self.minute + np.int64(self.snapshot.start)
 
     @property
     def end(self) -> Minutes:
@@ -79,29 +80,68 @@ class Slots:
         """When the free working time around the start ends."""
         return self._gaps()[1]
 
-    def _split(self) -> tuple[Minutes, Minutes]:
+    @property
+    def minute(self) -> Keys:
+        """When the visit begins, in minutes since the horizon did; as wide as the keys."""
+        return self._split()[0]
+
+    def _split(self) -> tuple[Keys, Keys]:
         if self._columns is None:
-            minute, lane = np.divmod(self.keys, len(self.snapshot.staff) or 1)
-            self._columns = lane.astype(np.int64), minute + np.int64(self.snapshot.start)
-            for column in self._columns:
-                column.flags.writeable = False
+            self._columns = np.divmod(self.keys, len(self.snapshot.staff) or 1)
         return self._columns
 
     def _gaps(self) -> tuple[Minutes, Minutes]:
         if self._gap is None:
             lo, hi = self.claim_start, self.claim_end
-            by_staff = self.offer.shape.group.by_staff
-            order = np.argsort(self.lane, kind="stable")
-            lanes, firsts = np.unique(self.lane[order], return_index=True)
-            for index, rows in zip(lanes.tolist(), np.split(order, firsts[1:]), strict=False):
-                lane = self.snapshot.lanes[index]
-                gaps, start = lane.gaps if by_staff else lane.client_gaps, self.start[rows]
-                gap = np.maximum(gaps[LO].searchsorted(start.astype(np.int32), side="right") - 1, 0)
-                inside = gaps[END, gap] > start
-                lo[rows] = np.where(inside, gaps[LO, gap], lo[rows])
-                hi[rows] = np.where(inside, gaps[END, gap], hi[rows])
+            gaps = self._around(int(self.keys.min()), int(self.keys.max())) if len(self) else None
+            if gaps is not None and gaps.size:
+                gap, base = self._rows(gaps), np.int64(self.snapshot.start)
+                inside = self._inside(gaps, gap)
+                lo = np.where(inside, gaps[LO][gap] + base, lo)
+                hi = np.where(inside, gaps[END][gap] + base, hi)
             self._gap = lo, hi
         return self._gap
+
+    def beside(self) -> tuple[Keys, Keys]:
+        """Return the free minutes before and behind what a booking would claim, a group's none; in order alone."""
+        gaps = self._around(int(self.keys[0]), int(self.keys[-1]))
+        if gaps.size == 0:
+            return np.zeros_like(self.keys), np.zeros_like(self.keys)
+        gap, minute, shape = self._rows(gaps), self.minute, self.offer.shape
+        length = shape.duration or shape.durations[self.lane]
+        before, after = minute - gaps[LO][gap] - shape.before, gaps[END][gap] - minute - (length + shape.after)
+        if self.service.seats > 1:
+            inside = self._inside(gaps, gap)
+            before *= inside
+            after *= inside
+        return before, after
+
+    def _inside(self, gaps: Keys, gap: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which starts lie in their gap; those of groups that others are in do not."""
+        same = gaps[LANE][gap] == self._split()[1]
+        inside: NDArray[np.bool_] = same & (gaps[LO][gap] <= self.minute) & (self.minute < gaps[END][gap])
+        return inside
+
+    def _around(self, first: int, last: int) -> Keys:
+        """Return the gaps that starts between two keys may lie in, sorted by lane and `lo`."""
+        width = len(self.snapshot.staff)
+        return gaps_between(self.snapshot, self.offer.shape, first // width, last // width + 1)
+
+    def _rows(self, gaps: Keys) -> NDArray[np.int64]:
+        """Return which of some gaps each start lies in, of those sorted by lane and `lo`."""
+        horizon = self.snapshot.days * DAY
+        wanted = self._split()[1] * horizon + self.minute
+        after: NDArray[np.int64] = (gaps[LANE] * horizon + gaps[LO]).searchsorted(wanted, side="right")
+        return after - 1
+
+    @property
+    def first_start(self) -> int:
+        """The first slot's start; of slots that are in order."""
+        return self.snapshot.start + int(self.keys[0]) // len(self.snapshot.staff)
+
+    def place(self, minute: int) -> int:
+        """Return how many slots start before an epoch minute; of slots that are in order."""
+        return bisect_left(self.keys.data, (minute - self.snapshot.start) * len(self.snapshot.staff))
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> "Slots":
         """Return the slots at some rows, in their order."""

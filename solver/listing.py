@@ -137,9 +137,9 @@ def page(slots: Slots, size: int, after: Cursor | None = None) -> Page:
 
 
 def _place(slots: Slots, cursor: Cursor) -> int:
-    lo, hi = np.searchsorted(slots.start, [cursor.start, cursor.start + 1])
+    lo, hi = slots.place(cursor.start), slots.place(cursor.start + 1)
     lane = slots.snapshot.staff_index.get(cursor.staff, -1)
-    return int(lo + np.searchsorted(slots.lane[lo:hi], lane, side="right"))
+    return lo + int(np.searchsorted(slots.take(slice(lo, hi)).lane, lane, side="right"))
 
 
 def first_available(snapshot: Snapshot, query: SlotQuery, now: datetime) -> Slots:

@@ -1,7 +1,7 @@
 """What a snapshot keeps between queries: who offers what in which shape, gap tables, start lists."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import is_
 from typing import TYPE_CHECKING
 
@@ -9,9 +9,9 @@ import numpy as np
 
 from solver.clock import DAY
 from solver.errors import InvalidProblem
-from solver.lanes import Lane, Minutes
+from solver.lanes import LO, Lane, Minutes
 from solver.services import Service
-from solver.starts import Group, Keys, KeyType, Shape, StartList, Table
+from solver.starts import LANE, Group, Keys, KeyType, Shape, StartList, Table
 
 if TYPE_CHECKING:
     from solver.snapshot import Snapshot
@@ -130,6 +130,17 @@ def starts_between(snapshot: "Snapshot", shape: Shape, lo: int, hi: int) -> Keys
         snapshot.kept.lists.clear()
     snapshot.kept.lists[shape] = None
     return _table(snapshot, shape).starts(shape, lo, hi, len(snapshot.staff))
+
+
+def gaps_between(snapshot: "Snapshot", shape: Shape, lo: int, hi: int) -> Keys:
+    """Return the gaps of a shape's lanes that may meet [lo, hi), minutes since the horizon began, by lane and `lo`."""
+    if shape.group.cut:
+        shape = replace(shape, group=replace(shape.group, cut=False))
+    table = _table(snapshot, shape)
+    first, last = table.rows[LO].searchsorted(np.array([lo - table.longest, hi], table.rows.dtype)).tolist()
+    rows = table.rows[:, first:last]
+    # Sorted by `lo` they are already.
+    return rows[:, rows[LANE].argsort(kind="stable")]
 
 
 _NEVER = StartList((), np.empty(0, np.int32), memoryview(b""), 1)

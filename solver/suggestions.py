@@ -1,5 +1,6 @@
 """Suggestions: the slots of an answer ranked by a score with named parts, and the best few that differ."""
 
+import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -56,6 +57,9 @@ class Wishes:
             raise InvalidProblem(f"preferences: parts of the day are 0 to 2, not {sorted(self.parts)}")
 
 
+NO_WISHES = Wishes()
+
+
 @dataclass(frozen=True, slots=True)
 class Weights:
     """What each part of a score weighs, in points; a point is a minute of somebody's time that is lost for good.
@@ -93,7 +97,7 @@ class Preferences:
     """
 
     wanted: datetime | None = None
-    client: Wishes = Wishes()
+    client: Wishes = NO_WISHES
     staff: Mapping[Hashable, Wishes] = field(default_factory=dict)
     zone: ZoneInfo | None = None
     weights: Weights = Weights()
@@ -105,7 +109,7 @@ class Preferences:
     @property
     def indifferent(self) -> bool:
         """Whether there is no wish at all."""
-        return not self.staff and self.client == Wishes()
+        return not self.staff and self.client == NO_WISHES
 
 
 INDIFFERENT = Preferences()
@@ -157,22 +161,21 @@ def rank(slots: Slots, limit: int | None = None, preferences: Preferences = INDI
     """
     if limit is not None and limit < 1:
         raise InvalidProblem(f"at least one suggestion is asked for, not {limit}")
-    scoring = _Scoring.of(slots, preferences)
-    rows = scoring.near(limit)
-    scored = scoring.scored(*rows)
-    if limit is not None and len(scored) < len(slots):
-        reach = scoring.reach(float(-np.partition(scored.score, -limit)[-limit]))
-        if reach[0] < rows[0] or rows[1] < reach[1]:
-            scored = scoring.scored(*reach)
-    return scored.take(_best(scored.score, limit))
-
-
-def _best(score: Points, limit: int | None) -> NDArray[np.int64]:
-    """Return the rows of the highest scores in order, ties as they stand."""
-    if limit is None or limit >= len(score):
-        return np.argsort(-score, kind="stable")
-    rows = np.flatnonzero(score >= np.partition(score, -limit)[-limit])
-    return rows[np.argsort(-score[rows], kind="stable")[:limit]]
+    if len(slots) == 0:
+        return Ranking(slots, *[np.empty(0)] * 5)
+    scoring = _Scoring(slots, preferences)
+    lo, hi = scoring.near(limit)
+    costs, bound = scoring.costs(lo, hi), math.inf
+    if limit is not None and limit <= hi - lo:
+        bound = np.partition(costs[0], limit - 1)[limit - 1]
+        reach = scoring.reach(float(bound)) if hi - lo < len(slots) else (lo, hi)
+        if reach[0] < lo or hi < reach[1]:
+            lo, hi = reach
+            costs = scoring.costs(lo, hi)
+    rows = (costs[0] <= bound).nonzero()[0]
+    rows = rows[costs[0][rows].argsort(kind="stable")[:limit]]
+    score, *parts = (part[rows] for part in costs)
+    return Ranking(slots.take(rows + lo), -score, *parts)
 
 
 def suggest(slots: Slots, count: int = 3, preferences: Preferences = INDIFFERENT) -> Ranking:
@@ -195,52 +198,44 @@ def _part(local: NDArray[np.int64]) -> NDArray[np.int64]:
     return (of_day >= AFTERNOON_BEGINS).astype(np.int64) + (of_day >= EVENING_BEGINS)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class _Scoring:
     """An answer with all that its slots are scored by."""
 
-    slots: Slots
-    preferences: Preferences
-    wanted: int
-    load: Points
-    unusable: Points
-
-    @staticmethod
-    def of(slots: Slots, preferences: Preferences) -> "_Scoring":
-        load, unusable = _kept(slots.snapshot)
-        if preferences.wanted is not None:
-            wanted = epoch_minute(preferences.wanted)
-        else:
-            wanted = int(slots.start[0]) if len(slots) else 0
-        return _Scoring(slots, preferences, wanted, load, unusable)
+    def __init__(self, slots: Slots, preferences: Preferences) -> None:
+        self.slots, self.preferences, self.weights = slots, preferences, preferences.weights
+        self.load, self.unusable = _kept(slots.snapshot)
+        wanted = preferences.wanted
+        self.wanted = slots.first_start if wanted is None else epoch_minute(wanted)
 
     def near(self, limit: int | None) -> tuple[int, int]:
         """Return the rows [from, to) that are scored first, at least `limit`; all of a short answer, or without one."""
-        if limit is None or len(self.slots) <= 2 * NEAR or self.preferences.weights.wait == 0:
+        if limit is None or len(self.slots) <= 2 * NEAR or self.weights.wait == 0:
             return 0, len(self.slots)
-        middle = int(np.searchsorted(self.slots.start, self.wanted))
-        half = max(NEAR // 2, limit)
+        middle, half = self.slots.place(self.wanted), max(NEAR // 2, limit)
         return max(0, middle - half), min(len(self.slots), middle + half)
 
     def reach(self, cost: float) -> tuple[int, int]:
         """Return the rows [from, to) that can cost no more than `cost`."""
-        if self.preferences.weights.wait == 0:
-            return 0, len(self.slots)
-        minutes = int(cost * 60 / self.preferences.weights.wait) + 1
-        lo, hi = np.searchsorted(self.slots.start, [self.wanted - minutes, self.wanted + minutes + 1])
-        return int(lo), int(hi)
+        minutes = int(cost * 60 / self.weights.wait) + 1
+        return self.slots.place(self.wanted - minutes), self.slots.place(self.wanted + minutes + 1)
 
-    def scored(self, lo: int, hi: int) -> Ranking:
-        """Return the rows [lo, hi) with their scores, in their order."""
-        slots, weights = self.slots.take(slice(lo, hi)), self.preferences.weights
-        # Beyond its last entry the table would hold 0, which is what its last entry is.
-        fragment = self.unusable.take(slots.claim_start - slots.gap_lo, mode="clip")
-        fragment += self.unusable.take(slots.gap_hi - slots.claim_end, mode="clip")
+    def costs(self, lo: int, hi: int) -> tuple[Points, Points, Points, Points, Points]:
+        """Return what the rows [lo, hi) cost: all in all, fragments, load, wait and preferences."""
+        slots, weights = self.slots.take(slice(lo, hi)), self.weights
+        before, after = slots.beside()
+        # A gap longer than the table is wholly usable, as its last entry says; none is shorter than 0.
+        fragment = self.unusable.take(before, mode="clip")
+        fragment += self.unusable.take(after, mode="clip")
         fragment *= weights.fragment
-        load = weights.load * self.load.take(slots.lane)
-        wait = np.abs(slots.start - self.wanted) * (weights.wait / 60)
-        preference = np.zeros(len(slots)) if self.preferences.indifferent else self._unmet(slots)
-        return Ranking(slots, -(fragment + load + wait + preference), fragment, load, wait, preference)
+        load = (weights.load * self.load)[slots.lane]
+        wait = np.abs(slots.minute - (self.wanted - slots.snapshot.start)) * (weights.wait / 60)
+        cost = fragment + load
+        cost += wait
+        if self.preferences.indifferent:
+            return cost, fragment, load, wait, np.zeros_like(cost)
+        preference = self._unmet(slots)
+        cost += preference
+        return cost, fragment, load, wait, preference
 
     def _unmet(self, slots: Slots) -> Points:
         local = local_minutes(self.preferences.zone or slots.snapshot.zone, slots.start)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import DDL, Table, event
 
 from models.roles import APP_ROLE
-from models.tables import book, business, duties, ledger, optimisation, people, requests, waitlist
+from models.tables import book, business, duties, ledger, optimisation, people, reading, requests, waitlist
 from models.tables.base import metadata
 
 RIGHTS = {"audit_entry": "SELECT, INSERT", "audit_head": "SELECT, INSERT, UPDATE"}
@@ -86,6 +86,18 @@ END $$
 """
 
 
+# Seats that are left show in the snapshot's tile of the group's claim.
+SEATS_CHANGED = """
+CREATE FUNCTION seats_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO change_log (business_id, lane_no, day)
+    SELECT DISTINCT c.business_id, c.lane_no, (c.starts_at AT TIME ZONE 'UTC')::date
+    FROM changed s JOIN claim c ON c.business_id = s.business_id AND c.session_id = s.id;
+    RETURN NULL;
+END $$
+"""
+
+
 def _trigger(table: str, operation: str, function: str) -> str:
     rows = {
         "INSERT": "NEW TABLE AS changed",
@@ -101,7 +113,8 @@ def _trigger(table: str, operation: str, function: str) -> str:
 def triggers() -> Iterator[str]:
     """Yield the statements that keep the change log, and the lanes' versions where the hours' zone changes."""
     yield from (CLAIM_CHANGED, LANE_CHANGED, HOURS_CHANGED, CATALOGUE_CHANGED, ZONE_CHANGED)
-    yield from (STAFF_CHANGED, HOLIDAYS_CHANGED)
+    yield from (STAFF_CHANGED, HOLIDAYS_CHANGED, SEATS_CHANGED)
+    yield _trigger("group_session", "UPDATE", "seats_changed")
     yield _trigger("staff", "UPDATE", "staff_changed")
     yield _trigger("lane", "UPDATE", "lane_changed")
     yield _trigger("business", "UPDATE", "zone_changed")
@@ -165,6 +178,7 @@ def statements() -> Iterator[str]:
     yield from PEOPLE
     yield from triggers()
     yield from duties.statements()
+    yield from reading.statements()
 
 
 for _statement in statements():

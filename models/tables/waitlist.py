@@ -47,3 +47,11 @@ offer = tenant_table(
 )
 """A hold made for an entry; accepting it confirms the hold."""
 Index(None, offer.c.business_id, offer.c.entry_id)
+Index(None, offer.c.business_id, offer.c.appointment_id)
+Index(
+    "uq_offer_open",
+    offer.c.business_id,
+    offer.c.entry_id,
+    unique=True,
+    postgresql_where=text("status = 'open'"),
+)

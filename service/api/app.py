@@ -12,7 +12,9 @@ from service.api import (
     bookings,
     businesses,
     catalogue,
+    exchange,
     jobs,
+    lifecycle,
     links,
     members,
     optimisation,
@@ -56,7 +58,20 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
     problems.install(app)
     permitted = [Depends(security.permitted)]
     app.include_router(accounts.router, prefix="/api/v1", dependencies=permitted)
-    for part in (businesses, catalogue, bookings, links, waitlist, optimisation, audit, jobs, members):
+    parts = (
+        businesses,
+        catalogue,
+        bookings,
+        lifecycle,
+        links,
+        waitlist,
+        optimisation,
+        audit,
+        jobs,
+        members,
+        exchange,
+    )
+    for part in parts:
         app.include_router(part.router, prefix="/api/v1/businesses/{business}", dependencies=permitted)
     security.install(app)
     return app

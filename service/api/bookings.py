@@ -8,10 +8,10 @@ from fastapi import APIRouter, Header, Query, Response
 from models.errors import InvalidInput
 from models.zones import zone_named
 from service.api.bodies import StrictRoute
-from service.api.context import Commanding, Db, Expected, Fresh, Now, OfPath
+from service.api.context import Booker, By, Commanding, Db, Expected, Fresh, Now, OfPath, tagged
 from service.api.schemas import BookingBody, CancelBody, Day, Digits, HoldBody, Instant
-from service.commands import attendance, clients
 from service.commands import bookings as commands
+from service.commands import clients
 from service.commands.attendance import Booking
 from service.db.command import Scope
 from service.queries import bookings as queries
@@ -84,14 +84,14 @@ async def release(scope: Commanding, hold_id: UUID, hold_token: Annotated[str, H
 
 
 @router.post("/bookings", status_code=201, operation_id="book")
-async def book(response: Response, scope: Commanding, view: Fresh, now: Now, body: BookingBody) -> Booking:
+async def book(response: Response, scope: Commanding, by: Booker, view: Fresh, now: Now, body: BookingBody) -> Booking:
     """Confirm a hold, or book a time at once."""
     client_id = await _client_of(scope, body)
     if body.hold_id is not None and body.token is not None:
-        confirmation = commands.Confirmation(body.hold_id, body.token, client_id)
+        confirmation = commands.Confirmation(body.hold_id, body.token, client_id, by)
         booking = await commands.confirm(scope, confirmation)
     elif body.service_id is not None and body.staff_id is not None and body.starts_at is not None:
-        wanted = commands.BookRequest(body.service_id, body.staff_id, body.starts_at, client_id)
+        wanted = commands.BookRequest(body.service_id, body.staff_id, body.starts_at, client_id, by=by)
         booking = await commands.book(scope, wanted, view=view, now=now)
     else:
         raise InvalidInput("Give hold_id and token, or service_id, staff_id and starts_at.")
@@ -129,46 +129,8 @@ async def read(db: Db, response: Response, business: OfPath, booking_id: UUID) -
 
 @router.post("/bookings/{booking_id}/cancel", operation_id="cancelBooking")
 async def cancel(
-    response: Response, scope: Commanding, now: Now, booking_id: UUID, expected: Expected, body: CancelBody
+    response: Response, scope: Commanding, by: By, now: Now, booking_id: UUID, expected: Expected, body: CancelBody
 ) -> Booking:
     """Cancel a booking; `If-Match` makes it conditional on the version."""
-    wanted = commands.Cancellation(booking_id, expected, reason=body.reason)
+    wanted = commands.Cancellation(booking_id, expected, by, body.reason)
     return tagged(response, await commands.cancel(scope, wanted, now=now))
-
-
-@router.post("/bookings/{booking_id}/approve", operation_id="approveBooking")
-async def approve(response: Response, scope: Commanding, booking_id: UUID, expected: Expected) -> Booking:
-    """Confirm a pending booking."""
-    return tagged(response, await attendance.approve(scope, attendance.Step(booking_id, expected)))
-
-
-@router.post("/bookings/{booking_id}/decline", operation_id="declineBooking")
-async def decline(response: Response, scope: Commanding, booking_id: UUID, expected: Expected) -> Booking:
-    """Turn a pending booking down and free its time."""
-    return tagged(response, await attendance.decline(scope, attendance.Step(booking_id, expected)))
-
-
-@router.post("/bookings/{booking_id}/check-in", operation_id="checkInBooking")
-async def check_in(response: Response, scope: Commanding, booking_id: UUID, expected: Expected) -> Booking:
-    """The client has come."""
-    return tagged(response, await attendance.check_in(scope, attendance.Step(booking_id, expected)))
-
-
-@router.post("/bookings/{booking_id}/complete", operation_id="completeBooking")
-async def complete(response: Response, scope: Commanding, now: Now, booking_id: UUID, expected: Expected) -> Booking:
-    """The visit took place."""
-    step = attendance.Step(booking_id, expected)
-    return tagged(response, await attendance.complete(scope, step, now=now))
-
-
-@router.post("/bookings/{booking_id}/no-show", operation_id="markNoShow")
-async def no_show(response: Response, scope: Commanding, now: Now, booking_id: UUID, expected: Expected) -> Booking:
-    """The client did not come; the answer names the fee."""
-    step = attendance.Step(booking_id, expected)
-    return tagged(response, await attendance.no_show(scope, step, now=now))
-
-
-def tagged(response: Response, booking: Booking) -> Booking:
-    """Return the booking, its version as the answer's ETag."""
-    response.headers["ETag"] = f'"{booking.version}"'
-    return booking

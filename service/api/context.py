@@ -4,11 +4,14 @@ import ipaddress
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, Header, Path, Request
+from fastapi import Depends, Header, Path, Request, Response
 from uuid_utils.compat import uuid7
 
 from models.errors import InvalidInput
+from models.permissions import Role
+from models.states import Party
 from service.api.security import Who, business_of
+from service.commands.attendance import Booking
 from service.db.command import Scope
 from service.db.database import REQUEST_ID, Database, Origin
 from service.db.views import View, Views
@@ -60,6 +63,24 @@ async def scope_of_request(
 Commanding = Annotated[Scope, Depends(scope_of_request)]
 
 
+def party_of(who: Who) -> Party:
+    """Return as whom someone acts on an appointment; a key acts as those who work there."""
+    if who.role is Role.CLIENT:
+        return Party.CLIENT
+    return Party.STAFF if who.role in (Role.STAFF, None) else Party.MANAGER
+
+
+By = Annotated[Party, Depends(party_of)]
+
+
+def booker_of(who: Who) -> Party:
+    """Return as whom someone books: without an account, or with a key of a booking page, as a client."""
+    return Party.CLIENT if who.role is None else party_of(who)
+
+
+Booker = Annotated[Party, Depends(booker_of)]
+
+
 async def fresh_view(request: Request, business: OfPath) -> View:
     """Return arrays that hold every change committed before this request."""
     views: Views = request.app.state.interlock.views
@@ -89,3 +110,9 @@ def version_of(if_match: Annotated[str | None, Header()] = None) -> int | None:
 
 
 Expected = Annotated[int | None, Depends(version_of)]
+
+
+def tagged(response: Response, booking: Booking) -> Booking:
+    """Return the booking, its version as the answer's ETag."""
+    response.headers["ETag"] = f'"{booking.version}"'
+    return booking

@@ -98,6 +98,20 @@ class AskBody(Body):
     starts_at: Instant
 
 
+class RescheduleBody(Body):
+    """Another start, another staff member, or both."""
+
+    starts_at: Instant | None = None
+    staff_id: UUID | None = None
+
+
+class SwapBody(Body):
+    """The booking to change places with, and the version that it must have, if any."""
+
+    booking_id: UUID
+    version: Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)] | None = None
+
+
 class CancelBody(Body):
     """Why a booking is cancelled, if anybody says."""
 

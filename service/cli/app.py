@@ -18,6 +18,8 @@ COMMANDS = {
     "slots": "service.cli.booking:slots",
     "book": "service.cli.booking:book",
     "cancel": "service.cli.booking:cancel",
+    "move": "service.cli.attendance:move",
+    "swap": "service.cli.attendance:swap",
     "mark": "service.cli.attendance:mark",
     "waitlist": "service.cli.booking:waitlist",
     "optimise": "service.cli.optimisation:optimise",
@@ -27,6 +29,8 @@ COMMANDS = {
     "worker": "service.cli.worker:worker",
     "account": "service.cli.people:accounts",
     "key": "service.cli.people:keys",
+    "import": "service.cli.exchange:import_",
+    "export": "service.cli.exchange:export",
     "db": "service.cli.database:app",
 }
 EXIT_CODES = """

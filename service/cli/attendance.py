@@ -1,4 +1,4 @@
-"""`interlock mark`: what becomes of a booking."""
+"""`interlock move`, `swap`, `mark`: what becomes of a booking."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -7,8 +7,9 @@ from uuid import UUID
 import typer
 
 from service.bootstrap import Interlock
-from service.cli.output import AsJson, BusinessName, print_json, with_installation
-from service.commands import attendance
+from service.cli.booking import StaffName, staff_named
+from service.cli.output import AsJson, BusinessName, parsed_time, print_json, with_installation
+from service.commands import attendance, reschedule
 from service.commands.attendance import Booking, Step
 from service.db.command import Scope
 from service.queries import businesses
@@ -24,9 +25,61 @@ class Mark(StrEnum):
     NO_SHOW = "no-show"
 
 
+BookingId = Annotated[UUID, typer.Argument(help="The booking's id.")]
+
+
+def move(
+    business: BusinessName,
+    booking: BookingId,
+    *,
+    at: Annotated[
+        str | None, typer.Option(help="The new start, local time of the business; as it is if left out.")
+    ] = None,
+    staff: StaffName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a booking another start, another staff member, or both."""
+
+    async def run(interlock: Interlock) -> Booking:
+        of, now = await businesses.by_slug(interlock.db, business), interlock.clock()
+        who = await staff_named(interlock, of, staff)
+        start = None if at is None else parsed_time(at, of.zone)
+        wanted = reschedule.Reschedule(booking, starts_at=start, staff_id=who[0] if who else None)
+        view = await interlock.views.current(of.id, now)
+        return await reschedule.reschedule(Scope(interlock.db, of.id, actor="cli"), wanted, view=view, now=now)
+
+    moved = with_installation(run)
+    if as_json:
+        print_json(moved)
+    else:
+        typer.echo(f"moved {moved.id}")
+
+
+def swap(
+    business: BusinessName,
+    booking: BookingId,
+    other: Annotated[UUID, typer.Argument(help="The booking to change places with.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Let two bookings change places, both or neither."""
+
+    async def run(interlock: Interlock) -> tuple[Booking, Booking]:
+        of, now = await businesses.by_slug(interlock.db, business), interlock.clock()
+        view = await interlock.views.current(of.id, now)
+        wanted = reschedule.Swap(Step(booking), Step(other))
+        return await reschedule.swap(Scope(interlock.db, of.id, actor="cli"), wanted, view=view, now=now)
+
+    swapped = with_installation(run)
+    if as_json:
+        print_json(swapped)
+    else:
+        typer.echo(f"swapped {swapped[0].id} and {swapped[1].id}")
+
+
 def mark(
     business: BusinessName,
-    booking: Annotated[UUID, typer.Argument(help="The booking's id.")],
+    booking: BookingId,
     what: Annotated[Mark, typer.Argument(help="What becomes of it.")],
     *,
     as_json: AsJson = False,

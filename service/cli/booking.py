@@ -37,7 +37,7 @@ async def _service_named(interlock: Interlock, business: Business, name: str) ->
     raise NotFound(f"There is no service {name!r}; there are: {', '.join(s.name for s in known)}.")
 
 
-async def _staff_named(interlock: Interlock, business: Business, name: str | None) -> tuple[UUID, ...] | None:
+async def staff_named(interlock: Interlock, business: Business, name: str | None) -> tuple[UUID, ...] | None:
     if name is None:
         return None
     known = await businesses.staff(interlock.db, business.id)
@@ -65,7 +65,7 @@ def slots(
         now = interlock.clock()
         first = now if start is None else parsed_time(start, of.zone)
         chosen = await _service_named(interlock, of, service)
-        who = await _staff_named(interlock, of, staff)
+        who = await staff_named(interlock, of, staff)
         view = await interlock.views.current(of.id, now)
         wanted = slot_queries.SlotsWanted(chosen.id, first, first + timedelta(days=days), who)
         found = slot_queries.find(view, wanted, now, limit=limit, ranked=ranked)
@@ -97,7 +97,7 @@ def book(
     async def run(interlock: Interlock) -> tuple[Business, Booking, slot_queries.Slot]:
         of = await businesses.by_slug(interlock.db, business)
         chosen = await _service_named(interlock, of, service)
-        who = await _staff_named(interlock, of, staff)
+        who = await staff_named(interlock, of, staff)
         now, starts_at = interlock.clock(), parsed_time(at, of.zone)
         view = await interlock.views.current(of.id, now)
         wanted = slot_queries.SlotsWanted(chosen.id, starts_at, starts_at + timedelta(minutes=1), who)

@@ -1,6 +1,5 @@
 """A business described in a TOML file, as people write one; see `examples/salon.toml`."""
 
-import re
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -10,11 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from uuid_utils.compat import uuid7
 
 from models.errors import InvalidInput
+from models.week import week_of
 from service.commands.businesses import Opening
 from service.commands.catalogue import NewResource, NewService, NewStaff, Requirement, Span, Window
-
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-SPAN = re.compile(r"(\d{1,2}):([0-5]\d)-(\d{1,2}):([0-5]\d)")
 
 
 class _Described(BaseModel):
@@ -116,23 +113,4 @@ def _service(path: Path, described: _Service, staff: dict[str, NewStaff]) -> New
 
 
 def _week(lines: list[str]) -> tuple[Span, ...]:
-    return tuple(span for line in lines for span in _spans(line))
-
-
-def _spans(line: str) -> list[Span]:
-    """Return the spans of a line such as "Mon-Fri 09:00-12:30"; a closing before its opening is the next day's."""
-    days, *times = line.split() or [""]
-    first, _, last = days.partition("-")
-    matches = [SPAN.fullmatch(time) for time in times]
-    if first not in WEEKDAYS or (last or first) not in WEEKDAYS or not matches or None in matches:
-        raise InvalidInput(f'{line!r} are no hours; write "Mon-Fri 09:00-12:30 13:30-17:30".')
-    begin, end = WEEKDAYS.index(first), WEEKDAYS.index(last or first)
-    weekdays = [day % 7 for day in range(begin, (end if end >= begin else end + 7) + 1)]
-    spans = []
-    for match in matches:
-        assert match is not None  # noqa: S101 - looked at above
-        opens, closes = int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])
-        if opens >= 1440 or closes > 1440 or opens == closes:
-            raise InvalidInput(f"{match[0]} is no span of a day.")
-        spans += [Span(day, opens, closes if closes > opens else closes + 1440) for day in weekdays]
-    return spans
+    return tuple(Span(*span) for span in week_of(lines))

@@ -196,8 +196,7 @@ async def take_time_off(tx: Transaction, request: TimeOff) -> HoursSet:
         A live booking or other time off overlaps, and displacing was not accepted.
     """
     [lane] = await lock_lanes(tx, request.staff_id)
-    lane_time = {"lanes": [lane.lane_no], "claim_starts": [request.starts_at], "claim_ends": [request.ends_at]}
-    await claims.expire_holds(tx, lane_time)
+    await claims.expire_holds(tx, [(lane.lane_no, request.starts_at, request.ends_at)])
     moments = {"start": request.starts_at, "end": request.ends_at}
     row = await tx.row(TIME_OFF, {"business": tx.business_id, "lane": lane.lane_no, **moments})
     if row is None and not request.displace:

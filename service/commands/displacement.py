@@ -27,7 +27,7 @@ ORDER BY l.lane_no FOR NO KEY UPDATE OF l
 """
 BOOKED = """
 SELECT i.appointment_id, c.lane_no, i.starts_at, i.ends_at FROM claim c
-JOIN appointment_item i ON i.business_id = c.business_id AND i.id = c.item_id
+JOIN appointment_item i ON i.business_id = c.business_id AND (i.id = c.item_id OR i.session_id = c.session_id)
 WHERE c.business_id = %(business)s AND c.lane_no = ANY(%(lanes)s) AND c.released_at IS NULL
   AND c.starts_at >= %(start)s AND c.starts_at < %(end)s
   AND (c.expires_at IS NULL OR c.expires_at > clock_timestamp())

@@ -1,9 +1,10 @@
 """The pool, and transactions that know their business: the one way to the rows."""
 
 import asyncio
+import hashlib
 import random
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import LiteralString, Self, TypeVar
@@ -106,7 +107,7 @@ class Transaction:
         await self.begin()
         return (await self.connection.execute(sql, params)).rowcount
 
-    def lock_lane_days(self, lane_days: Sequence[tuple[int, int]]) -> None:
+    def lock_lane_days(self, lane_days: Iterable[tuple[int, int]]) -> None:
         """Queue advisory locks on (lane, UTC day since the epoch), ascending, before the first statement.
 
         The order is what keeps batches that touch the same lanes from deadlocking.
@@ -114,6 +115,11 @@ class Transaction:
         self._queued += [
             f"SELECT pg_advisory_xact_lock({int(lane)}, {int(day)})" for lane, day in sorted(set(lane_days))
         ]
+
+    def lock_name(self, name: str) -> None:
+        """Queue an advisory lock on a name within the business."""
+        digest = hashlib.sha256(f"{self.business_id}/{name}".encode()).digest()
+        self._queued.append(f"SELECT pg_advisory_xact_lock({int.from_bytes(digest[:8], signed=True)})")
 
     def lock_appointment(self, appointment_id: UUID) -> None:
         """Queue a lock on an appointment's row, so that the next statement sees it as it is then."""

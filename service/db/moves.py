@@ -118,7 +118,7 @@ async def move(tx: Transaction, moves: Sequence[Move]) -> None:
     by_id = {m.appointment_id: m for m in moves}
     wanted = [_shifted(row, by_id[row["appointment_id"]]) for row in held]
     await _guard(tx, moves, {row["lane_no"] for row in held})
-    await claims.expire_holds(tx, _lane_times(wanted))
+    await claims.expire_holds(tx, [(c.lane_no, c.starts_at, c.ends_at) for c in wanted])
     await tx.execute(RELEASE, {"business": tx.business_id, "appointments": list(by_id)})
     names = ("lane_no", "starts_at", "ends_at", "item_id")
     columns = [[getattr(claim, name) for claim in wanted] for name in names]
@@ -136,14 +136,6 @@ def _shifted(row: DictRow, m: Move) -> _Claim:
 
 def _is_first(row: DictRow, m: Move) -> bool:
     return bool(row["position"] == 1 and row["item_starts"] == m.before[1])
-
-
-def _lane_times(wanted: Sequence[_Claim]) -> dict[str, object]:
-    return {
-        "lanes": [claim.lane_no for claim in wanted],
-        "claim_starts": [claim.starts_at for claim in wanted],
-        "claim_ends": [claim.ends_at for claim in wanted],
-    }
 
 
 async def _guard(tx: Transaction, moves: Sequence[Move], held_lanes: set[int]) -> None:

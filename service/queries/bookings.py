@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from models.errors import NotFound
+from models.states import LIVE, one_of
 from service.db.database import Database
 
 ITEMS = """
@@ -13,8 +14,12 @@ SELECT a.id, a.status, a.version, a.client_id, c.name AS client, i.service_id, s
 FROM appointment_item i
 JOIN appointment a ON a.business_id = i.business_id AND a.id = i.appointment_id
 JOIN service s ON s.business_id = i.business_id AND s.id = i.service_id
+JOIN staff t ON t.business_id = i.business_id AND t.id = i.staff_id
 LEFT JOIN client c ON c.business_id = a.business_id AND c.id = a.client_id
-JOIN claim cl ON cl.business_id = i.business_id AND cl.item_id = i.id
+JOIN LATERAL (
+    SELECT starts_at, ends_at, released_at FROM claim
+    WHERE business_id = i.business_id AND lane_no = t.lane_no AND (item_id = i.id OR session_id = i.session_id)
+    ORDER BY id DESC LIMIT 1) cl ON true
 WHERE i.business_id = %(business)s
 """
 
@@ -49,10 +54,11 @@ async def read(db: Database, business_id: UUID, appointment_id: UUID) -> list[Bo
 
 
 async def between(db: Database, business_id: UUID, start: datetime, end: datetime) -> list[BookedItem]:
-    """Return the live items (confirmed, or held and not expired) that claim time in [start, end), by start."""
+    """Return the live items (booked, or held and not expired) that claim time in [start, end), by start."""
     async with db.transaction(business_id) as tx:
         rows = await tx.rows(
-            ITEMS + "AND cl.released_at IS NULL AND (cl.expires_at IS NULL OR cl.expires_at > clock_timestamp()) "
+            ITEMS + "AND a.status IN (" + one_of(LIVE) + ") "
+            "AND cl.released_at IS NULL AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp()) "
             "AND cl.starts_at < %(end)s AND cl.ends_at > %(start)s ORDER BY i.starts_at, i.id",
             {"business": business_id, "start": start, "end": end},
         )

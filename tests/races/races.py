@@ -18,14 +18,30 @@ INVARIANTS = {
     """,
     "a live appointment without a live claim for each item": """
         SELECT a.id FROM appointment a JOIN appointment_item i ON i.appointment_id = a.id
-        LEFT JOIN claim c ON c.item_id = i.id AND c.released_at IS NULL
-          AND (c.expires_at IS NULL) = (a.expires_at IS NULL)
+        LEFT JOIN claim c ON (c.item_id = i.id OR c.session_id = i.session_id) AND c.released_at IS NULL
+          AND (c.session_id IS NOT NULL OR (c.expires_at IS NULL) = (a.expires_at IS NULL))
         WHERE a.status IN ('hold', 'pending', 'confirmed', 'checked_in', 'completed') AND c.id IS NULL
     """,
     "a live claim of an appointment that is over": """
         SELECT a.id FROM appointment a JOIN appointment_item i ON i.appointment_id = a.id
         JOIN claim c ON c.item_id = i.id AND c.released_at IS NULL
         WHERE a.status NOT IN ('hold', 'pending', 'confirmed', 'checked_in', 'completed')
+    """,
+    "a group whose seats are not those of its members": """
+        SELECT s.id FROM group_session s WHERE s.taken <> (
+            SELECT coalesce(sum(i.seats), 0) FROM appointment_item i JOIN appointment a ON a.id = i.appointment_id
+            WHERE i.session_id = s.id AND a.status IN ('hold', 'pending', 'confirmed', 'checked_in', 'completed'))
+    """,
+    "a group without exactly one claim of its staff member's lane while it is open": """
+        SELECT s.id FROM group_session s JOIN staff t ON t.id = s.staff_id
+        WHERE (s.closed_at IS NULL)::int <> (
+            SELECT count(*) FROM claim c
+            WHERE c.session_id = s.id AND c.lane_no = t.lane_no AND c.released_at IS NULL)
+    """,
+    "an item that claims another time than its own": """
+        SELECT i.id FROM appointment_item i JOIN staff t ON t.id = i.staff_id
+        JOIN claim c ON c.item_id = i.id AND c.lane_no = t.lane_no AND c.released_at IS NULL
+        WHERE NOT (c.starts_at <= i.starts_at AND c.ends_at >= i.ends_at)
     """,
     "an appointment without items": """
         SELECT id FROM appointment WHERE id NOT IN (SELECT appointment_id FROM appointment_item)

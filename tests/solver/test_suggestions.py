@@ -80,13 +80,21 @@ def scored_one_by_one(slots, preferences: Preferences) -> list[tuple[float, int,
     scores = []
     for i in range(len(slots)):
         start, lane = int(slots.start[i]), int(slots.lane[i])
-        before, after = slots.claim_start[i] - slots.gap_lo[i], slots.gap_hi[i] - slots.claim_end[i]
+        opens, closes = free_around(snapshot.lanes[lane], start)
+        before, after = slots.claim_start[i] - opens, closes - slots.claim_end[i]
         # Added up in the order of the product, so that ties are ties in both.
         cost = preferences.weights.fragment * (lost(int(before), lengths) + lost(int(after), lengths))
         cost += preferences.weights.load * loads[lane]
         cost += abs(start - wanted) * (preferences.weights.wait / 60)
         scores.append((cost + unmet(snapshot, preferences, start, lane), start, lane))
     return sorted(scores)
+
+
+def free_around(lane, start: int) -> tuple[int, int]:
+    """The free working time that a minute lies in."""
+    opens, closes = next((s, e) for s, e, _ in lane.work.tolist() if s <= start < e)
+    opens = max([opens, *(e for _, e in lane.busy.tolist() if e <= start)])
+    return opens, min([closes, *(s for s, _ in lane.busy.tolist() if s > start)])
 
 
 def minutes(spans) -> int:
@@ -170,6 +178,18 @@ def test_a_ranking_that_never_looks_further_is_caught():
     expected = scored_one_by_one(slots, wanted)[:2]
     assert as_rows(honest) == expected
     assert as_rows(blind) != expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(snapshots())
+def test_slots_know_the_free_time_around_them(snapshot):
+    slots = found(snapshot, days=4)
+    around = [free_around(snapshot.lanes[lane], start) for lane, start in zip(slots.lane, slots.start, strict=True)]
+    assert list(zip(slots.gap_lo, slots.gap_hi, strict=True)) == around
+    if len(slots):
+        before, after = slots.beside()
+        assert before.tolist() == (slots.claim_start - slots.gap_lo).tolist()
+        assert after.tolist() == (slots.gap_hi - slots.claim_end).tolist()
 
 
 # The smallest case of each part.

@@ -29,6 +29,8 @@ SHOWN = {
     "listBookings": "test_a_booking_is_made_read_listed_and_cancelled",
     "readBooking": "test_a_booking_is_made_read_listed_and_cancelled",
     "cancelBooking": "test_a_booking_is_made_read_listed_and_cancelled",
+    "rescheduleBooking": "test_a_booking_moves_and_two_change_places",
+    "swapBookings": "test_a_booking_moves_and_two_change_places",
     "approveBooking": "test_a_booking_is_approved_attended_and_completed",
     "declineBooking": "test_a_booking_is_declined",
     "checkInBooking": "test_a_booking_is_approved_attended_and_completed",
@@ -112,6 +114,27 @@ async def test_a_booking_is_made_read_listed_and_cancelled(api, client_id):
     assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
     assert (await api.get(f"{BASE}/bookings", params=MORNING)).json() == []
     assert (await api.get(address)).json()[0]["status"] == "cancelled"
+
+
+async def test_a_booking_moves_and_two_change_places(api, client_id):
+    later = (MONDAY_10 + timedelta(hours=4)).isoformat()
+    bookings = [
+        (await api.post(f"{BASE}/bookings", json={**AT_10, "staff_id": str(staff), "client_id": client_id})).json()[
+            "id"
+        ]
+        for staff in (ANA, BEN)
+    ]
+    address = f"{BASE}/bookings/{bookings[0]}"
+    moved = await api.post(f"{address}/reschedule", json={"starts_at": later}, headers={"If-Match": '"1"'})
+    assert (moved.status_code, moved.headers["etag"], moved.json()["version"]) == (200, '"2"', 2)
+    [item] = (await api.get(address)).json()
+    assert (item["starts_at"], item["claim_starts_at"]) == (f"{DAY}T14:00:00Z", f"{DAY}T14:00:00Z")
+    stale = await api.post(f"{address}/reschedule", json={"starts_at": later}, headers={"If-Match": '"1"'})
+    refused(stale, 412, "stale-version")
+    swapped = await api.post(f"{address}/swap", json={"booking_id": bookings[1], "version": 1})
+    assert [b["version"] for b in swapped.json()] == [3, 2]
+    [item] = (await api.get(address)).json()
+    assert (item["starts_at"], item["staff_id"]) == (f"{DAY}T10:00:00Z", str(BEN))
 
 
 async def pending(api, client_id: str, owner_url: str) -> str:

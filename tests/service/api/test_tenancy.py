@@ -52,6 +52,8 @@ def foreign_requests(ids: dict, ours: str) -> list[tuple[str, str, dict]]:
         ("GET", f"/bookings/{theirs['booking']}", {}),
         ("POST", f"/bookings/{theirs['booking']}/cancel", {"json": {}}),
         *(("POST", f"/bookings/{theirs['booking']}/{step}", {}) for step in STEPS),
+        ("POST", f"/bookings/{theirs['booking']}/reschedule", {"json": {"starts_at": AT_15}}),
+        ("POST", f"/bookings/{theirs['booking']}/swap", {"json": {"booking_id": theirs["hold"]}}),
         ("PUT", f"/staff/{theirs['staff']}/days/{DAY}", {"json": {"spans": []}}),
         ("PUT", f"/staff/{theirs['staff']}/hours", {"json": {"spans": []}}),
         (

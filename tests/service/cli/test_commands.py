@@ -45,6 +45,20 @@ async def test_slots_book_cancel_in_a_row(interlock):
     assert again.stderr == "interlock: The booking is cancelled; cancel needs one that is confirmed or pending.\n"
 
 
+async def test_bookings_are_moved_and_swapped(interlock):
+    found = json.loads(interlock("slots", "-s", "Cut", "--staff", "Ana", "--limit", "9", "--json").stdout)
+    made = [
+        json.loads(interlock("book", "-s", "Cut", "--at", at, "--name", "M", "--staff", "Ana", "--json").stdout)
+        for at in (found[0]["starts_at"], found[4]["starts_at"])
+    ]
+    one, other = (booking["booking"]["id"] for booking in made)
+    assert interlock("move", one, "--at", found[8]["starts_at"]).stdout == f"moved {one}\n"
+    assert json.loads(interlock("move", one, "--staff", "Ben", "--json").stdout)["version"] == 3
+    assert interlock("swap", one, other).stdout == f"swapped {one} and {other}\n"
+    taken = interlock("move", one)
+    assert (taken.returncode, taken.stderr) == (1, "interlock: Say when, or with whom.\n")
+
+
 async def test_a_booking_is_marked(interlock):
     start = json.loads(interlock("slots", "-s", "Cut", "--limit", "1", "--json").stdout)[0]["starts_at"]
     booked = json.loads(interlock("book", "-s", "Cut", "--at", start, "--name", "Maria", "--json").stdout)["booking"][

@@ -41,6 +41,8 @@ CATALOGUE = {
     "executing": """
         SELECT routine_name, grantee FROM information_schema.routine_privileges WHERE routine_schema = 'public'
     """,
+    "views": "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public'",
+    "view options": "SELECT relname, reloptions FROM pg_class WHERE relkind = 'v' AND reloptions IS NOT NULL",
     "grants": """
         SELECT table_name, privilege_type FROM information_schema.role_table_grants
         WHERE grantee = 'interlock_app' AND table_schema = 'public'

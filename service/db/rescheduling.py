@@ -1,0 +1,130 @@
+"""Moves: appointments that get other times under the guard; release all, then claim all, in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+from operator import itemgetter
+from uuid import UUID
+
+from psycopg.rows import DictRow
+
+from models.errors import NotAllowed, NotFound, StaleVersion
+from models.states import MOVABLE
+from service.db.claims import Item, LaneSpan, guarded, lane_days, lane_spans
+from service.db.database import Transaction
+from service.db.guard import MOVE, RELEASE
+
+# A group's lane time is the item's own only while nobody else is in it.
+STANDING = """
+SELECT a.id, a.version, a.status, a.client_id, a.series_id, a.occurrence, i.id AS item_id, i.service_id, i.staff_id,
+       i.starts_at, i.ends_at, i.seats, i.session_id, c.lane_no, c.starts_at AS claim_starts_at,
+       c.ends_at AS claim_ends_at
+FROM appointment a
+JOIN appointment_item i ON i.business_id = a.business_id AND i.appointment_id = a.id
+LEFT JOIN group_session s ON s.business_id = i.business_id AND s.id = i.session_id AND s.taken = i.seats
+LEFT JOIN claim c ON c.business_id = i.business_id AND c.released_at IS NULL
+                 AND (c.item_id = i.id OR c.session_id = s.id)
+WHERE a.business_id = %s AND a.id = ANY(%s) ORDER BY a.id, i.position, c.lane_no
+"""
+LOCK = """
+SELECT id, version, status FROM appointment WHERE business_id = %s AND id = ANY(%s) ORDER BY id FOR UPDATE
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StandingItem:
+    """An item as it is booked, with the lane time that is its own."""
+
+    id: UUID
+    service_id: UUID
+    staff_id: UUID
+    starts_at: datetime
+    ends_at: datetime
+    seats: int
+    spans: tuple[LaneSpan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An appointment as it was read: what a move stands on."""
+
+    id: UUID
+    version: int
+    status: str
+    client_id: UUID | None
+    series_id: UUID | None
+    occurrence: date | None
+    items: tuple[StandingItem, ...]
+
+    @property
+    def spans(self) -> list[LaneSpan]:
+        """The lane time that moving it would free."""
+        return [span for item in self.items for span in item.spans]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """An appointment, and what its items become; each keeps its id."""
+
+    standing: Standing
+    items: tuple[Item, ...]
+
+
+async def standing(tx: Transaction, appointments: Sequence[UUID]) -> list[Standing]:
+    """Return appointments in the order asked for; raises `NotFound`."""
+    rows = await tx.rows(STANDING, [tx.business_id, list(appointments)])
+    found = {id_: _standing(list(of_one)) for id_, of_one in groupby(rows, itemgetter("id"))}
+    if len(found) < len(set(appointments)):
+        raise NotFound("There is no such booking.")
+    return [found[id_] for id_ in appointments]
+
+
+async def move(tx: Transaction, moves: Sequence[Move]) -> list[int]:
+    """Give appointments other times, all or none; returns their versions.
+
+    Every lane's day that is touched is locked in ascending order before anything else, so that moves which meet
+    wait for each other and never in a circle.
+
+    Raises
+    ------
+    StaleVersion
+        One has changed since it was read.
+    NotAllowed
+        One is over, or a hold.
+    SlotTaken, StaleSnapshot, NotAllocated
+        As `claims.take`.
+    """
+    items = [item for wanted in moves for item in wanted.items]
+    old = [span for wanted in moves for span in wanted.standing.spans]
+    tx.lock_lane_days(lane_days([*old, *lane_spans(items)]))
+    locked = {r["id"]: r for r in await tx.rows(LOCK, [tx.business_id, [m.standing.id for m in moves]])}
+    for wanted in moves:
+        check(wanted.standing, locked[wanted.standing.id])
+    await tx.execute(RELEASE, {"business": tx.business_id, "items": [item.id for item in items]})
+    ids = [wanted.standing.id for wanted in moves]
+    await guarded(tx, MOVE, {"ids": ids, "hold_minutes": None}, items)
+    return [wanted.standing.version + 1 for wanted in moves]
+
+
+def check(read: Standing, present: DictRow) -> None:
+    """Raise `StaleVersion` or `NotAllowed` unless an appointment is as it was read, and may be moved."""
+    if present["status"] not in MOVABLE:
+        words = present["status"].replace("_", " ")
+        raise NotAllowed(f"The booking is {words}; only one that is pending or confirmed can be moved.")
+    if present["version"] != read.version:
+        raise StaleVersion(f"The booking is at version {present['version']} now.", version=present["version"])
+
+
+def _standing(rows: list[DictRow]) -> Standing:
+    first = rows[0]
+    items = tuple(_item(list(of_one)) for _, of_one in groupby(rows, itemgetter("item_id")))
+    fields = ("id", "version", "status", "client_id", "series_id", "occurrence")
+    return Standing(**{name: first[name] for name in fields}, items=items)
+
+
+def _item(rows: list[DictRow]) -> StandingItem:
+    first = rows[0]
+    spans = tuple((r["lane_no"], r["claim_starts_at"], r["claim_ends_at"]) for r in rows if r["lane_no"] is not None)
+    fields = ("service_id", "staff_id", "starts_at", "ends_at", "seats")
+    return StandingItem(first["item_id"], **{name: first[name] for name in fields}, spans=spans)

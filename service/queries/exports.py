@@ -1,0 +1,128 @@
+"""A business's rows as files: CSV for spreadsheets, iCalendar for calendars."""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from io import StringIO
+from typing import LiteralString
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from icalendar import Calendar, Event
+from psycopg.rows import DictRow
+
+from models.errors import InvalidInput
+from models.week import written
+from service.db.database import Database
+
+CLIENTS = "SELECT name, email, phone FROM client WHERE business_id = %(business)s ORDER BY name, id"
+STAFF = """
+SELECT s.name, s.zone, coalesce(h.spans, '[]') AS hours FROM staff s
+LEFT JOIN LATERAL (
+    SELECT jsonb_agg(jsonb_build_array(weekday, opens, closes) ORDER BY weekday, opens) AS spans FROM working_hours
+    WHERE business_id = s.business_id AND lane_no = s.lane_no
+      AND (valid_from IS NULL OR valid_from <= clock_timestamp()::date)
+      AND (valid_to IS NULL OR valid_to > clock_timestamp()::date)) h ON true
+WHERE s.business_id = %(business)s AND s.active ORDER BY s.name, s.id
+"""
+SERVICES = """
+SELECT name, duration, buffer_before, buffer_after, slot_interval, minimum_notice, maximum_advance, price_cents,
+       (SELECT string_agg(s.name, '; ' ORDER BY s.name) FROM allocation a
+        JOIN staff s ON s.business_id = a.business_id AND s.id = a.staff_id AND s.active
+        WHERE a.business_id = v.business_id AND a.service_id = v.id) AS staff
+FROM service v WHERE business_id = %(business)s AND active ORDER BY name, id
+"""
+BOOKINGS = """
+SELECT i.id, a.status, a.version, v.name AS service, s.name AS staff, i.starts_at, i.ends_at, c.name AS client, c.email,
+       c.phone, b.zone
+FROM appointment_item i
+JOIN appointment a ON a.business_id = i.business_id AND a.id = i.appointment_id
+JOIN service v ON v.business_id = i.business_id AND v.id = i.service_id
+JOIN staff s ON s.business_id = i.business_id AND s.id = i.staff_id
+JOIN business b ON b.id = i.business_id
+LEFT JOIN client c ON c.business_id = a.business_id AND c.id = a.client_id
+WHERE i.business_id = %(business)s AND i.starts_at >= %(start)s AND i.starts_at < %(end)s
+  AND a.status IN ('pending', 'confirmed', 'checked_in', 'completed', 'no_show')
+ORDER BY i.starts_at, i.id
+"""
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet would take for the beginning of a formula (OWASP, CSV injection)."""
+
+Range = tuple[datetime, datetime]
+
+
+async def table(db: Database, business_id: UUID, kind: str, days: Range) -> str:
+    """Return the CSV text of all clients, staff or services, or of the bookings that start in [start, end).
+
+    The columns are those that `commands.imports` takes back; a cell that a spreadsheet would compute gets an
+    apostrophe in front.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such kind.
+    """
+    statements: Mapping[str, LiteralString] = {
+        "clients": CLIENTS,
+        "staff": STAFF,
+        "services": SERVICES,
+        "bookings": BOOKINGS,
+    }
+    if kind not in statements:
+        raise InvalidInput(f"{kind!r} cannot be exported; {', '.join(statements)} can.")
+    rows = [_row(kind, row) for row in await _read(db, business_id, statements[kind], days)]
+    columns = {
+        "clients": ("name", "email", "phone"),
+        "staff": ("name", "zone", "hours"),
+        "services": (
+            "name", "duration", "buffer_before", "buffer_after", "slot_interval", "minimum_notice",
+            "maximum_advance", "price", "staff",
+        ),
+        "bookings": ("service", "staff", "starts_at", "client", "email", "phone"),
+    }  # fmt: skip
+    return _csv(columns[kind], rows)
+
+
+async def calendar(db: Database, business_id: UUID, days: Range) -> bytes:
+    """Return the bookings that start in [start, end) as an iCalendar file (RFC 5545)."""
+    calendar = Calendar()
+    calendar.add("prodid", "-//Interlock//EN")
+    calendar.add("version", "2.0")
+    for row in await _read(db, business_id, BOOKINGS, days):
+        event = Event()
+        event.add("uid", f"{row['id']}@interlock")
+        event.add("dtstamp", datetime.now(UTC))
+        event.add("dtstart", row["starts_at"].astimezone(UTC))
+        event.add("dtend", row["ends_at"].astimezone(UTC))
+        # A line break would begin a property of the writer's choosing.
+        event.add("summary", " ".join(f"{row['service']}: {row['client'] or 'held'} with {row['staff']}".split()))
+        event.add("sequence", row["version"])
+        calendar.add_component(event)
+    return bytes(calendar.to_ical())
+
+
+async def _read(db: Database, business_id: UUID, sql: LiteralString, days: Range) -> list[DictRow]:
+    async with db.transaction(business_id) as tx:
+        return await tx.rows(sql, {"business": business_id, "start": days[0], "end": days[1]})
+
+
+def _row(kind: str, row: DictRow) -> dict[str, object]:
+    if kind == "staff":
+        return {**row, "hours": "; ".join(written(tuple(span) for span in row["hours"]))}
+    if kind == "services":
+        return {**row, "price": f"{row['price_cents'] / 100:.2f}"}
+    if kind == "bookings":
+        return {**row, "starts_at": row["starts_at"].astimezone(ZoneInfo(row["zone"])).isoformat(timespec="minutes")}
+    return dict(row)
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+    text = StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(row[column]) for column in columns] for row in rows)
+    return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
