@@ -1,4 +1,4 @@
-"""Frozen benchmark instances: rebalancing and placement, and rosters of fixed jobs; read from files or generated.
+"""Frozen benchmark instances of rebalancing and placement, read from files or generated.
 
 The published kind: `staff` lanes, `days` of `slots_per_day` ticks, skills, availability, booked appointments, and a
 waitlist with windows, priorities and eligible staff. Placing maximises the sum of `200 * priority - (day *
@@ -8,9 +8,8 @@ at 40 for a changed start, 5 a tick and 60 for a changed staff member.
 
 import gzip
 import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,6 @@ POINTS = Policy(
     {Term.WAITLIST: 200, Term.EARLINESS: 1, Term.MOVES: 40, Term.MINUTES_MOVED: 5, Term.STAFF_CHANGED: 60},
 )
 """The published objective; times are ticks, so a minute moved is a tick."""
-FEWEST_STAFF = Policy("fewest staff", {Term.STAFF_USED: 1})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +102,52 @@ def _instance(fields: Mapping[str, Any]) -> Instance:
     )
 
 
+def write_instance(instance: Instance, path: Path) -> None:
+    """Write an instance in the published format, gzipped where the name ends in `.gz`; the same bytes every time."""
+    fields = {
+        "staff": instance.shape[0],
+        "days": instance.shape[1],
+        "slots_per_day": instance.shape[2],
+        "skills": instance.skills.astype(int).tolist(),
+        "availability": [["".join("01"[int(c)] for c in day) for day in days] for days in instance.available],
+        "appointments": [asdict(booked) for booked in instance.booked],
+        "waitlist": [asdict(waiting) for waiting in instance.waiting],
+    }
+    text = json.dumps(fields).encode()
+    path.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
+
+
+DURATIONS = (1, 2, 3, 4)
+BOOKED_DURATIONS = (0.29, 0.42, 0.16, 0.13)
+WAITING_DURATIONS = (0.18, 0.42, 0.18, 0.22)
+PRIORITIES = (1, 2, 3, 5, 8)
+PRIORITY_SHARES = (0.29, 0.27, 0.21, 0.14, 0.09)
+
+
 def generate(seed: int, *, staff: int = 10, days: int = 1, load: float = 8.0, waiting: float = 6.0) -> Instance:
     """An instance of the published kind: about `load` booked and `waiting` entries a staff member and day.
 
-    Shifts of 8, 7 or 6 hours of four ticks with a break at midday, four skills, durations of one to four ticks.
+    Four skills, two or three a staff member; shifts of 6 to 8 hours of four ticks with half an hour's break at
+    midday; the shares of durations and priorities are the published instances'. One in three who wait accepts half
+    of the staff alone.
+
+    Raises
+    ------
+    InvalidProblem
+        No staff, no days, or a negative load.
     """
+    if staff < 1 or days < 1 or load < 0 or waiting < 0:
+        raise InvalidProblem("an instance has staff and days, and no negative load")
     rng = np.random.default_rng(seed)
-    skills = rng.random((staff, 4)) < 0.6
+    skills = rng.random((staff, 4)) < 0.5
     skills[np.arange(staff), rng.integers(0, 4, staff)] = True
     skills[rng.integers(0, staff, 4), np.arange(4)] = True
     available = np.zeros((staff, days, 32), bool)
     for lane in range(staff):
         for day in range(days):
-            available[lane, day, rng.choice([0, 4]) : rng.choice([28, 32])] = True
-            rest = int(rng.integers(13, 17))
+            opens, closes = rng.choice([0, 4], p=[0.7, 0.3]), rng.choice([28, 32], p=[0.3, 0.7])
+            available[lane, day, opens:closes] = True
+            rest = int(rng.integers(14, 18))
             available[lane, day, rest : rest + 2] = False
     booked = _book(rng, skills, available, round(load * staff * days))
     entries = tuple(_wait(rng, skills, days) for _ in range(round(waiting * staff * days)))
@@ -132,7 +162,7 @@ def _book(
         if len(found) == count:
             break
         lane, day = int(rng.integers(free.shape[0])), int(rng.integers(free.shape[1]))
-        duration, start = int(rng.integers(1, 5)), int(rng.integers(32))
+        duration, start = int(rng.choice(DURATIONS, p=BOOKED_DURATIONS)), int(rng.integers(32))
         cells = slice(start, start + duration)
         if start + duration <= 32 and free[lane, day, cells].all():
             free[lane, day, cells] = False
@@ -141,13 +171,16 @@ def _book(
 
 
 def _wait(rng: np.random.Generator, skills: NDArray[np.bool_], days: int) -> Waiting:
-    duration, skill = int(rng.integers(1, 5)), int(rng.integers(4))
+    duration, skill = int(rng.choice(DURATIONS, p=WAITING_DURATIONS)), int(rng.integers(4))
     windows = []
     for day in np.sort(rng.choice(days, min(days, int(rng.integers(1, 4))), replace=False)).tolist():
         start = int(rng.integers(0, 24))
-        windows.append((day, start, min(32, start + int(rng.integers(8, 17)))))
-    able = tuple(int(i) for i in np.flatnonzero(skills[:, skill]))
-    return Waiting(duration, skill, tuple(windows), int(rng.integers(1, 11)), able)
+        windows.append((day, start, min(32, start + int(rng.integers(8, 32)))))
+    able = np.flatnonzero(skills[:, skill])
+    if rng.random() < 1 / 3:
+        able = np.sort(rng.choice(able, (len(able) + 1) // 2, replace=False))
+    priority = int(rng.choice(PRIORITIES, p=PRIORITY_SHARES))
+    return Waiting(duration, skill, tuple(windows), priority, tuple(able.tolist()))
 
 
 def placing(instance: Instance) -> Problem:
@@ -219,55 +252,3 @@ def _problem(places: Sequence[Place]) -> Problem:
         for name in POINTS.weights
     }
     return Problem.from_columns([place[0] for place in places], columns, terms=terms, policy=POINTS)
-
-
-def read_roster(path: Path) -> Problem:
-    """A roster of fixed jobs in the format of Krishnamoorthy, Ernst and Baatar (2012): the fewest staff for all jobs.
-
-    Raises
-    ------
-    InvalidProblem
-        The file does not hold the jobs or qualifications that it announces.
-    """
-    lines = path.read_text().splitlines()
-    try:
-        head = next(i for i, line in enumerate(lines) if line.startswith("Jobs"))
-        jobs = int(lines[head].split("=")[1])
-        times = np.array([line.split() for line in lines[head + 1 : head + 1 + jobs]], np.int64).reshape(jobs, 2)
-        foot = head + 1 + jobs
-        found = re.search(r"=\s*(\d+)", lines[foot])
-        able = [line.split(":")[1].split() for line in lines[foot + 1 : foot + 1 + int(found[1] if found else 0)]]
-    except (StopIteration, IndexError, ValueError) as error:
-        raise InvalidProblem(f"{path.name}: not a roster") from error
-    return roster(times, [[int(job) for job in line] for line in able])
-
-
-def roster(times: Int, able: Sequence[Sequence[int]]) -> Problem:
-    """The fewest staff for jobs of fixed times.
-
-    Parameters
-    ----------
-    times : int64, shape (jobs, 2)
-        Start and end of each job.
-    able : sequence of job numbers for each staff member
-    """
-    entry = np.array([job for jobs in able for job in jobs], np.int64)
-    lane = np.repeat(np.arange(len(able)), [len(jobs) for jobs in able])
-    start, end = times[entry, 0], times[entry, 1]
-    entries = [Entry(i, required=True) for i in range(len(times))]
-    return Problem.from_columns(entries, Columns.of(entry, lane, start, end, start, end), terms={}, policy=FEWEST_STAFF)
-
-
-def generate_roster(seed: int, *, staff: int = 30, jobs: int = 150, skill: float = 0.5) -> Problem:
-    """A roster of the published kind: full shifts cut into jobs, so that every one of the staff is about needed."""
-    rng = np.random.default_rng(seed)
-    times: list[tuple[int, int]] = []
-    owner: list[int] = []
-    for lane in range(staff):
-        cuts = np.sort(rng.choice(np.arange(1, 96), max(1, jobs // staff - 1), replace=False)) * 15
-        for start, end in zip([0, *cuts.tolist()], [*cuts.tolist(), 1440], strict=True):
-            times.append((start, end - int(rng.integers(0, min(60, end - start)))))
-            owner.append(lane)
-    could = rng.random((staff, len(times))) < skill
-    could[owner, np.arange(len(times))] = True
-    return roster(np.array(times, np.int64), [np.flatnonzero(row).tolist() for row in could])

@@ -119,15 +119,15 @@ def whole_bound(bound: float) -> int:
     return math.floor(bound + 1e-6 + 1e-10 * abs(bound))
 
 
-def solve_highs(program: Program, effort: Effort, hint: Int | None = None) -> Answer:
+def solve_highs(program: Program, effort: Effort, hint: Int | None = None, *, gap: float = 0.0) -> Answer:
     """Best point of the program that HiGHS finds within the wall seconds, and its bound.
 
-    A program of whole numbers needs no gap below one point.
+    A program of whole numbers needs no gap below one point; a larger relative `gap` ends the search earlier.
     """
     from ortools.math_opt import model_parameters_pb2, parameters_pb2, result_pb2  # noqa: PLC0415
 
     chosen = parameters_pb2.SolveParametersProto(
-        random_seed=effort.seed, relative_gap_tolerance=0, absolute_gap_tolerance=0.99
+        random_seed=effort.seed, relative_gap_tolerance=gap, absolute_gap_tolerance=0.99
     )
     chosen.time_limit.FromMilliseconds(max(1, int(effort.wall * 1000)))
     start = model_parameters_pb2.ModelSolveParametersProto()
