@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from solver.answer import Answer, better
 from solver.cliques import components
-from solver.program import Program, Sets, keep
+from solver.program import Program, keep
 from solver.relaxation import Relaxation, whole_bound
 from solver.rounding import filled
 
@@ -117,10 +117,13 @@ def solve_blocks(
 def _priced(
     program: Program, ties: Ties, price: Int, parts: list[Index], incumbent: Int | None, search: Search
 ) -> tuple[Int | None, int]:
-    """The blocks' own optima under the prices, side by side, and the bound that they prove together."""
+    """The blocks' own optima under the prices, side by side, and the bound that they prove together.
+
+    Within its block an entry keeps to one place at most: only what ties blocks together is priced.
+    """
     value = program.value.copy()
     np.subtract.at(value, ties.column, price[ties.tie])
-    loose = replace(program, value=value, sets=_without(program.sets, ties.row))
+    loose = replace(program, value=value)
     starts = [None if incumbent is None else incumbent[part] for part in parts]
     with ThreadPoolExecutor(WORKERS) as pool:
         answers = list(pool.map(lambda part, start: search(keep(loose, part, alone=False), start), parts, starts))
@@ -131,14 +134,6 @@ def _priced(
             return None, bound
         x[part] = answer.x
     return x, bound
-
-
-def _without(sets: Sets, rows: Int) -> Sets:
-    kept = np.ones(len(sets.exactly), bool)
-    kept[rows] = False
-    size = np.diff(sets.indptr)
-    indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(size[kept])])
-    return Sets(indptr, sets.column[np.repeat(kept, size)], sets.exactly[kept])
 
 
 def _untied(program: Program, ties: Ties, x: Int) -> Int:

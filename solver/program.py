@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.cliques import Cliques, components, interval_cliques
+from solver.columns import Claims
 from solver.problem import Problem
 
 Int = NDArray[np.int64]
@@ -67,6 +68,10 @@ class Program:
         Stretch of time between moments that nobody works across: days, mostly.
     columns : int
         How many of the variables are columns of the problem.
+    entry : int32, shape (columns,)
+        Whose each column is.
+    claims : Claims
+        What the columns take of lanes that hold one at a time, ascending by column.
     """
 
     value: Int
@@ -75,6 +80,8 @@ class Program:
     linear: Linear
     block: Index
     columns: int
+    entry: Index
+    claims: Claims
 
     def __len__(self) -> int:
         return len(self.value)
@@ -95,7 +102,19 @@ def program_of(problem: Problem) -> Program:
         _linear(problem, cliques, ~single),
         _blocks(problem),
         len(columns),
+        columns.entry,
+        _taken(claims, (capacity == 1)[lane]),
     )
+
+
+def _taken(claims: Claims, rows: NDArray[np.bool_]) -> Claims:
+    return Claims(claims.column[rows], claims.lane[rows], claims.start[rows], claims.end[rows])
+
+
+def _claims_within(program: Program, inside: NDArray[np.bool_], local: Index) -> Claims:
+    """The claims of some variables, renumbered."""
+    kept = _taken(program.claims, inside[program.claims.column])
+    return replace(kept, column=local[kept.column])
 
 
 def _blocks(problem: Problem) -> Index:
@@ -174,6 +193,9 @@ def restrict(
 ) -> Program:
     """The program over `members` with the rows marked; `local` renumbers the variables."""
     s, r = program.sets, program.linear
+    mine = np.zeros(len(program), bool)
+    mine[members] = True
+    own = members[members < program.columns]
     set_size, linear_size = np.diff(s.indptr), np.diff(r.indptr)
     inside, within = np.repeat(sets, set_size), np.repeat(linear, linear_size)
     return Program(
@@ -182,7 +204,9 @@ def restrict(
         Sets(_pointer(set_size[sets]), local[s.column[inside]], s.exactly[sets]),
         Linear(_pointer(linear_size[linear]), local[r.column[within]], r.coef[within], r.upper[linear]),
         program.block[members],
-        int(np.searchsorted(members, program.columns)),
+        len(own),
+        program.entry[own],
+        _claims_within(program, mine, local),
     )
 
 
@@ -198,6 +222,7 @@ def keep(program: Program, members: Index, *, alone: bool = True) -> Program:
     size = row_sums(sets.indptr, inside[sets.column].astype(np.int64))
     useful = (size > 1) | (sets.exactly & ((size > 0) | alone))
     taken = inside[sets.column] & np.repeat(useful, np.diff(sets.indptr))
+    own = members[members < program.columns]
     width = row_sums(linear.indptr, inside[linear.column].astype(np.int64))
     held = inside[linear.column]
     return Program(
@@ -206,7 +231,9 @@ def keep(program: Program, members: Index, *, alone: bool = True) -> Program:
         Sets(_pointer(size[useful]), local[sets.column[taken]], sets.exactly[useful]),
         Linear(_pointer(width), local[linear.column[held]], linear.coef[held], linear.upper),
         program.block[members],
-        int(np.searchsorted(members, program.columns)),
+        len(own),
+        program.entry[own],
+        _claims_within(program, inside, local),
     )
 
 
