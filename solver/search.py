@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from solver.answer import Answer, Effort, better
 from solver.blocks import blocks_of, solve_blocks
+from solver.cuts import tightened
 from solver.model import solve_cp_sat
 from solver.program import Program, keep
 from solver.relaxation import Relaxation, solve_highs, solve_relaxation, whole_bound
@@ -20,6 +21,10 @@ CP_SAT_COLUMNS = 2500
 """Up to here CP-SAT proves a rest faster than HiGHS; measured in benchmarks/optimiser.py."""
 WIDE_COLUMNS = 20_000
 """From here on a search looks at the cheapest columns first and widens."""
+NARROW_COLUMNS = 1000
+"""So many, the dearest by reduced cost, hold a plan within a percent or better; CP-SAT finds it in a second."""
+NARROW_SHARE = 0.02
+"""Of the deterministic effort, for that plan."""
 SHARE_FOR_BOUND = 0.2
 """Of the wall time, before the search for a better plan goes on."""
 
@@ -36,17 +41,57 @@ def search(program: Program, effort: Effort, incumbent: Int | None = None) -> An
     relaxed = solve_relaxation(program, effort)
     if relaxed is None:
         return better(program, solve_cp_sat(program, effort, incumbent), incumbent)
-    point = Answer(rounded(program, relaxed.x, relaxed.reduced), whole_bound(relaxed.bound))
-    if incumbent is not None:
-        point = better(program, point, incumbent)
-        point = better(program, point, filled(program, incumbent, relaxed.x, relaxed.reduced))
-    _tell(program, effort, point)
+    point = _first(program, effort, relaxed, incumbent)
     if _proven(program, point) or effort.stopped:
         return point
     if len(program) > WIDE_COLUMNS:
         point = _priced_apart(program, effort, relaxed, point, until)
         point = _widen(program, effort, relaxed, point, until)
-    return _search_rest(program, effort, relaxed, point, until)
+        return _prove_rest(program, effort, relaxed, point, until)
+    return _prove(program, effort, relaxed, point, until)
+
+
+def _first(program: Program, effort: Effort, relaxed: Relaxation, incumbent: Int | None) -> Answer:
+    """What rounding makes of the relaxation, or of the incumbent."""
+    point = Answer(rounded(program, relaxed.x, relaxed.reduced), whole_bound(relaxed.bound))
+    if incumbent is not None:
+        point = better(program, point, incumbent)
+        point = better(program, point, filled(program, incumbent, relaxed.x, relaxed.reduced))
+    _tell(program, effort, point)
+    return point
+
+
+def _prove(program: Program, effort: Effort, relaxed: Relaxation, point: Answer, until: float) -> Answer:
+    """Cut, look for a good plan among few columns, drop what no better plan can use, search what is left."""
+    tight, relaxed = tightened(program, relaxed, effort, until)
+    point = replace(point, bound=min(point.bound, whole_bound(relaxed.bound)))
+    order = np.argsort(-relaxed.reduced, kind="stable")
+    width = max(0.0, -float(relaxed.reduced[order[min(NARROW_COLUMNS, len(order)) - 1]]))
+    light = replace(effort, deterministic=NARROW_SHARE * effort.deterministic)
+    point = _search_within(tight, light, relaxed, point, width, until - time.monotonic())
+    return _search_rest(tight, effort, relaxed, point, until)
+
+
+def _prove_rest(program: Program, effort: Effort, relaxed: Relaxation, point: Answer, until: float) -> Answer:
+    """Prove over the columns alone that a better plan than `point` could use."""
+    if _proven(program, point) or effort.stopped or time.monotonic() > until:
+        return point
+    room = np.inf if point.x is None else point.bound - int(point.x @ program.value)
+    members = _within(relaxed, point, float(room))
+    rest = keep(program, members)
+    again = solve_relaxation(rest, replace(effort, wall=max(0.1, until - time.monotonic())))
+    if again is None:
+        return point
+    answer = _prove(rest, effort, again, Answer(None if point.x is None else point.x[members], point.bound), until)
+    return _merged(program, point, members, answer, complete=True)
+
+
+def _within(relaxed: Relaxation, point: Answer, width: float) -> NDArray[np.int32]:
+    """Columns with a reduced cost of at least `-width`, and those of the point so far."""
+    kept = relaxed.reduced >= -width - 1e-6
+    if point.x is not None:
+        kept |= point.x > 0
+    return np.flatnonzero(kept).astype(np.int32)
 
 
 def _priced_apart(program: Program, effort: Effort, relaxed: Relaxation, point: Answer, until: float) -> Answer:
@@ -89,10 +134,7 @@ def _search_within(
     """Search the columns with a reduced cost of at least `-width`, and those of the point so far."""
     if seconds <= 0 or effort.stopped:
         return point
-    kept = relaxed.reduced >= -width - 1e-6
-    if point.x is not None:
-        kept |= point.x > 0
-    members = np.flatnonzero(kept).astype(np.int32)
+    members = _within(relaxed, point, width)
     start = None if point.x is None else point.x[members]
     rest = keep(program, members)
     if len(rest) <= CP_SAT_COLUMNS:
