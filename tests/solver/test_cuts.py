@@ -15,7 +15,7 @@ from tests.solver.worlds import build, plans, problem, random_world
 
 @pytest.mark.parametrize("seed", range(10))
 def test_no_plan_breaks_a_row(seed):
-    world = build(*random_world(seed, waiting=4, lanes=2, ticks=8, booked=2))
+    world = build(*random_world(seed, waiting=2, lanes=2, ticks=8, booked=2))
     program = program_of(world)
     half = np.full(len(program), 0.5)
     rows = [members for _, members in lane_cliques(program, half)]
