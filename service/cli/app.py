@@ -23,6 +23,8 @@ COMMANDS = {
     "mark": "service.cli.attendance:mark",
     "waitlist": "service.cli.booking:waitlist",
     "optimise": "service.cli.optimisation:optimise",
+    "allow": "service.cli.allowances:allow",
+    "rules": "service.cli.allowances:rules",
     "replay": "service.cli.replay:replay",
     "audit": "service.cli.audit:app",
     "jobs": "service.cli.jobs:app",

@@ -63,11 +63,7 @@ class Night:
     def snapshot(self) -> Snapshot:
         """The view's arrays with the shifts that the horizon touches alone: idle time and load count within it."""
         start, end = (epoch_minute(moment) for moment in self.horizon)
-        lanes = (
-            Lane.made(lane.index, lane.work[(lane.work[:, 0] < end) & (lane.work[:, 1] > start)], lane.busy.copy())
-            for lane in self.view.snapshot.lanes
-        )
-        return replace(self.view.snapshot, lanes=tuple(lanes))
+        return replace(self.view.snapshot, lanes=tuple(_within(lane, start, end) for lane in self.view.snapshot.lanes))
 
     @cached_property
     def offered(self) -> tuple[Booked, ...]:
@@ -86,6 +82,12 @@ class Night:
             and all(claim in claims or claim[0] in beyond for claim in _held(self, b))
             and (self.lane(b) != GONE or b.items == 1)
         )
+
+
+def _within(lane: Lane, start: int, end: int) -> Lane:
+    near = (lane.work[:, 0] < end) & (lane.work[:, 1] > start)
+    rest = (lane.blocks.copy(), lane.booked.copy(), lane.sessions.copy())
+    return Lane.made(lane.index, lane.work[near], lane.busy.copy(), lane.begun[near], *rest)
 
 
 def _inside(booked: Booked, hours: Sequence[tuple[int, int]]) -> bool:

@@ -27,7 +27,10 @@ FROM optimisation_run r WHERE r.business_id = %(business)s
 """
 )
 MOVES = """
-SELECT m.id, m.kind, m.component, m.entry_id, m.appointment_id, coalesce(c.name, 'somebody') AS client, m.service_id,
+SELECT m.id, m.kind, m.component, m.entry_id,
+       CASE WHEN m.status = 'applied' THEN coalesce(m.appointment_id, w.appointment_id) ELSE m.appointment_id END
+           AS appointment_id,
+       coalesce(c.name, 'somebody') AS client, m.service_id,
        s.name AS service, m.staff_id, st.name AS staff, m.starts_at, m.ends_at, m.claim_starts_at, m.claim_ends_at,
        m.before_staff_id, bs.name AS before_staff, m.before_starts_at, m.before_ends_at, m.value, m.gain, m.pays,
        m.buys, m.reason, m.status, m.refusal
@@ -61,6 +64,7 @@ FROM optimisation_run WHERE business_id = %s AND id = %s
 class Move:
     """One line of a plan: `place` an entry, `move` or `reseat` an appointment (with where it was before).
 
+    Once an entry is placed, `appointment_id` is what it has become.
     Its status is planned, applied, stale (with the refusal) or discarded. Moves of one `component` go together.
     `pays` are points by term, `buys` the appointments and entries that take its old time, `gain` the points that the
     plan would be worth less without it, None where that is not proven.
