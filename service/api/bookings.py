@@ -9,6 +9,7 @@ from models.errors import InvalidInput
 from models.zones import zone_named
 from service.api.bodies import StrictRoute
 from service.api.context import Booker, By, Commanding, Db, Expected, Fresh, Now, OfPath, tagged
+from service.api.optimisation import allowed
 from service.api.schemas import BookingBody, CancelBody, Day, Digits, HoldBody, Instant
 from service.commands import bookings as commands
 from service.commands import clients
@@ -85,13 +86,16 @@ async def release(scope: Commanding, hold_id: UUID, hold_token: Annotated[str, H
 
 @router.post("/bookings", status_code=201, operation_id="book")
 async def book(response: Response, scope: Commanding, by: Booker, view: Fresh, now: Now, body: BookingBody) -> Booking:
-    """Confirm a hold, or book a time at once."""
+    """Confirm a hold, or book a time at once; `allowance` says how the optimiser may move it."""
     client_id = await _client_of(scope, body)
+    given = None if body.allowance is None else allowed(body.allowance)
     if body.hold_id is not None and body.token is not None:
-        confirmation = commands.Confirmation(body.hold_id, body.token, client_id, by)
+        confirmation = commands.Confirmation(body.hold_id, body.token, client_id, by, given)
         booking = await commands.confirm(scope, confirmation)
     elif body.service_id is not None and body.staff_id is not None and body.starts_at is not None:
-        wanted = commands.BookRequest(body.service_id, body.staff_id, body.starts_at, client_id, by=by)
+        wanted = commands.BookRequest(
+            body.service_id, body.staff_id, body.starts_at, client_id, by=by, allowed=given
+        )
         booking = await commands.book(scope, wanted, view=view, now=now)
     else:
         raise InvalidInput("Give hold_id and token, or service_id, staff_id and starts_at.")

@@ -74,6 +74,26 @@ class HoldBody(Body):
     minutes: Annotated[int, Field(ge=1, le=60, strict=True)] = 5
 
 
+class WindowBody(Body):
+    """A window of time, half-open."""
+
+    start: Instant
+    end: Instant
+
+
+class AllowanceBody(Body):
+    """What a booked client allows; null leaves a thing to the business's rules.
+
+    The visit may move wholly inside one of `windows`, with the `same` staff member, `any` allocated, or those `named`
+    in `staff_ids`. A `locked` one never moves.
+    """
+
+    windows: Annotated[list[WindowBody], Field(min_length=1, max_length=62)] | None = None
+    staff: StaffAllowed | None = None
+    staff_ids: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = None
+    locked: Annotated[bool, Field(strict=True)] = False
+
+
 class BookingBody(Body):
     """A booking: of a hold (`hold_id` with its `token`), or at once (service, staff and start).
 
@@ -87,6 +107,7 @@ class BookingBody(Body):
     service_id: UUID | None = None
     staff_id: UUID | None = None
     starts_at: Instant | None = None
+    allowance: AllowanceBody | None = None
 
 
 class AskBody(Body):
@@ -118,13 +139,6 @@ class CancelBody(Body):
     reason: Note | None = None
 
 
-class WindowBody(Body):
-    """A window of time, half-open."""
-
-    start: Instant
-    end: Instant
-
-
 class WaitlistBody(Body):
     """Who waits for what, and when they could come."""
 
@@ -154,19 +168,6 @@ class ApplyBody(Body):
     """Which moves to accept; null accepts all. Moves of one component go together."""
 
     moves: Annotated[list[UUID], Field(max_length=10_000)] | None = None
-
-
-class AllowanceBody(Body):
-    """What a booked client allows; null leaves a thing to the business's rules.
-
-    The visit may move wholly inside one of `windows`, with the `same` staff member, `any` allocated, or those `named`
-    in `staff_ids`. A `locked` one never moves.
-    """
-
-    windows: Annotated[list[WindowBody], Field(min_length=1, max_length=62)] | None = None
-    staff: StaffAllowed | None = None
-    staff_ids: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = None
-    locked: Annotated[bool, Field(strict=True)] = False
 
 
 class RulesBody(Body):

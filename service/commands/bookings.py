@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 
 from models.errors import HoldExpired, InvalidInput, NotFound
 from models.states import AppointmentStatus, Party, sources
+from service.commands.allowances import Allowed, store_allowed
 from service.commands.attendance import Booking, Step, step
 from service.commands.legality import legal_item
 from service.db import claims
@@ -43,6 +44,7 @@ class BookRequest:
     client_id: UUID
     source: str = "api"
     by: Party = Party.CLIENT
+    allowed: Allowed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Confirmation:
     token: str
     client_id: UUID
     by: Party = Party.CLIENT
+    allowed: Allowed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,8 @@ async def book(tx: Transaction, request: BookRequest, *, view: View, now: dateti
         asks_approval=request.by is Party.CLIENT,
     )
     outcome = await claims.take(tx, appointment, [item])
+    if request.allowed is not None:
+        await store_allowed(tx, appointment.id, request.allowed)
     return Booking(appointment.id, AppointmentStatus(outcome["status"]), 1)
 
 
@@ -139,6 +144,8 @@ async def confirm(tx: Transaction, request: Confirmation) -> Booking:
     changed = await claims.change(tx, wanted)
     if changed is None:
         raise await _why_not_held(tx, request.appointment_id)
+    if request.allowed is not None:
+        await store_allowed(tx, request.appointment_id, request.allowed)
     return Booking(request.appointment_id, AppointmentStatus(changed.status), changed.version)
 
 

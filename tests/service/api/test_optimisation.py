@@ -7,7 +7,7 @@ import pytest
 from service.jobs import optimise
 from tests.service.api.conftest import BASE, finished_run, over, refused, row_counts
 from tests.service.nights import booked, fragmented, monday, waits
-from tests.service.worlds import ANA, BEN, MONDAY_10
+from tests.service.worlds import ANA, BEN, CUT, MONDAY_10
 
 DAY = str(MONDAY_10.date())
 DAYS = {"first_day": DAY, "last_day": DAY}
@@ -114,6 +114,22 @@ async def test_what_a_client_allows_is_read_and_set(api, scope):
     refused(await api.put(address, json=body, headers={"If-Match": '"1"'}), 412, "stale-version")
     await api.put(address, json={"locked": True})
     assert (await finished_run(api, REBALANCE))["moves"] == []
+
+
+async def test_what_a_client_allows_is_said_when_booking(api, client_id):
+    at = {"service_id": str(CUT), "staff_id": str(ANA), "starts_at": monday(10).isoformat()}
+    booked_at_once = await api.post(
+        f"{BASE}/bookings", json={**at, "client_id": client_id, "allowance": {"locked": True}}
+    )
+    assert booked_at_once.status_code == 201
+    held = (await api.post(f"{BASE}/holds", json={**at, "staff_id": str(BEN)})).json()
+    body = {"hold_id": held["id"], "token": held["token"], "client_id": client_id, "allowance": {"staff": "any"}}
+    assert (await api.post(f"{BASE}/bookings", json=body)).status_code == 201
+    for booking, told in ((booked_at_once.json(), (True, None)), (held, (False, "any"))):
+        read = (await api.get(f"{BASE}/bookings/{booking['id']}/allowance")).json()
+        assert (read["locked"], read["staff_allowed"]) == told
+    wrong = {**at, "starts_at": monday(11).isoformat(), "client_id": client_id, "allowance": {"staff": "named"}}
+    refused(await api.post(f"{BASE}/bookings", json=wrong), 422, "invalid-input")
 
 
 async def test_rules_are_read_and_set(api, scope):
