@@ -76,6 +76,8 @@ def parameters(effort: Effort) -> "cmh.SatParameters":
     chosen.random_seed = effort.seed
     chosen.max_deterministic_time = effort.deterministic
     chosen.max_time_in_seconds = effort.wall
+    # It would leave the process without a handler: the next Ctrl-C would kill it.
+    chosen.catch_sigint_signal = False
     return chosen
 
 
