@@ -93,9 +93,7 @@ async def book(response: Response, scope: Commanding, by: Booker, view: Fresh, n
         confirmation = commands.Confirmation(body.hold_id, body.token, client_id, by, given)
         booking = await commands.confirm(scope, confirmation)
     elif body.service_id is not None and body.staff_id is not None and body.starts_at is not None:
-        wanted = commands.BookRequest(
-            body.service_id, body.staff_id, body.starts_at, client_id, by=by, allowed=given
-        )
+        wanted = commands.BookRequest(body.service_id, body.staff_id, body.starts_at, client_id, by=by, allowed=given)
         booking = await commands.book(scope, wanted, view=view, now=now)
     else:
         raise InvalidInput("Give hold_id and token, or service_id, staff_id and starts_at.")

@@ -196,8 +196,8 @@ async def change(tx: Transaction, wanted: Change) -> Changed | None:
 
     A hold past its expiry by the database's clock never matches.
     """
-    if wanted.charged_at or wanted.begun_by:
-        # What is decided by its times has to see those that another transaction is just giving it.
+    if wanted.holder is None:
+        # Its times and claims have to be seen as they are once another transaction has moved it; holds never move.
         tx.lock_appointment(wanted.appointment_id)
     row = await tx.row(CHANGE_ONE, asdict(wanted) | _who(tx))
     return None if row is None else Changed(row["version"], row["status"], row["fee_cents"])
