@@ -114,9 +114,13 @@ async def move(tx: Transaction, moves: Sequence[Move]) -> None:
     NotAllocated
         A staff member does not perform the service (any more), or not in that time.
     """
+    if not moves:
+        return
     held = await tx.rows(HELD, [tx.business_id, [m.appointment_id for m in moves]])
     by_id = {m.appointment_id: m for m in moves}
     wanted = [_shifted(row, by_id[row["appointment_id"]]) for row in held]
+    if len({row["appointment_id"] for row in held}) < len(by_id):
+        raise SlotTaken("A booking has been changed since the plan was made.")
     await _guard(tx, moves, {row["lane_no"] for row in held})
     await claims.expire_holds(tx, [(c.lane_no, c.starts_at, c.ends_at) for c in wanted])
     await tx.execute(RELEASE, {"business": tx.business_id, "appointments": list(by_id)})
