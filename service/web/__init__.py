@@ -13,6 +13,8 @@ def routers() -> "list[APIRouter]":
         booking,
         confirming,
         desk,
+        drag,
+        kept,
         login,
         plans,
         theme,
@@ -20,5 +22,5 @@ def routers() -> "list[APIRouter]":
         widget,
     )
 
-    parts = (booking, confirming, waiting, widget, theme, login, board, desk, plans)
+    parts = (booking, confirming, kept, waiting, widget, theme, login, board, desk, drag, plans)
     return [part.router for part in parts]

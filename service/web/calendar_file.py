@@ -1,6 +1,5 @@
 """A booking as a calendar file (RFC 5545) and as links that open a calendar."""
 
-import base64
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlencode
@@ -39,10 +38,6 @@ class Entry:
         calendar.add("version", "2.0")
         calendar.add_component(event)
         return bytes(calendar.to_ical())
-
-    def link(self) -> str:
-        """Return the file as an address that carries it."""
-        return f"data:text/calendar;charset=utf-8;base64,{base64.b64encode(self.file()).decode()}"
 
     def google(self) -> str:
         """Return the address that opens Google Calendar with the entry."""

@@ -1,23 +1,25 @@
 """The form after the time: the hold with its countdown, the client's details, the booking."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Response
+from fastapi.responses import RedirectResponse
 
 from models.errors import HoldExpired, InterlockError, KeyReused, NotFound, SlotTaken, Unavailable
 from service.commands import bookings, clients
 from service.commands.attendance import Booking
 from service.commands.bookings import Confirmation
-from service.queries import businesses, storefronts
-from service.queries.businesses import Service
-from service.web import calendar_file
+from service.queries import businesses, links, storefronts
 from service.web.booking import COOKIE, held_instead
 from service.web.details import Details, Typed
 from service.web.pages import PageRoute
 from service.web.visit import Chosen, Visit, Visiting
+
+LINK_DAYS = 30
+"""How long after the visit the link to a booking still opens it."""
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -53,7 +55,7 @@ async def confirm(
         raise
     except InterlockError as refusal:
         return await _form(visit, chosen, details, refusal=refusal, status=409)
-    return await _confirmation(visit, booking, chosen)
+    return await _confirmation(visit, booking, chosen, client_id)
 
 
 async def client_of(visit: Visit, details: Details) -> UUID:
@@ -116,25 +118,10 @@ async def _staff_name(visit: Visit, staff_id: UUID) -> str:
     return found
 
 
-async def _confirmation(visit: Visit, booking: Booking, chosen: Chosen) -> Response:
-    service = await visit.service()
-    starts = chosen.starts_at.astimezone(visit.zone)
-    staff = await _staff_name(visit, chosen.staff_id)
-    event = _event(visit, booking.id, service, staff, chosen.starts_at)
-    answer = visit.page(
-        "booked.html",
-        booking=booking,
-        service=service,
-        staff=staff,
-        starts=starts,
-        event=event,
-        zone_named=visit.words.zone(visit.zone, starts),
-    )
+async def _confirmation(visit: Visit, booking: Booking, chosen: Chosen, client_id: UUID) -> Response:
+    lasts = timedelta(days=LINK_DAYS) + max(chosen.starts_at - visit.now, timedelta(0))
+    token = links.signed(visit.request.app.state.interlock.keyring, visit.store.id, client_id, booking.id, lasts)
+    address = visit.url(f"/booking/{token.removeprefix('link.')}", day=None, first=None, said="booked")
+    answer = RedirectResponse(address, status_code=303)
     answer.delete_cookie(COOKIE, path=f"/b/{visit.store.slug}")
     return answer
-
-
-def _event(visit: Visit, booking_id: UUID, service: Service, staff: str, starts_at: datetime) -> calendar_file.Entry:
-    title = f"{service.name} · {visit.store.name} ({staff})"
-    ends_at = starts_at + timedelta(minutes=service.duration)
-    return calendar_file.Entry(booking_id, title, visit.store.place, starts_at, ends_at, visit.now)

@@ -21,6 +21,7 @@ from service.bootstrap import Interlock
 from service.db.command import Scope
 from service.db.database import Database
 from service.db.views import Views
+from tests.service.people import cookie
 from tests.service.worlds import NOW, salon
 
 PHONE, TABLET, DESK = {"width": 390, "height": 844}, {"width": 768, "height": 1024}, {"width": 1440, "height": 900}
@@ -73,7 +74,9 @@ def world(app_url: str) -> Iterator[World]:
     @asynccontextmanager
     async def running():
         async with Database(app_url, 5) as db:
-            yield Interlock(db, Views(db), lambda: NOW)
+            interlock = Interlock(db, Views(db), lambda: NOW)
+            yield interlock
+            await interlock.close()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bootstrap, "running", running)
@@ -110,6 +113,17 @@ class Visitor:
         self.chromium, self.world = chromium, world
         self.complaints: list[str] = []
         self.contexts: list[BrowserContext] = []
+
+    def manager(self, salon_id: object, **options: object) -> Page:
+        """Return a page of somebody who is signed in as the owner."""
+
+        async def sign_in(db: Database) -> dict[str, str]:
+            return await cookie(self.world.scope_of(db, salon_id))
+
+        page = self.page(**{"viewport": DESK, **options})
+        cookies = self.world.do(sign_in)
+        page.context.add_cookies([{"name": n, "value": v, "url": self.world.address} for n, v in cookies.items()])
+        return page
 
     def page(self, **options: object) -> Page:
         """Return a page in a context of its own: another visitor."""

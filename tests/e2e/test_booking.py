@@ -167,7 +167,7 @@ def test_a_form_sent_twice_books_once(world, salon_id, visitor, http):
     path, at = page.url, page.locator("input[name=at]").get_attribute("value")
     form = {"at": at, "name": "Double Dora", "email": "dora@example.org"}
     answers = [http.post(path, data=form) for _ in range(2)]
-    assert [answer.status_code for answer in answers] == [200, 200]
+    assert [answer.status_code for answer in answers] == [303, 303]
     assert len(booked(world, salon_id)) == 1
 
 
@@ -257,6 +257,33 @@ def test_the_widget_sizes_itself_and_tells_its_host(world, salon_id, visitor):
     page.wait_for_function("window.told.includes('booked') && window.told.includes('height')")
     assert page.locator("iframe").bounding_box()["height"] != 640
     assert len(booked(world, salon_id)) == 1
+
+
+def test_a_booking_is_moved_and_cancelled_by_its_link_without_an_account(world, salon_id, visitor):
+    page = visitor.page()
+    page.goto(BOOK)
+    page.locator(".suggestion").first.click()
+    fill(page)
+    page.get_by_role("button", name="Confirm the booking").click()
+    other = visitor.page()
+    other.goto(page.url.split("?")[0])
+    expect(other.get_by_role("heading", level=1)).to_have_text("Your booking")
+    other.get_by_role("link", name="Choose another time").click()
+    # Its own time is free for itself.
+    other.get_by_role("button", name="09:15", exact=True).click()
+    expect(other.get_by_role("heading", level=1)).to_have_text("Your booking has been moved")
+    expect(other.locator(".ticket")).to_contain_text("09:15")
+    other.get_by_text("Cancel the booking").first.click()
+    other.get_by_role("button", name="Cancel the booking").click()
+    expect(other.get_by_role("heading", level=1)).to_have_text("Your booking is cancelled")
+    assert booked(world, salon_id) == []
+
+
+def test_a_link_that_is_not_good_has_a_kind_answer(world, salon_id, visitor, http):
+    assert http.get("/b/salon/booking/nonsense").status_code == 410
+    page = visitor.page()
+    page.goto("/b/salon/booking/eyJhbGciOiJub25lIn0.e30.")
+    expect(page.get_by_role("alert")).to_have_text("This link is no longer valid.")
 
 
 def test_only_the_widget_may_be_framed(world, salon_id, http):

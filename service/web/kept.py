@@ -1,0 +1,206 @@
+"""A booking by its signed link: look at it, put it into a calendar, move or cancel it; no account needed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Form, Response
+from fastapi.responses import RedirectResponse
+
+from models.errors import Forbidden, InterlockError, NotFound, Unauthenticated, Unavailable
+from models.states import MOVABLE, Party
+from service.commands import bookings
+from service.commands.reschedule import Reschedule, reschedule
+from service.db.command import Scope
+from service.queries import bookings as queries
+from service.queries import businesses, catalogue, moving, principals
+from service.queries.bookings import BookedItem
+from service.queries.catalogue import ServiceDetails
+from service.web.calendar_file import Entry
+from service.web.offer import WEEK, Wish, by_part
+from service.web.pages import PageRoute
+from service.web.visit import Chosen, Visit, Visiting
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+
+class LinkExpired(InterlockError):
+    """A signed link is not good, or not any more."""
+
+    code, title, status = "link-expired", "This link is not valid any more", 410
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A client's booking, opened by its link."""
+
+    visit: Visit
+    token: str
+    client_id: UUID
+    items: list[BookedItem]
+    service: ServiceDetails
+    staff: str
+
+    @property
+    def item(self) -> BookedItem:
+        """Its first item."""
+        return self.items[0]
+
+    @property
+    def starts(self) -> datetime:
+        """Its start, in the visit's zone."""
+        return self.item.starts_at.astimezone(self.visit.zone)
+
+    @property
+    def scope(self) -> Scope:
+        """For what the client does with it."""
+        return Scope(self.visit.db, self.visit.store.id, actor=f"link:{self.client_id}")
+
+    @property
+    def changeable(self) -> bool:
+        """Whether it can be moved or cancelled online."""
+        last = self.item.starts_at - timedelta(minutes=self.service.last_cancellation)
+        return self.item.status in MOVABLE and self.visit.now < last
+
+    @property
+    def fee_cents(self) -> int:
+        """What cancelling now costs."""
+        free = self.service.free_cancellation
+        if free is None or self.visit.now < self.item.starts_at - timedelta(minutes=free):
+            return 0
+        return self.service.cancellation_fee_cents
+
+    @property
+    def entry(self) -> Entry:
+        """The booking as it stands in a calendar."""
+        title = f"{self.service.name} · {self.visit.store.name} ({self.staff})"
+        last = self.items[-1]
+        return Entry(
+            self.item.id,
+            title,
+            self.visit.store.place,
+            self.item.starts_at,
+            last.ends_at,
+            self.visit.now,
+            self.item.version,
+        )
+
+    def url(self, path: str = "", **changes: Any) -> str:  # noqa: ANN401 - whatever an address may carry
+        """Return an address of this booking."""
+        return self.visit.url(f"/booking/{self.token}{path}", **{"said": None, **changes})
+
+
+async def kept(visit: Visiting, token: str) -> Kept:
+    """Return the booking that a link opens.
+
+    Raises
+    ------
+    LinkExpired
+        The link is not good, or not any more.
+    NotFound
+        There is no such booking.
+    """
+    try:
+        principal = principals.of_link(visit.request.app.state.interlock.keyring, token)
+    except Unauthenticated as error:
+        raise LinkExpired("This link is not valid, or not any more.") from error
+    if principal.business_id != visit.store.id or principal.booking_id is None or principal.client_id is None:
+        raise Forbidden("This link is for something else.")
+    items = await queries.read(visit.db, visit.store.id, principal.booking_id)
+    if items[0].client_id != principal.client_id:
+        raise NotFound("There is no such booking.")
+    service = await catalogue.service(visit.db, visit.store.id, items[0].service_id)
+    staff = {member.id: member.name for member in await businesses.staff(visit.db, visit.store.id)}
+    return Kept(visit, token, principal.client_id, items, service, staff.get(items[0].staff_id, ""))
+
+
+Opened = Annotated[Kept, Depends(kept)]
+
+
+@router.get("/b/{slug}/booking/{token}")
+async def show(booking: Opened) -> Response:
+    """The booking as it stands."""
+    return _page(booking)
+
+
+def _page(booking: Kept, *, refusal: InterlockError | None = None) -> Response:
+    visit = booking.visit
+    zone_named = visit.words.zone(visit.zone, booking.starts)
+    return visit.page("kept.html", 409 if refusal else 200, booking=booking, refusal=refusal, zone_named=zone_named)
+
+
+@router.get("/b/{slug}/booking/{token}/calendar.ics")
+async def calendar(booking: Opened) -> Response:
+    """The booking as a calendar file."""
+    headers = {"Content-Disposition": f'attachment; filename="{booking.visit.store.slug}.ics"'}
+    return Response(booking.entry.file(), media_type="text/calendar; charset=utf-8", headers=headers)
+
+
+@router.post("/b/{slug}/booking/{token}/cancel")
+async def cancel(booking: Opened, version: Annotated[int, Form(ge=0)]) -> Response:
+    """Cancel it, under the service's policy."""
+    wanted = bookings.Cancellation(booking.item.id, version, Party.CLIENT)
+    return await _done(booking, "cancelled", lambda: bookings.cancel(booking.scope, wanted, now=booking.visit.now))
+
+
+@router.get("/b/{slug}/booking/{token}/move")
+async def choose(booking: Opened) -> Response:
+    """Other times for it."""
+    return await _times(booking)
+
+
+async def _times(booking: Kept, refused: Chosen | None = None) -> Response:
+    visit = booking.visit
+    wish = await _wish(booking)
+    first = max(visit.asked.first or booking.starts.date(), wish.today)
+    strip = wish.strip(first, WEEK)
+    day = visit.asked.day or next((d.day for d in strip if d.free), first)
+    return visit.page(
+        "move.html",
+        409 if refused else 200,
+        booking=booking,
+        first=first,
+        strip_days=strip,
+        day=day,
+        today=wish.today,
+        parts=by_part(wish.times(day)) if day >= wish.today else {},
+        refused=refused,
+        near=wish.nearest(refused.starts_at) if refused else [],
+        chosen=Chosen,
+        zone_named=visit.words.zone(visit.zone, booking.starts),
+    )
+
+
+async def _wish(booking: Kept) -> Wish:
+    visit = booking.visit
+    view = await moving.freed(visit.db, await visit.view(), booking.item.id)
+    return Wish(view, booking.item.service_id, visit.asked.staff, visit.zone, visit.now)
+
+
+@router.post("/b/{slug}/booking/{token}/move")
+async def move(
+    booking: Opened, at: Annotated[str, Form(max_length=100)], version: Annotated[int, Form(ge=0)]
+) -> Response:
+    """Move it; a time that is gone leads to the nearest others."""
+    visit, chosen = booking.visit, Chosen.of(at)
+    wanted = Reschedule(booking.item.id, version, Party.CLIENT, chosen.starts_at, chosen.staff_id)
+    view = await visit.view()
+    try:
+        await reschedule(booking.scope, wanted, view=view, now=visit.now)
+    except (NotFound, Unavailable):
+        raise
+    except InterlockError as refusal:
+        return await _times(booking, chosen) if booking.changeable else _page(booking, refusal=refusal)
+    return RedirectResponse(booking.url(day=None, first=None, said="moved"), status_code=303)
+
+
+async def _done(booking: Kept, said: str, work: Callable[[], Any]) -> Response:
+    try:
+        await work()
+    except (NotFound, Unavailable):
+        raise
+    except InterlockError as refusal:
+        return _page(booking, refusal=refusal)
+    return RedirectResponse(booking.url(said=said), status_code=303)

@@ -1,0 +1,121 @@
+"""The manager's pages: drag, refusal, undo; live between two browsers; a plan started, reviewed and accepted in part."""
+
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from service.commands import bookings, waitlist
+from service.db.views import Views
+from tests.service.worlds import ANA, BEN, COLOUR, CUT, MONDAY_10, NOW, client
+
+BOARD = "/board/salon?day=2026-03-02"
+
+
+@pytest.fixture
+def busy(world, salon_id):
+    """Ana has Bea at 10:00 and Cem at 11:00; two wait for the morning."""
+
+    async def fill(db):
+        scope = world.scope_of(db, salon_id)
+        for name, hours in (("Bea", 0), ("Cem", 1)):
+            view = await Views(db).current(salon_id, NOW)
+            start = MONDAY_10 + timedelta(hours=hours)
+            request = bookings.BookRequest(CUT, ANA, start, await client(scope, name))
+            await bookings.book(scope, request, view=view, now=NOW)
+        for name, service in (("Wim", CUT), ("Eva", COLOUR)):
+            window = ((MONDAY_10 - timedelta(hours=1), MONDAY_10 + timedelta(hours=3)),)
+            await waitlist.join(scope, waitlist.Joining(await client(scope, name), service, window), now=NOW)
+
+    world.do(fill)
+    return salon_id
+
+
+def drag(page: Page, name: str, lanes: int, minutes: int) -> None:
+    """Drag somebody's block some lanes to the right and some minutes down."""
+    block = page.locator("a.block", has_text=name)
+    block.scroll_into_view_if_needed()
+    box = block.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + 10
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + lanes * 190, y + minutes * 1.2 / 2, steps=5)
+    page.mouse.move(x + lanes * 190, y + minutes * 1.2, steps=5)
+    expect(page.locator(".place").first).to_be_attached()
+    page.mouse.up()
+
+
+def test_a_drag_is_refused_with_a_reason_then_allowed_then_undone(world, busy, visitor):
+    page = visitor.manager(busy)
+    page.goto(BOARD)
+    drag(page, "Bea", 0, 60)
+    expect(page.get_by_role("alert")).to_contain_text("That time is taken, or too close to another booking.")
+    expect(page.get_by_role("alert").get_by_role("button").first).to_be_visible()
+    drag(page, "Bea", 1, 60)
+    expect(page.get_by_role("status")).to_contain_text("Moved.")
+    expect(page.locator("a.block", has_text="Bea")).to_have_attribute(
+        "aria-label", "11:00 to 11:30, Bea: Cut (confirmed)"
+    )
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("a.block", has_text="Bea")).to_have_attribute(
+        "aria-label", "10:00 to 10:30, Bea: Cut (confirmed)"
+    )
+
+
+def test_a_booking_is_moved_by_a_form_without_scripts(world, busy, visitor):
+    page = visitor.manager(busy, java_script_enabled=False)
+    page.goto(BOARD)
+    page.locator("a.block", has_text="Bea").click()
+    page.get_by_text("Move", exact=True).first.click()
+    form = page.locator(".opened .fields")
+    form.get_by_label("With").select_option(str(BEN))
+    form.get_by_label("Time").fill("09:30")
+    form.get_by_role("button", name="Move").click()
+    expect(page.get_by_role("status")).to_contain_text("Moved.")
+    expect(page.locator(".opened")).to_contain_text("Mon 02 Mar 09:30")
+
+
+def test_empty_time_that_is_clicked_is_booked(world, busy, visitor):
+    page = visitor.manager(busy)
+    page.goto(BOARD)
+    # Ben's lane, 10:00: an hour below the first line.
+    page.locator("svg.day").click(position={"x": 56 + 190 + 40, "y": 12 + 60 * 1.2})
+    expect(page.get_by_label("Name")).to_be_focused()
+    expect(page.locator("#booking").get_by_label("Time")).to_have_value("10:00")
+    page.locator("#booking").get_by_label("Service").select_option(label="Cut (30 min)")
+    page.get_by_label("Name").fill("Walk-in Wanda")
+    page.get_by_role("button", name="Book").click()
+    expect(page.locator("a.block", has_text="Walk-in Wanda")).to_be_visible()
+
+
+def test_what_one_browser_changes_the_other_shows(world, busy, visitor):
+    one, other = visitor.manager(busy), visitor.manager(busy)
+    one.goto(BOARD)
+    other.goto(BOARD)
+    one.locator("a.block", has_text="Cem").click()
+    one.get_by_role("button", name="Check in").click()
+    expect(other.locator("a.block.checked_in", has_text="Cem")).to_be_visible(timeout=4000)
+
+
+def test_a_plan_is_started_reviewed_accepted_in_part_and_seen_on_the_board(world, busy, visitor):
+    page = visitor.manager(busy)
+    page.goto(BOARD)
+    page.get_by_role("link", name="Start a run").click()
+    page.get_by_label("Search for at most").select_option("10")
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator(".gain")).to_contain_text("from the waitlist", timeout=60_000)
+    expect(page.locator(".block.planned").first).to_be_visible()
+    page.get_by_role("button", name="Tick none").click()
+    page.get_by_role("checkbox").first.check()
+    page.get_by_role("button", name="Accept the ticked ones").click()
+    expect(page.get_by_role("status")).to_contain_text("applied")
+    page.get_by_role("link", name="Board").click()
+    page.goto(BOARD)
+    names = page.locator("a.block").all_text_contents()
+    assert sum("Wim" in name or "Eva" in name for name in names) == 1
+
+
+def test_who_is_not_signed_in_signs_in_first(world, busy, visitor):
+    page = visitor.page()
+    page.goto(BOARD)
+    expect(page).to_have_url(f"{world.address}/login?next=/board/salon%3Fday%3D2026-03-02")
