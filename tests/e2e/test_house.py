@@ -1,4 +1,4 @@
-"""The manager's pages: drag, refusal, undo; live between two browsers; a plan started, reviewed and accepted in part."""
+"""The manager's pages: drag, refusal, undo; live between two browsers; a plan reviewed and accepted in part."""
 
 from datetime import timedelta
 
