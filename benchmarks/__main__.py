@@ -1,4 +1,4 @@
-"""Run benchmarks by name (all without one) and write benchmarks/results/NAME.json."""
+"""Run benchmarks by name (all without one) and write benchmarks/results/NAME.json; fails where a gate does."""
 
 import importlib
 import json
@@ -21,11 +21,17 @@ def main(chosen: list[str]) -> None:
     unknown = set(chosen) - set(names())
     if unknown:
         sys.exit(f"benchmarks: there is no {', '.join(sorted(unknown))}; there are {', '.join(names())}")
+    failed = []
     for name in chosen or names():
         print(f"== {name}", flush=True)
         figures = importlib.import_module(f"benchmarks.{name}").run()
         about = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "python": platform.python_version()}
         (RESULTS / f"{name}.json").write_text(json.dumps({**about, **figures}, indent=1) + "\n")
+        for gate in figures.get("gates", []):
+            print(f"{'held' if gate['held'] else 'FAILED'}: {gate['name']} {gate['measured']} >= {gate['at_least']}")
+            failed += [] if gate["held"] else [gate["name"]]
+    if failed:
+        sys.exit(f"benchmarks: below the gate: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

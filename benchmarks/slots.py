@@ -1,169 +1,142 @@
-"""How long does a slot query take, beside a plain loop over the same intervals and PostgreSQL's multiranges?
+"""How long does a slot query take, beside other ways to the same starts?
 
-N staff, W days, 09:00-12:30 and 13:30-17:30, 8 appointments of 15 to 60 minutes a staff-day, a service of
-30 + 10 minutes, 15-minute starts, all staff; `now` and the query change at every call, the snapshot stands.
+N staff in five zones, W days, 09:00-12:30 and 13:30-17:30, 8 appointments of 15 to 60 minutes a staff-day, a service
+of 30 + 10 minutes, 15-minute starts, all staff; `now` and the query change at every call, the snapshot stands.
 """
 
-import bisect
-import statistics
-import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import psycopg
 
-from service.db import embedded
-from solver.clock import epoch_minute, moment, utc_day
-from solver.slots import SlotQuery, find_slots
-from solver.snapshot import Hours, Service, Snapshot
+from benchmarks import _plots, _postgres
+from benchmarks._methods import LANE, LIBRARIES, common_keys, plain_loop, raw_keys, raw_numpy
+from benchmarks._timing import Gate, Timed, medians_us, server_clock
+from benchmarks._worlds import BASE, SEED, World, moments, world
+from solver.clock import moment
+from solver.slots import SlotQuery, Slots, find_slots
 
-SIZES = ((1, 1), (5, 7), (20, 31), (200, 31))
-FIRST = date(2026, 3, 2)
-SEED = 1
-DURATION, AFTER, STEP = 30, 10, 15
-SQL = """
-WITH taken AS (
-    -- The buffer after the visit keeps its end ten minutes before the next claim.
-    SELECT lane, range_agg(int4range(lower(busy) - 10, upper(busy))) AS busy FROM b GROUP BY lane
-), free AS (
-    SELECT w.lane, range_agg(w.work) - coalesce(any_value(t.busy), '{}') AS gaps
-    FROM w LEFT JOIN taken t USING (lane) GROUP BY w.lane
-)
-SELECT lane, s FROM free, unnest(gaps) AS g,
-     generate_series((greatest(lower(g), %(lo)s) + 14) / 15 * 15, upper(g) - 30, 15) AS s
-WHERE s < %(hi)s
-"""
+SIZES = ((1, 1), (5, 7), (20, 31), (200, 31), (10_000, 31))
+LIBRARIES_UP_TO = 200
+"""Staff; beyond, one call of a library takes many seconds."""
+
+ANY, SEEN, READ = "any duration", "seen before", "seen, columns read"
+PLAIN, RAW = "plain loop", "raw numpy"
+MULTIRANGES, READ_MODEL = "PostgreSQL multiranges", "PostgreSQL read model"
 
 
-def world(staff: int, days: int) -> tuple[Snapshot, dict[int, list[tuple[int, int]]]]:
-    """Return a seeded snapshot (in UTC, so that every method has the same grid) and its claims by lane."""
-    rng = np.random.default_rng(SEED)
-    busy: dict[int, list[tuple[int, int]]] = {}
-    for lane in range(staff):
-        busy[lane] = []
-        for day in range(days):
-            at = utc_day(FIRST) + day * 1440 + 480
-            for _ in range(8):
-                at += int(rng.integers(0, 5)) * 15
-                length = int(rng.choice([15, 30, 45, 60]))
-                busy[lane].append((at, at + length))
-                at += length
-    week = tuple((day, opens, closes, None, None) for day in range(7) for opens, closes in ((540, 750), (810, 1050)))
-    snapshot = Snapshot.build(
-        zone="UTC",
-        first_day=FIRST,
-        days=days,
-        staff=list(range(staff)),
-        hours=dict.fromkeys(range(staff), Hours(week)),
-        services=[Service("x", DURATION, buffer_after=AFTER, slot_interval=STEP)],
-        allocations=[("x", lane, None) for lane in range(staff)],
-        busy=busy,
-    )
-    return snapshot, busy
+def ours(of: World) -> Callable[[int], Slots]:
+    """Return a call of the finder; another `now` and another range each time."""
+
+    def call(number: int) -> Slots:
+        lo, hi = moments(number, of.days)
+        now = BASE - timedelta(minutes=number % 59)
+        return find_slots(of.snapshot, SlotQuery("x", moment(lo), moment(hi)), now)
+
+    return call
 
 
-def plain_loop(
-    work: dict[int, list[tuple[int, int]]], busy: dict[int, list[tuple[int, int]]], lo: int, hi: int
-) -> set[tuple[int, int]]:
-    """Return the same starts with Python integers: a bisection to the first claim, then two pointers."""
-    found = set()
-    for lane, spans in work.items():
-        claims = busy[lane]
-        for opens, closes in spans:
-            start = -(-max(opens, lo) // STEP) * STEP
-            i = bisect.bisect_right(claims, (start,)) - 1
-            while start + DURATION <= closes and start < hi:
-                while (0 <= i < len(claims) and claims[i][1] <= start) or i < 0:
-                    i += 1
-                    if i >= len(claims):
-                        break
-                if i < len(claims) and claims[i][0] < start + DURATION + AFTER:
-                    start = -(-max(claims[i][1], start + 1) // STEP) * STEP
-                    continue
-                found.add((lane, start))
-                start += STEP
-    return found
+def finder(of: World) -> dict[str, Timed]:
+    """Return the finder where only the gap table is kept, and where a list of the shape's starts is."""
+    find = ours(of)
+    # Without its list a shape counts as never seen.
+    return {ANY: Timed(find, of.snapshot.kept.lists.clear), SEEN: Timed(find, lambda: find(0))}
 
 
-def median_us(call: Callable[[int], object], repeats: int) -> float:
-    """Return the median wall time of a call in microseconds."""
-    times = []
-    for i in range(repeats):
-        since = time.perf_counter()
-        call(i)
-        times.append(time.perf_counter() - since)
-    return round(statistics.median(times) * 1e6, 1)
+def columns(found: Slots) -> tuple[object, object]:
+    """Read what a caller reads of an answer."""
+    return found.lane, found.start
 
 
-def measure(staff: int, days: int, connection: psycopg.Connection) -> dict[str, object]:
+def timed(of: World, answer: Callable[[int, int], Any]) -> Callable[[int], object]:
+    """Return a call of another method over the same ranges."""
+    return lambda number: answer(*moments(number, of.days))
+
+
+def measure(staff: int, days: int, connection: psycopg.Connection) -> dict[str, Any]:
     """Return medians and ratios for one size, after checking that all answers are equal."""
-    snapshot, busy = world(staff, days)
-    work = {lane.index: [(int(a), int(b)) for a, b, _ in lane.work] for lane in snapshot.lanes}
-    base = datetime.combine(FIRST, datetime.min.time(), UTC)
-
-    def bounds(i: int) -> tuple[int, int]:
-        lo = epoch_minute(base) + i % 60
-        return lo, lo + days * 1440
-
-    def arrays(i: int) -> set[tuple[int, int]]:
-        lo, hi = bounds(i)
-        return find_slots(snapshot, SlotQuery("x", moment(lo), moment(hi)), base + timedelta(minutes=i % 60))
-
-    def loop(i: int) -> set[tuple[int, int]]:
-        return plain_loop(work, busy, *bounds(i))
-
-    def postgres(i: int) -> list[tuple[int, int]]:
-        lo, hi = bounds(i)
-        return connection.execute(SQL, {"lo": lo, "hi": hi}).fetchall()
-
-    load(connection, work, busy)
-    found = arrays(7)
-    ours = set(zip(found.lane.tolist(), found.start.tolist(), strict=True))
-    if not ours == loop(7) == set(postgres(7)):
-        raise AssertionError(f"the answers differ at {staff} x {days}")
-    repeats = 200 if staff < 200 else 40
-    times = {
-        "arrays": median_us(arrays, repeats),
-        "plain_loop": median_us(loop, max(repeats // 10, 5)),
-        "postgresql": median_us(postgres, max(repeats // 10, 5)),
+    of = world(staff, days)
+    find = ours(of)
+    found = find(7)
+    keys = np.sort(found.lane * LANE + found.start)
+    _postgres.load(connection, of, every_start(of))
+    raw = raw_numpy(of)
+    answers: dict[str, Callable[[int, int], Any]] = {
+        PLAIN: plain_loop(of),
+        RAW: lambda lo, hi: raw_keys(of, raw(lo, hi)),
+        MULTIRANGES: _postgres.asked(connection, _postgres.MULTIRANGES),
+        READ_MODEL: _postgres.asked(connection, _postgres.READ_MODEL),
     }
-    ratios = {f"{name}_over_arrays": round(times[name] / times["arrays"], 1) for name in ("plain_loop", "postgresql")}
-    return {"staff": staff, "days": days, "starts": len(ours), "median_us": times, "ratios": ratios}
+    if staff <= LIBRARIES_UP_TO:
+        answers |= {name: prepare(of) for name, prepare in LIBRARIES.items()}
+    for name, answer in answers.items():
+        if not np.array_equal(common_keys(answer(*moments(7, days))), keys):
+            raise AssertionError(f"{name} answers otherwise at {staff} x {days}")
+    server = server_clock(connection.info.backend_pid)
+    methods = {**finder(of), READ: Timed(lambda number: columns(find(number)), lambda: find(0))}
+    for name, answer in {**answers, RAW: raw}.items():
+        clock = server if name in (MULTIRANGES, READ_MODEL) else time.thread_time
+        methods[name] = Timed(timed(of, answer), clock=clock)
+    times = medians_us(methods)
+    return {
+        "staff": staff,
+        "days": days,
+        "appointments": of.appointments,
+        "starts": len(keys),
+        "median_us": times,
+        "times_slower_than_any_duration": {name: round(t / times[ANY], 1) for name, t in times.items()},
+    }
 
 
-def load(
-    connection: psycopg.Connection,
-    work: dict[int, list[tuple[int, int]]],
-    busy: dict[int, list[tuple[int, int]]],
-) -> None:
-    """Put the same intervals into two temporary tables, indexed and analysed."""
-    connection.execute("DROP TABLE IF EXISTS w, b")
-    connection.execute("CREATE TEMP TABLE w (lane int, work int4range)")
-    connection.execute("CREATE TEMP TABLE b (lane int, busy int4range)")
-    for table, rows in (("w", work), ("b", busy)):
-        with connection.cursor().copy(f"COPY {table} FROM STDIN") as copy:
-            for lane, spans in rows.items():
-                for start, end in spans:
-                    copy.write_row((lane, f"[{start},{end})"))
-    connection.execute("CREATE INDEX ON b (lane); ANALYZE w; ANALYZE b")
+def every_start(of: World) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return the keys of every start in the horizon: what a read model holds."""
+    rest = timedelta(days=of.days + 2)
+    now = BASE - timedelta(days=2)
+    found = find_slots(of.snapshot, SlotQuery("x", BASE - timedelta(days=1), BASE + rest), now)
+    return found.lane * LANE + found.start
 
 
-def run() -> dict[str, object]:
-    """Measure every size in one run and print the table."""
-    sizes = []
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        server = embedded.ensure_running(Path(folder), durable=False)
-        try:
-            with psycopg.connect(server.owner_url(), autocommit=True) as connection:
-                sizes = [measure(staff, days, connection) for staff, days in SIZES]
-        finally:
-            embedded.remove(Path(folder))
+def gates(sizes: list[dict[str, Any]]) -> list[Gate]:
+    """Return what must hold: the arrays' advantage over a plain loop, within this run."""
+    held = []
     for size in sizes:
-        print(
-            f"{size['staff']:>4} x {size['days']:<3} {size['starts']:>6} starts  {size['median_us']}  {size['ratios']}"
-        )
-    return {"seed": SEED, "sizes": sizes}
+        times, name = size["median_us"], f"{size['staff']} x {size['days']}"
+        if size["staff"] >= 20:
+            held.append(Gate(f"plain loop / raw numpy at {name}", 10, round(times[PLAIN] / times[RAW], 1)))
+        if size["staff"] == 20:
+            held.append(Gate(f"plain loop / gap table at {name}", 25, round(times[PLAIN] / times[ANY], 1)))
+    return held
+
+
+def grown() -> dict[str, Any]:
+    """Measure growth in staff, days and appointments, and draw it."""
+    panels = {
+        "staff (31 days)": [((n, 31, 8), n) for n in (1, 5, 20, 50, 100, 200)],
+        "days (20 staff)": [((20, n, 8), n) for n in (1, 2, 4, 7, 14, 31, 60)],
+        "appointments a staff-day (20 x 31)": [((20, 31, n), n) for n in (0, 2, 4, 8, 12)],
+    }
+    drawn = {}
+    for title, points in panels.items():
+        times = [_grown(world(*size)) for size, _ in points]
+        lines = {name: [t[name] for t in times] for name in times[0]}
+        drawn[title] = ([n for _, n in points], lines)
+    _plots.growth("slots-growth", drawn)
+    return {title: {"sizes": sizes, "median_us": lines} for title, (sizes, lines) in drawn.items()}
+
+
+def _grown(of: World) -> dict[str, float]:
+    others = {RAW: raw_numpy(of), PLAIN: plain_loop(of)}
+    return medians_us({**finder(of), **{name: Timed(timed(of, answer)) for name, answer in others.items()}})
+
+
+def run() -> dict[str, Any]:
+    """Measure every size in one run, print the table and check the gates."""
+    with _postgres.connected() as connection:
+        sizes = []
+        for staff, days in SIZES:
+            sizes.append(measure(staff, days, connection))
+            print(f"{staff:>6} x {days:<3} {sizes[-1]['starts']:>7} starts  {sizes[-1]['median_us']}", flush=True)
+    return {"seed": SEED, "sizes": sizes, "growth": grown(), "gates": [gate.to_json() for gate in gates(sizes)]}

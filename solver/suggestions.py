@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Points = NDArray[np.float64]
 
-NEAR = 256
+NEAR = 128
 """Slots around the wanted time that are scored first, to learn how far away a better one could be."""
 KEPT_SNAPSHOTS = 64
 
