@@ -146,6 +146,12 @@ class LimitReached(InterlockError):
     code, title, status = "limit-reached", "Limit reached", 429
 
 
+class TooManyRequests(InterlockError):
+    """A caller asks more often than they may; `retry_after_s` says when to come again."""
+
+    code, title, status = "too-many-requests", "Too many requests", 429
+
+
 class Unavailable(InterlockError):
     """The database cannot answer now; try again."""
 

@@ -92,6 +92,8 @@ PERMISSIONS = {
     "readService": anyone("catalogue:read"),
     "readStaff": workers("catalogue:read"),
     "changeBusiness": managers("catalogue:write"),
+    "listOrigins": managers("catalogue:write"),
+    "setOrigins": managers("catalogue:write"),
     "addService": managers("catalogue:write"),
     "changeService": managers("catalogue:write"),
     "addStaff": managers("catalogue:write"),

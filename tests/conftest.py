@@ -36,6 +36,7 @@ OWNED = pytest.StashKey[IO[str]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Name the run's folder once, in the process that xdist's workers inherit their environment from."""
+    os.environ.setdefault("INTERLOCK_RATE_LIMITS", "false")
     os.environ.setdefault("INTERLOCK_SECRET", "a secret of the tests, 0123456789abcdef")
     if RUN_FOLDER not in os.environ:
         _reap()

@@ -17,6 +17,7 @@ from service.commands import accounts as commands
 from service.commands import members, sessions
 from service.commands.sessions import ACCESS_SECONDS, Grant
 from service.db.database import Database
+from service.db.limits import PERSON
 from service.queries import accounts as queries
 from service.queries import principals
 from service.security import tokens
@@ -84,6 +85,7 @@ async def token(
         raise InvalidGrant(f"There is no scope {unknown[0][:64]!r}.", error="invalid_scope")
     scope = " ".join(sorted(set(form.scope.split())))
     if form.grant_type == "password":
+        await request.app.state.limiter.take(PERSON, form.username.strip().lower())
         account_id = await commands.checked(interlock.db, form.username, form.password)
         return await sessions.grant(interlock.db, interlock.keyring, account_id, scope, user_agent)
     if form.grant_type == "refresh_token":

@@ -13,18 +13,25 @@ from service.api import (
     businesses,
     catalogue,
     exchange,
+    health,
     jobs,
     lifecycle,
     links,
     members,
     optimisation,
+    origins,
     problems,
     security,
     waitlist,
 )
+from service.api.headers import BusinessOrigins, SafeHeaders
+from service.api.limits import RateLimits
+from service.api.observed import Observed
 from service.db.database import Database
+from service.db.limits import Limiter
 from service.db.views import Views
 from service.security.keyring import Keyring
+from service.settings import settings
 
 DESCRIPTION = "Slots, holds, bookings, the waitlist and its optimiser. Errors are problem documents (RFC 9457)."
 
@@ -52,6 +59,7 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with installation as app.state.interlock:
             app.state.businesses = {}
+            app.state.limiter = Limiter(app.state.interlock.db, settings().rate_limits)
             yield
 
     app = FastAPI(title="Interlock", version="0.1.0", description=DESCRIPTION, lifespan=lifespan)
@@ -70,8 +78,12 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
         jobs,
         members,
         exchange,
+        origins,
     )
     for part in parts:
         app.include_router(part.router, prefix="/api/v1/businesses/{business}", dependencies=permitted)
     security.install(app)
+    app.include_router(health.router)
+    for layer in (BusinessOrigins, SafeHeaders, RateLimits, Observed):
+        app.add_middleware(layer)
     return app

@@ -9,11 +9,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from models.errors import InterlockError, Unauthenticated, Unavailable
+from models.errors import InterlockError, TooManyRequests, Unauthenticated, Unavailable
+from service.telemetry.metrics import PROBLEMS
 
 
 def problem_response(problem: dict[str, object], headers: dict[str, str] | None = None) -> Response:
     """Return a problem document with its own status."""
+    PROBLEMS.labels(problem["code"]).inc()
     return Response(
         orjson.dumps(problem, default=str),
         status_code=int(str(problem["status"])),
@@ -36,9 +38,21 @@ async def _domain(_: Request, error: Exception) -> Response:
     headers = {}
     if isinstance(domain, Unavailable):
         headers["Retry-After"] = str(domain.retry_after_s)
+    if isinstance(domain, TooManyRequests):
+        headers |= refusal_headers(domain)
     if isinstance(domain, Unauthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="interlock"'
     return problem_response(domain.problem(), headers)
+
+
+def refusal_headers(error: TooManyRequests) -> dict[str, str]:
+    """Return the headers of a refusal: when to come again, and the limit that was reached."""
+    wait, policy = str(error.fields["retry_after_s"]), str(error.fields["policy"])
+    return {
+        "Retry-After": wait,
+        "RateLimit-Policy": policy,
+        "RateLimit": f"{policy.partition(';')[0]};r=0;t={wait}",
+    }
 
 
 async def _invalid(_: Request, error: Exception) -> Response:

@@ -10,6 +10,7 @@ from fastapi.security import APIKeyCookie, APIKeyHeader, OAuth2
 from models.errors import Forbidden, NotConfigured, Unauthenticated
 from models.permissions import ACCOUNT, PERMISSIONS, SCOPES, Permission, Principal, only_own, refusal
 from service.api import ownership
+from service.db import limits
 from service.queries import businesses, principals
 from service.security import tokens
 
@@ -59,11 +60,20 @@ async def permitted(
     principal = await _principal(request, authorization, key, cookie, business_id)
     if (refused := refusal(principal, permission, business_id)) is not None:
         raise refused
+    await _counted(request, principal, business_id)
     await _narrowed(request, principal, permission, business_id)
     return principal
 
 
 Who = Annotated[Principal, Depends(permitted)]
+
+
+async def _counted(request: Request, principal: Principal, business_id: UUID | None) -> None:
+    limiter: limits.Limiter = request.app.state.limiter
+    if not principal.is_anonymous:
+        await limiter.take(limits.KEY, principal.actor)
+    if business_id is not None:
+        await limiter.take(limits.BUSINESS, str(business_id))
 
 
 async def _principal(

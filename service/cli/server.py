@@ -1,7 +1,9 @@
 """`interlock serve`: the API and the board."""
 
 import contextlib
+import logging
 import socket
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -9,6 +11,7 @@ import typer
 from models.errors import NotConfigured
 from service.cli.worker import beside
 from service.settings import settings
+from service.telemetry import logs
 
 LOOPBACK = "127.0.0.1"
 DRAIN_S = 30
@@ -47,5 +50,17 @@ def run_server(port: int, *, worker: bool = True) -> None:
             probe.bind((LOOPBACK, port))
         except OSError as error:
             raise NotConfigured(f"Something else listens on port {port}; choose another with --port.") from error
+    logs.install(logging.INFO if settings().environment == "production" else logging.WARNING)
+    app = server_app()
+    config = uvicorn.Config(
+        app, host=LOOPBACK, port=port, log_config=None, server_header=False, timeout_graceful_shutdown=DRAIN_S
+    )
+
+    class Draining(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            # Streams of events end by themselves, and balancers are told to look elsewhere.
+            app.state.draining = True
+            super().handle_exit(sig, frame)
+
     with beside() if worker else contextlib.nullcontext():
-        uvicorn.run(server_app(), host=LOOPBACK, port=port, log_level="warning", timeout_graceful_shutdown=DRAIN_S)
+        Draining(config).run()

@@ -17,6 +17,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from models.errors import InterlockError, InvalidInput, NotFound, Unavailable
 from models.roles import APP_ROLE
+from service.telemetry.metrics import COMMITS, CONFLICTS
 
 T = TypeVar("T")
 Params = Mapping[str, object] | Sequence[object]
@@ -161,7 +162,7 @@ class Database:
         Connections at the most.
     """
 
-    url: str | Callable[[], Awaitable[str]]
+    url: str | Callable[[], Awaitable[str]] = field(repr=False)
     size: int = 10
     _pool: AsyncConnectionPool[AsyncConnection[DictRow]] | None = None
 
@@ -218,13 +219,14 @@ class Database:
                 try:
                     yield tx
                     await tx.end("COMMIT")
+                    COMMITS.inc()
                 except BaseException:
                     if not connection.broken:
                         await tx.end("ROLLBACK")
                     raise
 
-    async def anywhere(self, sql: LiteralString) -> list[DictRow]:
-        """Run one statement outside any business; row-level security leaves it the functions of `duties` alone.
+    async def anywhere(self, sql: LiteralString, params: Params | None = None) -> list[DictRow]:
+        """Run one statement outside any business; row-level security leaves it what belongs to none.
 
         Raises
         ------
@@ -235,7 +237,8 @@ class Database:
             raise Unavailable("The database pool is not open.")
         with translated_errors():
             async with self._pool.connection() as connection:
-                return await (await connection.execute(sql)).fetchall()
+                cursor = await connection.execute(sql, params)
+                return await cursor.fetchall() if cursor.description else []
 
     async def transact(
         self,
@@ -256,6 +259,7 @@ class Database:
                 async with self.transaction(business_id, actor, origin) as tx:
                     return await work(tx)
             except Contended:
+                CONFLICTS.labels("contended").inc()
                 await asyncio.sleep(random.uniform(0, 0.02) * 2**attempt)  # noqa: S311 - jitter, not a secret
         raise Unavailable("Too much contention on that time; try again shortly.")
 

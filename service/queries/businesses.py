@@ -60,6 +60,14 @@ async def by_slug(db: Database, slug: str) -> Business:
     return Business(**row)
 
 
+async def origins(db: Database, slug: str) -> frozenset[str]:
+    """Return the origins of the sites that may call a business's API from a browser; none for no business."""
+    async with db.transaction(NOBODY) as tx:
+        await tx.execute("SELECT set_config('app.slug', %s, true)", [slug])
+        row = await tx.row("SELECT settings -> 'origins' AS origins FROM business WHERE slug = %s", [slug])
+    return frozenset((row and row["origins"]) or ())
+
+
 async def staff(db: Database, business_id: UUID) -> list[Staff]:
     """Return the active staff by name."""
     async with db.transaction(business_id) as tx:

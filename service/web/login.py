@@ -7,9 +7,10 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 
-from models.errors import InvalidGrant, Unauthenticated
+from models.errors import InvalidGrant, TooManyRequests, Unauthenticated
 from service.commands import accounts as commands
 from service.commands import sessions
+from service.db.limits import PERSON
 from service.queries import accounts as queries
 from service.web.session import forget, local_path, remember, signed_in
 
@@ -46,10 +47,11 @@ async def sign_in(
     """Sign in, and go on to where one wanted to be."""
     interlock = request.app.state.interlock
     try:
+        await request.app.state.limiter.take(PERSON, email.strip().lower())
         account_id = await commands.checked(interlock.db, email.strip(), password)
         session_id = await sessions.open_session(interlock.db, account_id, "web", request.headers.get("user-agent"))
-    except InvalidGrant as error:
-        return _page(request, local_path(wanted), error.detail, email, 401)
+    except (InvalidGrant, TooManyRequests) as error:
+        return _page(request, local_path(wanted), error.detail, email, error.status)
     answer = RedirectResponse(local_path(wanted), status_code=303)
     remember(answer, request, interlock.keyring, account_id, session_id)
     return answer

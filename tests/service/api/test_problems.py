@@ -202,6 +202,7 @@ def test_codes_are_stable_and_each_names_one_error():
         "outside-policy": 422,
         "closed": 422,
         "not-allocated": 422,
+        "too-many-requests": 429,
         "unauthenticated": 401,
         "invalid-grant": 400,
         "forbidden": 403,
