@@ -35,7 +35,7 @@ def placement_problem(
     minute = epoch_minute(now, up=True)
     known = [resolved(snapshot, entry) for entry in entries]
     found = [legal_places(snapshot, entry, now) for entry in known]
-    blocked = _blocked(snapshot, known, found, now)
+    without = [i for i, slots in enumerate(found) if not len(slots)]
     count = [len(slots) for slots in found]
     waited = [days_waited(e, minute) for e in known]
     start = _joined([slots.start for slots in found])
@@ -47,10 +47,10 @@ def placement_problem(
     }
     return Problem.from_columns(
         known,
-        _columns(range(len(known)), found),
+        slot_columns(range(len(known)), found),
         terms=terms,
         policy=policy,
-        blocked=_columns([i for i, _ in blocked], [slots for _, slots in blocked]),
+        blocked=slot_columns(without, blocked_places(snapshot, [known[i] for i in without], now)),
         fixed=fixed_claims(snapshot),
         hours=working_hours(snapshot),
         now=minute,
@@ -98,17 +98,16 @@ def merged(windows: Windows) -> Windows:
     return tuple(found)
 
 
-def _blocked(
-    snapshot: Snapshot, entries: Sequence[Entry], found: Sequence[Slots], now: datetime
-) -> list[tuple[int, Slots]]:
-    """For entries without a legal start, those they would have in an empty book."""
-    if all(len(slots) for slots in found):
+def blocked_places(snapshot: Snapshot, entries: Sequence[Entry], now: datetime) -> list[Slots]:
+    """The starts that each entry would have in an empty book, whose staff is written out."""
+    if not entries:
         return []
     free = replace(snapshot, lanes=tuple(lane.with_busy(lane.busy[:0]) for lane in snapshot.lanes))
-    return [(i, legal_places(free, entry, now)) for i, entry in enumerate(entries) if not len(found[i])]
+    return [legal_places(free, entry, now) for entry in entries]
 
 
-def _columns(entries: Sequence[int], found: Sequence[Slots]) -> Columns:
+def slot_columns(entries: Sequence[int], found: Sequence[Slots]) -> Columns:
+    """The slots found for some entries, given by index, as columns."""
     index = np.repeat(np.array(entries, np.int64), [len(slots) for slots in found])
     names = ("lane", "start", "end", "claim_start", "claim_end")
     return Columns.of(index, *(_joined([getattr(slots, name) for slots in found]) for name in names))

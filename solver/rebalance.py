@@ -14,7 +14,15 @@ from solver.checker import require
 from solver.clock import DAY, epoch_minute, moment
 from solver.columns import Claims, Columns, Entry, EntryId, Int, Intervals, Limits
 from solver.objective import BALANCED, FULL, GENTLE, Policy, Term
-from solver.placement import days_waited, legal_places, resolved, shortest_sold, working_hours
+from solver.placement import (
+    blocked_places,
+    days_waited,
+    legal_places,
+    resolved,
+    shortest_sold,
+    slot_columns,
+    working_hours,
+)
 from solver.problem import Problem
 from solver.result import Result
 from solver.snapshot import Snapshot
@@ -62,6 +70,7 @@ def rebalance_problem(
         terms=terms,
         policy=policy,
         extra=extra,
+        blocked=_blocked(book, offers, now),
         fixed=book.fixed,
         hours=hours,
         capacity=extras.seats,
@@ -121,7 +130,7 @@ def _of_booking(book: Book, b: Booking, now: datetime, thawed: int) -> _Offer:
     entry = Entry(
         b.id,
         service=b.service,
-        staff=tuple(sorted({*staff, b.lane})),
+        staff=staff if leaves else tuple(sorted({*staff, b.lane})),
         required=not leaves,
         place=(b.lane, b.start),
         client=b.client,
@@ -141,6 +150,14 @@ def _moving(b: Booking, lane: Int, start: Int, *, leaves: bool) -> dict[str, Int
         str(Term.MOVED_BEFORE): b.moved_before * (later | other).astype(np.int64),
         str(Term.RESEATED): np.full(len(start), int(leaves)),
     }
+
+
+def _blocked(book: Book, offers: Sequence[_Offer], now: datetime) -> Columns:
+    """Where those without any column could go in an empty book: what is fixed is in their way."""
+    wishes = [o.entry if o.booking is None else replace(o.entry, windows=o.booking.windows) for o in offers]
+    known = [(i, w) for i, w in enumerate(wishes) if not len(offers[i]) and (w.windows or offers[i].booking is None)]
+    found = blocked_places(book.free, [w for _, w in known], now)
+    return slot_columns([i for i, _ in known], found)
 
 
 def _lawful(book: Book, offer: _Offer) -> Bool:

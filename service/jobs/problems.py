@@ -106,10 +106,15 @@ def problem_of(night: Night, policy: str) -> Problem:
     wishes = [wish for entry in night.waiting if night.wished(entry.id) and (wish := _wish(night, entry)) is not None]
     if night.kind is RunKind.WAITLIST:
         return placement_problem(night.view.snapshot, wishes, night.now)
-    bookings = [_booking(night, b) for b in night.offered]
+    bookings = rebalance_bookings(night)
     waiting = wishes if night.kind is RunKind.REBALANCE else []
     extras = Extras(room_busy=_rooms(night))
     return rebalance_problem(night.snapshot, bookings, waiting, night.now, policy_of(night, policy), extras)
+
+
+def rebalance_bookings(night: Night) -> list[Booking]:
+    """Return the appointments of a run as the solver takes them, each with what its client allowed."""
+    return [_booking(night, b) for b in night.offered]
 
 
 def policy_of(night: Night, name: str) -> Policy:

@@ -343,3 +343,11 @@ def test_someone_whose_staff_member_is_gone_is_reseated_or_reported():
     assert (result.placements, [r.entry for r in result.reasons]) == ((), [1])
     with pytest.raises(InvalidProblem):
         plan([booking(1, -1, 30)])
+
+
+def test_who_finds_every_start_taken_by_what_is_fixed_is_told_so():
+    fixed = [booking(1, 0, 0, length=60, locked=True), booking(2, 0, 60, length=60, locked=True)]
+    wish = Entry("w", service="colour", windows=((NINE, NINE + 120),))
+    _, result = plan(fixed, [wish], **CROWD)
+    [reason] = result.reasons
+    assert (reason.code, reason.by) == (Reason.TAKEN, (1,))
