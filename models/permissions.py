@@ -114,9 +114,12 @@ PERMISSIONS = {
     "endTimeOff": managers("availability:write"),
     # bookings
     "holdSlot": anyone("bookings:write"),
+    "extendHold": anyone("bookings:write"),
     "releaseHold": anyone("bookings:write"),
     "book": workers("bookings:write", clients=True, by_hold=True),
     "listBookings": workers("bookings:read"),
+    "readSchedule": workers("bookings:read"),
+    "listClientBookings": workers("bookings:read", clients=True),
     "readBooking": workers("bookings:read", clients=True),
     "cancelBooking": workers("bookings:write", clients=True),
     "rescheduleBooking": workers("bookings:write", clients=True),
@@ -136,6 +139,9 @@ PERMISSIONS = {
     "joinWaitlist": workers("waitlist:write", clients=True),
     "listWaitlist": workers("waitlist:read"),
     "leaveWaitlist": workers("waitlist:write", clients=True),
+    "listOffers": workers("waitlist:read"),
+    "acceptOffer": workers("waitlist:write", clients=True),
+    "declineOffer": workers("waitlist:write", clients=True),
     # the optimiser
     "startRun": managers("optimisation:write"),
     "listRuns": managers("optimisation:read"),

@@ -112,8 +112,11 @@ async def running(chosen: Settings | None = None, clock: Clock = system_clock) -
             await interlock.close()
 
 
-CONSUMERS: "Consumers" = {}
-"""Who hears of events in the worker, by name."""
+def consumers() -> "Consumers":
+    """Return who hears of events in the worker, by name."""
+    from service.jobs.offers import OFFERS  # noqa: PLC0415 - other commands do without the job queue
+
+    return {"offers": OFFERS}
 
 
 async def run_worker(stop: asyncio.Event, chosen: Settings | None = None, *, once: bool = False) -> None:
@@ -124,9 +127,9 @@ async def run_worker(stop: asyncio.Event, chosen: Settings | None = None, *, onc
     async with running(chosen) as interlock:
         url = _pool_url(chosen)
         if once:
-            await worker.drain(interlock, url, CONSUMERS)
+            await worker.drain(interlock, url, consumers())
         else:
-            await worker.run(interlock, url, stop, CONSUMERS)
+            await worker.run(interlock, url, stop, consumers())
 
 
 def server_app() -> "FastAPI":

@@ -1,5 +1,6 @@
 """Slots, holds, bookings."""
 
+from collections.abc import Iterable
 from typing import Annotated
 from uuid import UUID
 
@@ -8,13 +9,23 @@ from fastapi import APIRouter, Header, Query, Response
 from models.errors import InvalidInput
 from models.zones import zone_named
 from service.api.bodies import StrictRoute
-from service.api.context import Booker, By, Commanding, Db, Expected, Fresh, Now, OfPath, tagged
+from service.api.context import Booker, By, Commanding, Db, Expected, Fresh, Now, OfPath, Seen, tagged
 from service.api.optimisation import allowed
-from service.api.schemas import BookingBody, CancelBody, Day, Digits, HoldBody, Instant
+from service.api.schemas import (
+    BookingBody,
+    CancelBody,
+    ClientBody,
+    Day,
+    Digits,
+    ExtensionBody,
+    HoldBody,
+    Instant,
+    ItemBody,
+)
 from service.commands import bookings as commands
 from service.commands import clients
 from service.commands.attendance import Booking
-from service.db.command import Scope
+from service.commands.legality import Wanted
 from service.queries import bookings as queries
 from service.queries import slots as slot_queries
 
@@ -24,7 +35,7 @@ router = APIRouter(tags=["bookings"], route_class=StrictRoute)
 @router.get("/slots", operation_id="findSlots")
 async def find_slots(
     business: OfPath,
-    view: Fresh,
+    view: Seen,
     now: Now,
     service_id: UUID,
     start: Annotated[Instant, Query(alias="from")],
@@ -34,7 +45,10 @@ async def find_slots(
     *,
     ranked: bool = False,
 ) -> list[slot_queries.Slot]:
-    """Times that can be booked now, by start, or the best first with `ranked`."""
+    """Times that can be booked now, by start, or the best first with `ranked`.
+
+    To who sends the token of a hold, its own time shows as free.
+    """
     query = slot_queries.SlotsWanted(service_id, start, end, None if staff_id is None else tuple(staff_id))
     return slot_queries.find(view, query, now, limit=limit, ranked=ranked)
 
@@ -42,7 +56,7 @@ async def find_slots(
 @router.get("/slots/days", operation_id="countSlotsByDay")
 async def days_of_slots(
     business: OfPath,
-    view: Fresh,
+    view: Seen,
     now: Now,
     service_id: UUID,
     first_day: Day,
@@ -73,8 +87,28 @@ async def explain_slots(
 @router.post("/holds", status_code=201, operation_id="holdSlot")
 async def hold(scope: Commanding, view: Fresh, now: Now, body: HoldBody) -> commands.Hold:
     """Keep a time for some minutes; the answer's token confirms or releases it."""
-    wanted = commands.HoldRequest(body.service_id, body.staff_id, body.starts_at, body.minutes)
+    wanted = commands.HoldRequest(
+        body.service_id,
+        body.staff_id,
+        body.starts_at,
+        body.minutes,
+        body.seats,
+        _items(body.more),
+        body.client_key,
+    )
     return await commands.hold(scope, wanted, view=view, now=now)
+
+
+def _items(more: Iterable[ItemBody]) -> tuple[Wanted, ...]:
+    return tuple(Wanted(item.service_id, item.staff_id, item.starts_at, item.seats) for item in more)
+
+
+@router.post("/holds/{hold_id}/extend", operation_id="extendHold")
+async def extend(
+    scope: Commanding, hold_id: UUID, hold_token: Annotated[str, Header(max_length=200)], body: ExtensionBody
+) -> commands.Extended:
+    """Keep a hold for longer, once."""
+    return await commands.extend(scope, commands.Extension(hold_id, hold_token, body.minutes))
 
 
 @router.delete("/holds/{hold_id}", status_code=204, operation_id="releaseHold")
@@ -87,26 +121,24 @@ async def release(scope: Commanding, hold_id: UUID, hold_token: Annotated[str, H
 @router.post("/bookings", status_code=201, operation_id="book")
 async def book(response: Response, scope: Commanding, by: Booker, view: Fresh, now: Now, body: BookingBody) -> Booking:
     """Confirm a hold, or book a time at once; `allowance` says how the optimiser may move it."""
-    client_id = await _client_of(scope, body)
     given = None if body.allowance is None else allowed(body.allowance)
     if body.hold_id is not None and body.token is not None:
-        confirmation = commands.Confirmation(body.hold_id, body.token, client_id, by, given)
-        booking = await commands.confirm(scope, confirmation)
-    elif body.service_id is not None and body.staff_id is not None and body.starts_at is not None:
-        wanted = commands.BookRequest(body.service_id, body.staff_id, body.starts_at, client_id, by=by, allowed=given)
-        booking = await commands.book(scope, wanted, view=view, now=now)
-    else:
-        raise InvalidInput("Give hold_id and token, or service_id, staff_id and starts_at.")
-    return tagged(response, booking)
-
-
-async def _client_of(scope: Scope, body: BookingBody) -> UUID:
-    if body.client_id is not None and body.client is None:
-        return body.client_id
-    if body.client is None or body.client_id is not None or body.hold_id is None:
+        new = _new_client(body.client)
+        confirmation = commands.Confirmation(body.hold_id, body.token, body.client_id, by, given, new)
+        return tagged(response, await commands.confirm(scope, confirmation))
+    if body.client_id is None or body.client is not None:
         raise InvalidInput("Give client_id, or with a hold the client's name and address.")
-    new = clients.NewClient(body.client.name, body.client.email, body.client.phone)
-    return await clients.register(scope, new)
+    if body.service_id is None or body.staff_id is None or body.starts_at is None:
+        raise InvalidInput("Give hold_id and token, or service_id, staff_id and starts_at.")
+    place = (body.service_id, body.staff_id, body.starts_at)
+    wanted = commands.BookRequest(
+        *place, body.client_id, by=by, allowed=given, seats=body.seats, more=_items(body.more)
+    )
+    return tagged(response, await commands.book(scope, wanted, view=view, now=now))
+
+
+def _new_client(body: ClientBody | None) -> clients.NewClient | None:
+    return None if body is None else clients.NewClient(body.name, body.email, body.phone)
 
 
 @router.get("/bookings", operation_id="listBookings")

@@ -14,6 +14,7 @@ from service.api.security import Who, business_of
 from service.commands.attendance import Booking
 from service.db.command import Scope
 from service.db.database import REQUEST_ID, Database, Origin
+from service.db.own_time import seen_by_holder
 from service.db.views import View, Views
 from service.queries.businesses import Business
 
@@ -88,6 +89,14 @@ async def fresh_view(request: Request, business: OfPath) -> View:
 
 
 Fresh = Annotated[View, Depends(fresh_view)]
+
+
+async def seen_view(db: Db, view: Fresh, hold_token: Annotated[str | None, Header(max_length=200)] = None) -> View:
+    """Return the arrays as who sends a hold's token sees them: its own time shows as free."""
+    return view if hold_token is None else await seen_by_holder(db, view, hold_token)
+
+
+Seen = Annotated[View, Depends(seen_view)]
 
 
 def clock(request: Request) -> datetime:

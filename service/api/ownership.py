@@ -11,6 +11,10 @@ from service.db.database import Database
 
 CLIENT_OF: dict[str, LiteralString] = {
     "booking_id": "SELECT client_id FROM appointment WHERE business_id = %s AND id = %s",
+    "offer_id": (
+        "SELECT w.client_id FROM offer o JOIN waitlist_entry w ON w.business_id = o.business_id AND w.id = o.entry_id "
+        "WHERE o.business_id = %s AND o.id = %s"
+    ),
     "entry_id": "SELECT client_id FROM waitlist_entry WHERE business_id = %s AND id = %s",
 }
 """Path parameters whose row says which client it is about."""

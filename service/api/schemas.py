@@ -65,13 +65,31 @@ class ClientBody(Body):
     phone: Phone | None = None
 
 
-class HoldBody(Body):
-    """A time to hold."""
+HoldMinutes = Annotated[int, Field(ge=1, le=60, strict=True)]
+Seats = Annotated[int, Field(ge=1, le=1000, strict=True)]
+
+
+class ItemBody(Body):
+    """One more item of the same booking."""
 
     service_id: UUID
     staff_id: UUID
     starts_at: Instant
-    minutes: Annotated[int, Field(ge=1, le=60, strict=True)] = 5
+    seats: Seats = 1
+
+
+class HoldBody(ItemBody):
+    """A time to hold, `more` items held with it, and whatever tells one client from another, to count holds by."""
+
+    minutes: HoldMinutes = 5
+    more: Annotated[tuple[ItemBody, ...], Field(max_length=9)] = ()
+    client_key: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=ONE_LINE)] | None = None
+
+
+class ExtensionBody(Body):
+    """For how many minutes from now."""
+
+    minutes: HoldMinutes = 5
 
 
 class WindowBody(Body):
@@ -108,6 +126,8 @@ class BookingBody(Body):
     staff_id: UUID | None = None
     starts_at: Instant | None = None
     allowance: AllowanceBody | None = None
+    seats: Seats = 1
+    more: Annotated[tuple[ItemBody, ...], Field(max_length=9)] = ()
 
 
 class AskBody(Body):

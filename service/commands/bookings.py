@@ -1,4 +1,4 @@
-"""The life of a booking: hold, confirm, book at once, release, cancel."""
+"""The life of a booking: hold, extend, confirm, book at once, release, cancel."""
 
 import secrets
 from dataclasses import dataclass
@@ -7,36 +7,75 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from models.errors import HoldExpired, InvalidInput, NotFound
+from models.errors import HoldExpired, InvalidInput, LimitReached, NotFound
 from models.states import AppointmentStatus, Party, sources
 from service.commands.allowances import Allowed, store_allowed
 from service.commands.attendance import Booking, Step, step
-from service.commands.legality import legal_item
+from service.commands.clients import NewClient, insert
+from service.commands.legality import Wanted, legal_items
+from service.commands.nearest import offering_nearest
 from service.db import claims
 from service.db.command import command
 from service.db.database import Transaction
+from service.db.ledger import record
 from service.db.views import View
 
 HOLD_MINUTES = 5
 
 
+LIVE_HOLDS = 3
+"""At most, for one client's key."""
+EXTEND = """
+WITH extended AS (
+    UPDATE appointment SET expires_at = clock_timestamp() + %(minutes)s * interval '1 minute', extended = true,
+                           version = version + 1
+    WHERE business_id = %(business)s AND id = %(id)s AND status = 'hold' AND holder = %(holder)s AND NOT extended
+      AND expires_at > clock_timestamp()
+    RETURNING id, version, expires_at
+), claims AS (
+    UPDATE claim c SET expires_at = extended.expires_at
+    FROM extended JOIN appointment_item i ON i.business_id = %(business)s AND i.appointment_id = extended.id
+    WHERE c.business_id = %(business)s AND c.item_id = i.id AND c.released_at IS NULL
+)
+SELECT id, version, expires_at FROM extended
+"""
+LIVE_OF_KEY = """
+SELECT count(*) AS live FROM appointment
+WHERE business_id = %s AND client_key = %s AND status = 'hold' AND expires_at > clock_timestamp()
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class HoldRequest:
-    """A time to keep while the client makes up their mind; `starts_at` is aware and on the service's grid."""
+    """A time to keep while the client makes up their mind; `starts_at` is aware and on the service's grid.
+
+    `more` are items that are held with it, all or none. `client_key` is whatever tells one client from another, such
+    as an address: one key has at most three live holds.
+    """
 
     service_id: UUID
     staff_id: UUID
     starts_at: datetime
     minutes: int = HOLD_MINUTES
+    seats: int = 1
+    more: tuple[Wanted, ...] = ()
+    client_key: str | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.minutes <= 60:
             raise InvalidInput("A hold lasts 1 to 60 minutes.")
+        if self.client_key is not None and not 1 <= len(self.client_key) <= 200:
+            raise InvalidInput("A client's key has 1 to 200 characters.")
+
+    @property
+    def items(self) -> tuple[Wanted, ...]:
+        """Everything that is wanted."""
+        return (Wanted(self.service_id, self.staff_id, self.starts_at, self.seats), *self.more)
 
 
 @dataclass(frozen=True, slots=True)
 class BookRequest:
-    """A time to book at once for a known client."""
+    """A time to book at once for a known client; `more` are items that are booked with it, all or none."""
 
     service_id: UUID
     staff_id: UUID
@@ -45,17 +84,42 @@ class BookRequest:
     source: str = "api"
     by: Party = Party.CLIENT
     allowed: Allowed | None = None
+    seats: int = 1
+    more: tuple[Wanted, ...] = ()
+
+    @property
+    def items(self) -> tuple[Wanted, ...]:
+        """Everything that is wanted."""
+        return (Wanted(self.service_id, self.staff_id, self.starts_at, self.seats), *self.more)
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """The hold to turn into a booking: its token, and for whom."""
+    """The hold to turn into a booking: its token, and for whom: a known client, or one who is new."""
 
     appointment_id: UUID
     token: str
-    client_id: UUID
+    client_id: UUID | None = None
     by: Party = Party.CLIENT
     allowed: Allowed | None = None
+    client: NewClient | None = None
+
+    def __post_init__(self) -> None:
+        if (self.client_id is None) == (self.client is None):
+            raise InvalidInput("Give a client's id, or who the new client is.")
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """The hold to keep for longer, with its token: `minutes` from now on, once."""
+
+    appointment_id: UUID
+    token: str
+    minutes: int = HOLD_MINUTES
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.minutes <= 60:
+            raise InvalidInput("A hold lasts 1 to 60 minutes.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +149,14 @@ class Hold:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Extended:
+    """A hold that lasts longer."""
+
+    id: UUID
+    expires_at: datetime
+
+
 @command
 async def hold(tx: Transaction, request: HoldRequest, *, view: View, now: datetime) -> Hold:
     """Keep a time for some minutes by the database's clock.
@@ -95,21 +167,67 @@ async def hold(tx: Transaction, request: HoldRequest, *, view: View, now: dateti
         The time is not on offer, by the rules and the snapshot.
     SlotTaken, StaleSnapshot
         The database has the last word.
+    LimitReached
+        The client's key has three live holds.
     """
-    item = legal_item(view, request.service_id, request.staff_id, request.starts_at, now)
     appointment_id, token = uuid7(), secrets.token_urlsafe(24)
-    held = claims.Appointment(appointment_id, "hold", "api", holder=claims.hashed(token), hold_minutes=request.minutes)
-    outcome = await claims.take(tx, held, [item])
-    return Hold(appointment_id, token, item.staff_id, item.starts_at, item.ends_at, outcome["expires_at"])
+    key = None if request.client_key is None else claims.hashed(request.client_key)
+    held = claims.Appointment(
+        appointment_id,
+        "hold",
+        "api",
+        holder=claims.hashed(token),
+        hold_minutes=request.minutes,
+        client_key=key,
+    )
+    if key is not None:
+        await _limit_holds(tx, key)
+    with offering_nearest(view, request.service_id, request.starts_at, now):
+        items = legal_items(view, request.items, now)
+        outcome = await claims.take(tx, held, items)
+    first = items[0]
+    return Hold(appointment_id, token, first.staff_id, first.starts_at, first.ends_at, outcome["expires_at"])
+
+
+async def _limit_holds(tx: Transaction, key: str) -> None:
+    # One after the other, or two at once would each count the same.
+    tx.lock_name(f"holds/{key}")
+    row = await tx.row(LIVE_OF_KEY, [tx.business_id, key])
+    if row is not None and row["live"] >= LIVE_HOLDS:
+        raise LimitReached(f"There are {LIVE_HOLDS} live holds already; confirm or release one of them first.")
+
+
+@command
+async def extend(tx: Transaction, request: Extension) -> Extended:
+    """Keep a hold for longer, once.
+
+    Raises
+    ------
+    HoldExpired, NotFound
+        As `confirm`.
+    LimitReached
+        It was extended before.
+    """
+    holder = claims.hashed(request.token)
+    own = {"business": tx.business_id, "id": request.appointment_id, "holder": holder, "minutes": request.minutes}
+    row = await tx.row(EXTEND, own)
+    if row is None:
+        sql = "SELECT 1 AS was FROM appointment WHERE business_id = %(business)s AND id = %(id)s AND extended"
+        before = await tx.row(sql + " AND holder = %(holder)s AND expires_at > clock_timestamp()", own)
+        if before is not None:
+            raise LimitReached("A hold is extended once; confirm it, or choose a time again.")
+        raise await _why_not_held(tx, request.appointment_id)
+    after = {"expires_at": row["expires_at"].isoformat()}
+    await record(tx, "appointment.extended", row["id"], row["version"], after=after)
+    return Extended(row["id"], row["expires_at"])
 
 
 @command
 async def book(tx: Transaction, request: BookRequest, *, view: View, now: datetime) -> Booking:
-    """Book a time at once: one statement and the commit. Raises as `hold` does.
+    """Book a time, or several, at once: one statement and the commit. Raises as `hold` does.
 
     A client's booking is pending at first where the service needs approval, or they did not come too often.
     """
-    item = legal_item(view, request.service_id, request.staff_id, request.starts_at, now)
     appointment = claims.Appointment(
         uuid7(),
         "confirmed",
@@ -117,7 +235,8 @@ async def book(tx: Transaction, request: BookRequest, *, view: View, now: dateti
         client_id=request.client_id,
         asks_approval=request.by is Party.CLIENT,
     )
-    outcome = await claims.take(tx, appointment, [item])
+    with offering_nearest(view, request.service_id, request.starts_at, now):
+        outcome = await claims.take(tx, appointment, legal_items(view, request.items, now))
     if request.allowed is not None:
         await store_allowed(tx, appointment.id, request.allowed)
     return Booking(appointment.id, AppointmentStatus(outcome["status"]), 1)
@@ -138,7 +257,7 @@ async def confirm(tx: Transaction, request: Confirmation) -> Booking:
         sources("confirm", request.by),
         release=False,
         holder=claims.hashed(request.token),
-        client_id=request.client_id,
+        client_id=request.client_id if request.client is None else await insert(tx, request.client),
         asks_approval=request.by is Party.CLIENT,
     )
     changed = await claims.change(tx, wanted)

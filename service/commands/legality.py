@@ -1,5 +1,7 @@
 """From a wanted time to the lane time that it would claim, or the rule that it breaks."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -20,6 +22,46 @@ from service.db.claims import Item
 from service.db.views import View
 from solver.clock import DAY, epoch_minute, moment
 from solver.slots import SlotQuery, find_slots
+
+MOST_ITEMS = 10
+"""Of one booking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One item that somebody wants: `seats` of them where it is a group."""
+
+    service_id: UUID
+    staff_id: UUID
+    starts_at: datetime
+    seats: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.seats <= 1000:
+            raise InvalidInput("An item takes 1 to 1000 seats.")
+
+
+def legal_items(view: View, wanted: Sequence[Wanted], now: datetime) -> list[Item]:
+    """Return the items of one booking, each legal beside those before it. Raises as `legal_item`."""
+    if not 1 <= len(wanted) <= MOST_ITEMS:
+        raise InvalidInput(f"A booking has 1 to {MOST_ITEMS} items.")
+    if len({(w.service_id, w.staff_id, w.starts_at) for w in wanted}) < len(wanted):
+        raise InvalidInput("An item stands twice; take more seats of it instead.")
+    items: list[Item] = []
+    for want in wanted:
+        item = legal_item(view, want.service_id, want.staff_id, want.starts_at, now)
+        if want.seats > item.capacity:
+            raise OutsidePolicy(f"The service has {item.capacity} seat(s) at a time.")
+        items.append(replace(item, seats=want.seats))
+        if len(wanted) > 1:
+            view = with_item(view, item)
+    return items
+
+
+def with_item(view: View, item: Item) -> View:
+    """Return the view in which an item's time is taken."""
+    span = (epoch_minute(item.claim_starts_at), epoch_minute(item.claim_ends_at, up=True))
+    return replace(view, snapshot=view.snapshot.with_claims([(view.snapshot.staff_index[item.staff_id], *span)]))
 
 
 def legal_item(view: View, service_id: UUID, staff_id: UUID, starts_at: datetime, now: datetime) -> Item:
@@ -52,6 +94,7 @@ def legal_item(view: View, service_id: UUID, staff_id: UUID, starts_at: datetime
         moment(found.end[0]),
         moment(found.claim_start[0]),
         moment(found.claim_end[0]),
+        capacity=snapshot.services[snapshot.service_index[service_id]].seats,
     )
 
 

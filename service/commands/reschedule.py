@@ -9,6 +9,7 @@ from models.errors import InvalidInput, OutsidePolicy
 from models.states import AppointmentStatus, Party
 from service.commands.attendance import Booking, Step
 from service.commands.legality import legal_item
+from service.commands.nearest import offering_nearest
 from service.db import rescheduling
 from service.db.command import command
 from service.db.database import Transaction
@@ -67,8 +68,9 @@ async def reschedule(tx: Transaction, request: Reschedule, *, view: View, now: d
     """
     [standing] = await _standing(tx, [request], now)
     places = [_place(item, standing, request) for item in standing.items]
-    wanted = _moved(without(view, standing.spans), standing, places, now)
-    [version] = await rescheduling.move(tx, [wanted])
+    freed = without(view, standing.spans)
+    with offering_nearest(freed, standing.items[0].service_id, places[0][1], now):
+        [version] = await rescheduling.move(tx, [_moved(freed, standing, places, now)])
     return Booking(standing.id, AppointmentStatus(standing.status), version)
 
 

@@ -9,6 +9,7 @@ from psycopg.types.range import TimestamptzRange
 from uuid_utils.compat import uuid7
 
 from models.errors import InvalidInput, NotAllocated, NotAllowed, NotFound
+from service.commands import offers
 from service.db.command import command
 from service.db.database import Transaction
 from service.db.ledger import record
@@ -22,6 +23,9 @@ WHERE %(staff)s::uuid[] IS NULL OR %(staff)s::uuid[] <@ ARRAY(
 LEAVE = """
 UPDATE waitlist_entry SET status = 'left', version = version + 1
 WHERE business_id = %s AND id = %s AND status IN ('waiting', 'offered') RETURNING version
+"""
+OPEN_OFFER = """
+SELECT id, entry_id, appointment_id, status FROM offer WHERE business_id = %s AND entry_id = %s AND status = 'open'
 """
 KNOWN = """
 SELECT id FROM service WHERE business_id = %s AND id = %s UNION ALL
@@ -95,7 +99,10 @@ async def join(tx: Transaction, request: Joining, *, now: datetime) -> Entry:
 
 @command
 async def leave(tx: Transaction, request: UUID) -> Entry:
-    """Take an entry off the waitlist; raises `NotFound`, or `NotAllowed` where it no longer waits."""
+    """Take an entry off the waitlist, and give its offer back; raises `NotFound`, `NotAllowed` where it is over."""
+    offer = await tx.row(OPEN_OFFER, [tx.business_id, request])
+    if offer is not None:
+        await offers.give_back(tx, offer, entry="waiting")
     row = await tx.row(LEAVE, [tx.business_id, request])
     if row is None:
         raise await _why_not_waiting(tx, request)

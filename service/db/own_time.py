@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import UTC
 from uuid import UUID
 
-from service.db.claims import LaneSpan
-from service.db.database import Transaction
+from service.db.claims import LaneSpan, hashed
+from service.db.database import Database
 from service.db.views import View
 from solver.clock import DAY, epoch_minute
 from solver.lanes import Minutes
@@ -20,10 +20,11 @@ WHERE a.business_id = %s AND a.holder = %s AND a.status = 'hold' AND a.expires_a
 """
 
 
-async def held_spans(tx: Transaction, holder: str) -> list[LaneSpan]:
-    """Return the lane time of the live hold that belongs to the SHA-256 of a token."""
-    rows = await tx.rows(HELD, [tx.business_id, holder])
-    return [(row["lane_no"], row["starts_at"], row["ends_at"]) for row in rows]
+async def seen_by_holder(db: Database, view: View, token: str) -> View:
+    """Return the view in which the live hold of a token takes no time; the view itself where there is none."""
+    async with db.transaction(view.business_id) as tx:
+        rows = await tx.rows(HELD, [view.business_id, hashed(token)])
+    return without(view, [(row["lane_no"], row["starts_at"], row["ends_at"]) for row in rows])
 
 
 def without(view: View, spans: Iterable[LaneSpan]) -> View:

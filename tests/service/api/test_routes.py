@@ -24,6 +24,7 @@ SHOWN = {
     "countSlotsByDay": "test_slots_by_day_and_why_there_are_none",
     "explainSlots": "test_slots_by_day_and_why_there_are_none",
     "holdSlot": "test_a_hold_is_confirmed",
+    "extendHold": "test_a_hold_is_extended_once_and_its_holder_sees_its_time",
     "releaseHold": "test_a_hold_is_released",
     "book": "test_a_hold_is_confirmed",
     "listBookings": "test_a_booking_is_made_read_listed_and_cancelled",
@@ -91,6 +92,34 @@ async def test_a_hold_is_confirmed(api, client_id):
     booked = await api.post(f"{BASE}/bookings", json=wanted)
     assert (booked.status_code, booked.headers["etag"]) == (201, '"2"')
     assert booked.json() == {"id": hold["id"], "status": "confirmed", "version": 2, "fee_cents": None}
+
+
+async def test_a_hold_is_extended_once_and_its_holder_sees_its_time(api):
+    hold = (await api.post(f"{BASE}/holds", json={**AT_10, "minutes": 5})).json()
+    holder = {"Hold-Token": hold["token"]}
+    asked = {"service_id": str(CUT), "staff_id": str(ANA), "from": f"{DAY}T10:00:00Z", "to": f"{DAY}T10:01:00Z"}
+    assert (await api.get(f"{BASE}/slots", params=asked)).json() == []
+    assert len((await api.get(f"{BASE}/slots", params=asked, headers=holder)).json()) == 1
+    assert (await api.get(f"{BASE}/slots", params=asked, headers={"Hold-Token": "guess"})).json() == []
+    address = f"{BASE}/holds/{hold['id']}/extend"
+    longer = await api.post(address, json={"minutes": 30}, headers=holder)
+    assert longer.json()["expires_at"] > hold["expires_at"]
+    refused(await api.post(address, json={"minutes": 30}, headers=holder), 429, "limit-reached")
+    refused(await api.post(address, json={"minutes": 30}, headers={"Hold-Token": "guess"}), 409, "hold-expired")
+
+
+async def test_a_visit_of_several_items_is_held_and_booked_whole(api, client_id):
+    second = {**AT_10, "staff_id": str(BEN), "starts_at": f"{DAY}T11:00:00Z"}
+    hold = (await api.post(f"{BASE}/holds", json={**AT_10, "more": [second]})).json()
+    new = {"hold_id": hold["id"], "token": hold["token"], "client": {"name": "Nia"}}
+    booked = await api.post(f"{BASE}/bookings", json=new)
+    assert booked.status_code == 201
+    items = (await api.get(f"{BASE}/bookings/{booked.json()['id']}")).json()
+    assert [(i["staff_id"], i["client"]) for i in items] == [(str(ANA), "Nia"), (str(BEN), "Nia")]
+    clash = {**AT_10, "starts_at": f"{DAY}T14:00:00Z", "client_id": client_id, "more": [second]}
+    refused(await api.post(f"{BASE}/bookings", json=clash), 409, "slot-taken")
+    free = {"service_id": str(CUT), "staff_id": str(ANA), "from": f"{DAY}T14:00:00Z", "to": f"{DAY}T14:01:00Z"}
+    assert len((await api.get(f"{BASE}/slots", params=free)).json()) == 1
 
 
 async def test_a_hold_is_released(api):

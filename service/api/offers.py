@@ -1,0 +1,31 @@
+"""Offers to who waits: list, accept, decline."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from service.api.bodies import StrictRoute
+from service.api.context import Commanding, Db, OfPath, tagged
+from service.commands import offers as commands
+from service.commands.attendance import Booking
+from service.queries import offers as queries
+
+router = APIRouter(prefix="/offers", tags=["waitlist"], route_class=StrictRoute)
+
+
+@router.get("", operation_id="listOffers")
+async def live(db: Db, business: OfPath) -> list[queries.OpenOffer]:
+    """The offers that can be accepted now."""
+    return await queries.live(db, business.id)
+
+
+@router.post("/{offer_id}/accept", operation_id="acceptOffer")
+async def accept(response: Response, scope: Commanding, offer_id: UUID) -> Booking:
+    """Book the time that is held for a waitlist entry."""
+    return tagged(response, await commands.accept(scope, offer_id))
+
+
+@router.post("/{offer_id}/decline", operation_id="declineOffer")
+async def decline(scope: Commanding, offer_id: UUID) -> Booking:
+    """Give the time back; the entry goes on waiting, and the next in line is offered it."""
+    return await commands.decline(scope, offer_id)

@@ -1,0 +1,210 @@
+"""Offers: freed time held for who waits for it, for a while; accepted, declined, or passed on to the next in line."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from psycopg.rows import DictRow
+from psycopg.types.range import TimestamptzRange
+from uuid_utils.compat import uuid7
+
+from models.errors import HoldExpired, NotAllowed, NotFound, SlotTaken
+from models.states import AppointmentStatus, sources
+from service.commands.attendance import Booking
+from service.commands.legality import legal_item, with_item
+from service.db import claims
+from service.db.command import command
+from service.db.database import Transaction
+from service.db.ledger import record
+from service.db.views import View
+from solver.clock import moment
+from solver.slots import Slots, legal_starts
+
+OFFER_MINUTES = 60
+"""An offer holds for so long unless the business's settings say `offer_minutes`; 0 there: it makes none."""
+MOST = 50
+"""Entries looked at for one freed time."""
+MINUTES = "SELECT coalesce((settings ->> 'offer_minutes')::int, %s) AS minutes FROM business WHERE id = %s"
+# Higher priority first, then who has waited longest. Whoever is being dealt with elsewhere is passed over.
+IN_LINE = """
+SELECT w.id, w.client_id, w.service_id, w.staff_ids, w.windows, w.version FROM waitlist_entry w
+WHERE w.business_id = %(business)s AND w.status = 'waiting' AND w.windows && %(freed)s::tstzrange
+ORDER BY w.priority DESC, w.since, w.id LIMIT %(most)s FOR UPDATE SKIP LOCKED
+"""
+# Nobody is asked twice about the same time.
+OFFERED_BEFORE = """
+SELECT DISTINCT o.entry_id FROM offer o
+JOIN appointment_item i ON i.business_id = o.business_id AND i.appointment_id = o.appointment_id
+WHERE o.business_id = %(business)s AND o.entry_id = ANY(%(entries)s) AND i.staff_id = %(staff)s
+  AND i.starts_at < upper(%(freed)s::tstzrange) AND i.ends_at > lower(%(freed)s::tstzrange)
+"""
+MAKE = """
+WITH made AS (
+    INSERT INTO offer (business_id, id, entry_id, appointment_id, expires_at)
+    VALUES (%(business)s, %(id)s, %(entry)s, %(appointment)s, %(expires_at)s)
+)
+UPDATE waitlist_entry SET status = 'offered', version = version + 1
+WHERE business_id = %(business)s AND id = %(entry)s RETURNING version
+"""
+READ = """
+SELECT id, entry_id, appointment_id, status FROM offer WHERE business_id = %s AND (id = %s OR appointment_id = %s)
+ORDER BY status = 'open' DESC LIMIT 1
+"""
+# The entry goes with the offer: placed, or waiting again.
+CLOSE = """
+WITH closed AS (
+    UPDATE offer SET status = %(status)s WHERE business_id = %(business)s AND id = %(id)s AND status = 'open'
+    RETURNING entry_id
+)
+UPDATE waitlist_entry w SET status = %(entry)s, appointment_id = %(appointment)s, version = w.version + 1
+FROM closed WHERE w.business_id = %(business)s AND w.id = closed.entry_id AND w.status = 'offered'
+RETURNING w.id, w.version
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """Time of a staff member that has just become free; aware, half-open."""
+
+    staff_id: UUID
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A time held for a waitlist entry until `expires_at`."""
+
+    id: UUID
+    entry_id: UUID
+    appointment_id: UUID
+    staff_id: UUID
+    starts_at: datetime
+    expires_at: datetime
+
+
+@command
+async def pass_on(tx: Transaction, request: Freed, *, view: View, now: datetime) -> list[Offer]:
+    """Offer freed time to who waits for it, by priority and patience, as many as fit; returns the offers.
+
+    It may be called again for the same time: what is held is not offered again, nor anybody asked again.
+    """
+    row = await tx.row(MINUTES, [OFFER_MINUTES, tx.business_id])
+    minutes = 0 if row is None else row["minutes"]
+    if minutes <= 0 or request.staff_id not in view.lanes:
+        return []
+    freed = TimestamptzRange(request.starts_at, request.ends_at)
+    entries = await tx.rows(IN_LINE, {"business": tx.business_id, "freed": freed, "most": MOST})
+    asked = {"entries": [entry["id"] for entry in entries], "staff": request.staff_id, "freed": freed}
+    before = {row["entry_id"] for row in await tx.rows(OFFERED_BEFORE, asked | {"business": tx.business_id})}
+    offers: list[Offer] = []
+    for entry in entries:
+        place = None if entry["id"] in before else _place(view, entry, request, now)
+        if place is None:
+            continue
+        item = legal_item(view, entry["service_id"], request.staff_id, place, now)
+        offer = await _offer(tx, entry, item, minutes)
+        if offer is not None:
+            offers.append(offer)
+        view = with_item(view, item)
+    return offers
+
+
+def _place(view: View, entry: DictRow, freed: Freed, now: datetime) -> datetime | None:
+    """Return the first start at which an entry could come in freed time, or in some of it."""
+    if entry["staff_ids"] is not None and freed.staff_id not in entry["staff_ids"]:
+        return None
+    if entry["service_id"] not in view.snapshot.service_index:
+        return None
+    windows = [(window.lower, window.upper) for window in entry["windows"]]
+    found: Slots = legal_starts(view.snapshot, entry["service_id"], windows, now, [freed.staff_id])
+    for start, end in zip(found.start, found.end, strict=True):
+        at = moment(start)
+        if at < freed.ends_at and moment(end) > freed.starts_at:
+            return at
+    return None
+
+
+async def _offer(tx: Transaction, entry: DictRow, item: claims.Item, minutes: int) -> Offer | None:
+    held = claims.Appointment(uuid7(), "hold", "waitlist", client_id=entry["client_id"], hold_minutes=minutes)
+    try:
+        outcome = await claims.take(tx, held, [item])
+    except SlotTaken:
+        # With a single item a refused take has written nothing.
+        return None
+    offer = Offer(uuid7(), entry["id"], held.id, item.staff_id, item.starts_at, outcome["expires_at"])
+    made = {"id": offer.id, "entry": offer.entry_id, "appointment": held.id, "expires_at": offer.expires_at}
+    row = await tx.row(MAKE, made | {"business": tx.business_id})
+    after = {
+        "status": "offered",
+        "offer_id": str(offer.id),
+        "staff_id": str(item.staff_id),
+        "starts_at": item.starts_at.isoformat(),
+        "expires_at": offer.expires_at.isoformat(),
+    }
+    await record(tx, "waitlist.offered", offer.entry_id, (row or {})["version"], after=after)
+    return offer
+
+
+@command
+async def accept(tx: Transaction, request: UUID) -> Booking:
+    """Turn an open offer into a booking of who waited.
+
+    Raises
+    ------
+    NotFound, NotAllowed, HoldExpired
+        There is no such offer; it was answered already; it has run out.
+    """
+    offer = await _open_offer(tx, request)
+    change = claims.Change(offer["appointment_id"], AppointmentStatus.CONFIRMED, sources("confirm"), release=False)
+    changed = await claims.change(tx, change)
+    if changed is None:
+        raise HoldExpired("The offer has run out; the next in line has it now.")
+    await _close(tx, offer, "accepted", "placed", offer["appointment_id"])
+    return Booking(offer["appointment_id"], AppointmentStatus(changed.status), changed.version)
+
+
+@command
+async def decline(tx: Transaction, request: UUID) -> Booking:
+    """Give an offer back; its entry goes on waiting, and the next in line is offered the time. Raises as `accept`."""
+    offer = await _open_offer(tx, request)
+    return await give_back(tx, offer, entry="waiting")
+
+
+async def give_back(tx: Transaction, offer: DictRow, *, entry: str) -> Booking:
+    """Release an open offer's hold; its entry becomes `entry`. Raises `HoldExpired`."""
+    target = AppointmentStatus.RELEASED
+    change = claims.Change(offer["appointment_id"], target, sources("release"), release=True)
+    changed = await claims.change(tx, change)
+    if changed is None:
+        raise HoldExpired("The offer has run out.")
+    await _close(tx, offer, "declined", entry)
+    return Booking(offer["appointment_id"], target, changed.version)
+
+
+@command
+async def close(tx: Transaction, request: UUID) -> bool:
+    """Close the offer whose hold (an appointment's id) has run out or was given back; returns whether there was one."""
+    offer = await tx.row(READ, [tx.business_id, None, request])
+    if offer is None or offer["status"] != "open":
+        return False
+    await _close(tx, offer, "expired", "waiting")
+    return True
+
+
+async def _close(tx: Transaction, offer: DictRow, status: str, entry: str, appointment: UUID | None = None) -> None:
+    own = {"business": tx.business_id, "id": offer["id"], "status": status, "entry": entry, "appointment": appointment}
+    row = await tx.row(CLOSE, own)
+    if row is not None:
+        after = {"status": entry, "offer": status, "appointment_id": str(offer["appointment_id"])}
+        topic = {"accepted": "waitlist.placed", "declined": "waitlist.declined", "expired": "waitlist.offer_expired"}
+        await record(tx, topic[status], row["id"], row["version"], after=after)
+
+
+async def _open_offer(tx: Transaction, offer_id: UUID) -> DictRow:
+    offer = await tx.row(READ, [tx.business_id, offer_id, None])
+    if offer is None:
+        raise NotFound("There is no such offer.")
+    if offer["status"] != "open":
+        raise NotAllowed(f"The offer was {offer['status']} already.")
+    return offer
