@@ -1,4 +1,4 @@
-"""Rooms, devices, groups and preferences: the smallest book in which each rule matters, and one in which it does not."""
+"""Rooms, devices, groups, preferences: the smallest book in which each matters, and one in which it does not."""
 
 from dataclasses import replace
 from datetime import date
