@@ -27,13 +27,22 @@ class Slots:
 
     `keys` are the starts as one number each, minute since the horizon began * staff + lane; the other columns are
     worked out when first read. `claim_start` and `claim_end` include the buffers: what a booking would occupy of the
-    lane. `gap_lo` and `gap_hi` bound the free time that the start lies in.
+    lane. `gap_lo` and `gap_hi` bound the free time that the start lies in; a group's bound its claim.
     """
 
-    __slots__ = ("_columns", "_gap", "keys", "offer", "snapshot")
+    __slots__ = ("_columns", "_gap", "_resources", "_seats", "keys", "offer", "snapshot")
 
-    def __init__(self, snapshot: "Snapshot", offer: Offer, keys: Keys) -> None:
+    def __init__(
+        self,
+        snapshot: "Snapshot",
+        offer: Offer,
+        keys: Keys,
+        *,
+        seats: Minutes | None = None,
+        resources: Minutes | None = None,
+    ) -> None:
         self.snapshot, self.offer, self.keys = snapshot, offer, keys
+        self._seats, self._resources = seats, resources
         self._columns: tuple[Keys, Keys] | None = None
         self._gap: tuple[Minutes, Minutes] | None = None
 
@@ -69,6 +78,34 @@ class Slots:
     def claim_end(self) -> Minutes:
         """When the buffer after the visit ends."""
         return self.end + self.service.buffer_after
+
+    @property
+    def seats(self) -> Minutes:
+        """How many seats are left."""
+        return np.full(len(self), self.service.seats) if self._seats is None else self._seats
+
+    @property
+    def resources(self) -> Minutes:
+        """Lanes of the resources that meet the service's requirements, in their order; int64, shape (n, requirements).
+
+        -1 where a requirement lasts no time, and for a group that others are in: its resources are its own.
+        """
+        return np.empty((len(self), 0), np.int64) if self._resources is None else self._resources
+
+    def claims(self, row: int) -> list[tuple[int, int, int]]:
+        """Return what a booking of one slot would claim: (lane, start, end), the staff member's first.
+
+        Joining a group claims nothing more.
+        """
+        if self._seats is not None and self._seats[row] < self.service.seats:
+            return []
+        start, end = int(self.start[row]), int(self.end[row])
+        claims = [(int(self.lane[row]), int(self.claim_start[row]), int(self.claim_end[row]))]
+        for requirement, lane in zip(self.service.requirements, self.resources[row].tolist(), strict=False):
+            since = start + requirement.after
+            if lane >= 0:
+                claims.append((lane, since, end if requirement.length is None else since + requirement.length))
+        return claims
 
     @property
     def gap_lo(self) -> Minutes:
@@ -145,7 +182,9 @@ class Slots:
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> "Slots":
         """Return the slots at some rows, in their order."""
-        return Slots(self.snapshot, self.offer, self.keys[rows])
+        seats = None if self._seats is None else self._seats[rows]
+        resources = None if self._resources is None else self._resources[rows]
+        return Slots(self.snapshot, self.offer, self.keys[rows], seats=seats, resources=resources)
 
     def by_day(self, zone: ZoneInfo | None = None) -> dict[date, "Slots"]:
         """Return the slots of each local date (in the business's zone by default) that has any, in order."""
@@ -158,14 +197,24 @@ class Slots:
         return {date.fromordinal(EPOCH_DAY + int(day)): self.take(local_day == day) for day in days}
 
     def to_frame(self, zone: str | None = None) -> "pd.DataFrame":
-        """Return the slots as a table: staff, starts_at and ends_at in a zone (the business's by default)."""
+        """Return the slots as a table: staff, starts_at and ends_at in a zone (the business's by default).
+
+        Groups have a column `seats`, services with requirements a column `resources`, tuples of ids.
+        """
         import pandas as pd  # noqa: PLC0415 - half a second that a booking never pays
 
         zone = zone or self.snapshot.zone.key
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "staff": [self.snapshot.staff[i] for i in self.lane],
                 "starts_at": pd.to_datetime(self.start * 60, unit="s", utc=True).tz_convert(zone),
                 "ends_at": pd.to_datetime(self.end * 60, unit="s", utc=True).tz_convert(zone),
             }
         )
+        if self.service.seats > 1:
+            frame["seats"] = self.seats
+        if self.service.requirements:
+            names = [name for name, _ in self.snapshot.resources]
+            first = len(self.snapshot.staff)
+            frame["resources"] = [tuple(names[i - first] for i in row if i >= 0) for row in self.resources.tolist()]
+        return frame

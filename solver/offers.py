@@ -6,13 +6,14 @@ from operator import is_
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from solver.clock import DAY
 from solver.errors import InvalidProblem
 from solver.lanes import LO, Lane, Minutes
+from solver.limits import limited
 from solver.services import Service
-from solver.starts import LANE, Group, Keys, KeyType, Shape, StartList, Table
+from solver.starts import LANE, Group, Keys, KeyType, Shape, StartList, Table, among_others
+from solver.windows import allowed_spans
 
 if TYPE_CHECKING:
     from solver.snapshot import Snapshot
@@ -26,7 +27,10 @@ Asked = tuple[Hashable, tuple[Hashable, ...] | None, bool]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Offer:
-    """A service as some staff offer it; `durations` are minutes by lane, notice and advance are minutes."""
+    """A service as some staff offer it.
+
+    `durations` are minutes by lane, notice and advance are minutes; `plain` where gaps hold all its rules.
+    """
 
     service: Service
     row: int
@@ -34,12 +38,13 @@ class Offer:
     durations: Minutes
     notice: int
     advance: int
+    plain: bool
 
 
 class Kept:
     """What follows from a snapshot and is worth keeping; tables and lists name the lanes that they hold for."""
 
-    __slots__ = ("lists", "loads", "offers", "shapes", "sold", "tables", "unusable")
+    __slots__ = ("lists", "offers", "shapes", "sold", "tables")
 
     def __init__(self, sold: tuple[object, ...] = (), before: "Kept | None" = None) -> None:
         self.sold = sold
@@ -47,13 +52,10 @@ class Kept:
         self.shapes: dict[tuple[object, ...], Shape] = {}
         self.tables: dict[Group, tuple[tuple[Lane, ...], Table]] = {}
         self.lists: dict[Shape, StartList | None] = {}
-        self.loads: tuple[tuple[Lane, ...], NDArray[np.float64]] | None = None
-        self.unusable: NDArray[np.float64] | None = None
         if before is not None:
             self.shapes, self.tables, self.lists = before.shapes, dict(before.tables), dict(before.lists)
-            self.loads = before.loads
             if len(before.sold) == len(sold) and all(map(is_, before.sold, sold)):
-                self.offers, self.unusable = before.offers, before.unusable
+                self.offers = before.offers
 
 
 def offer_of(snapshot: "Snapshot", asked: Asked) -> Offer:
@@ -75,20 +77,28 @@ def _offer(snapshot: "Snapshot", asked: Asked) -> Offer:
     lanes = _eligible(snapshot, durations, staff)
     needed = set(durations[lanes].tolist())
     cut = service.anchor == "clock" and DAY % service.slot_interval != 0
-    by_staff = by_staff or not any(len(snapshot.lanes[i].blocks) for i in lanes)
+    dtype = key_type(snapshot)
+    edges = allowed_spans(service, snapshot.zone, snapshot.start, snapshot.end)
     shape = Shape(
         Group(tuple(lanes), by_staff, cut),
-        durations.astype(key_type(snapshot)),
+        durations.astype(dtype),
         needed.pop() if len(needed) == 1 else None,
         service.buffer_before,
         service.buffer_after,
         service.slot_interval,
         service.slot_offset,
         service.anchor,
-        edges=None,
+        None if edges is None else edges.astype(dtype),
     )
+    limits = (snapshot.limits[i] for i in lanes if i in snapshot.limits)
     return Offer(
-        service, row, _known(snapshot.kept, shape), durations, service.minimum_notice, service.maximum_advance * DAY
+        service,
+        row,
+        _known(snapshot.kept, shape),
+        durations,
+        service.minimum_notice,
+        service.maximum_advance * DAY,
+        plain=service.seats == 1 and not service.requirements and not limited(service, limits),
     )
 
 
@@ -157,7 +167,7 @@ def _listed(snapshot: "Snapshot", shape: Shape, held: StartList | None) -> Start
         keys = _table(snapshot, shape).starts(shape, 0, horizon, width)
     elif changed := _changed(snapshot, shape.group, held.lanes):
         group = Group(tuple(changed), shape.group.by_staff, shape.group.cut)
-        others = held.keys[~np.isin(held.keys % width, changed)]
+        others = held.keys[among_others(held.keys % width, changed)]
         keys = np.concatenate([others, _new_table(snapshot, group, 1).starts(shape, 0, horizon, width)])
         keys.sort()
     else:

@@ -9,11 +9,12 @@ import numpy as np
 from solver.clock import epoch_minute
 from solver.errors import InvalidProblem
 from solver.found import Slots
-from solver.offers import Offer, offer_of, starts_between
+from solver.offers import Offer, key_type, offer_of, starts_between
+from solver.rules import Claimed, freed, others_of, ruled
 from solver.snapshot import Snapshot
 from solver.starts import Keys
 
-__all__ = ["MAXIMUM_RANGE_DAYS", "SlotQuery", "Slots", "find_slots", "legal_starts"]
+__all__ = ["MAXIMUM_RANGE_DAYS", "Claimed", "SlotQuery", "Slots", "find_slots", "legal_starts"]
 
 MAXIMUM_RANGE_DAYS = 62
 _LONGEST = timedelta(days=MAXIMUM_RANGE_DAYS + 1)
@@ -33,6 +34,10 @@ class SlotQuery:
         Who may do it; None: anyone allocated.
     by_staff : bool
         Staff are asking: time for appointments only counts as open.
+    reschedule : sequence of Claimed
+        The claims of the appointment that is to be moved: their time counts as free.
+    client_booked : sequence of datetime
+        When the client has booked this service, for its limits on one client.
     """
 
     service: Hashable
@@ -40,6 +45,8 @@ class SlotQuery:
     end: datetime
     staff: Sequence[Hashable] | None = None
     by_staff: bool = False
+    reschedule: Sequence[Claimed] = ()
+    client_booked: Sequence[datetime] = ()
 
     def __post_init__(self) -> None:
         if self.start.tzinfo is None or self.end.tzinfo is None:
@@ -60,12 +67,17 @@ def find_slots(snapshot: Snapshot, query: SlotQuery, now: datetime) -> Slots:
     InvalidProblem
         Unknown service or staff member, `now` without an offset.
     """
+    if query.reschedule:
+        snapshot = freed(snapshot, query.reschedule)
     offer = offer_of(snapshot, (query.service, query.staff, query.by_staff))  # type: ignore[arg-type]
     base = snapshot.start
     minute = epoch_minute(now, up=True) - base
     lo = max(epoch_minute(query.start, up=True) - base, minute + offer.notice)
     hi = min(epoch_minute(query.end, up=True) - base, minute + offer.advance + 1)
-    return Slots(snapshot, offer, starts_between(snapshot, offer.shape, lo, hi))
+    keys = starts_between(snapshot, offer.shape, lo, hi)
+    if offer.plain:
+        return Slots(snapshot, offer, keys)
+    return ruled(snapshot, offer, keys, (lo, hi), others_of(query.client_booked, query.service, query.reschedule))
 
 
 def legal_starts(
@@ -77,7 +89,7 @@ def legal_starts(
 ) -> Slots:
     """Return every legal start whose visit lies wholly inside one of the windows (aware, half-open).
 
-    Raises as `find_slots`.
+    Groups that others are in are left out, and so are limits on one client. Raises as `find_slots`.
     """
     offer = offer_of(snapshot, (service, None if staff is None else tuple(staff), False))
     base = snapshot.start
@@ -88,9 +100,8 @@ def legal_starts(
         lo = max(epoch_minute(opens, up=True) - base, minute + offer.notice)
         keys = starts_between(snapshot, offer.shape, lo, min(end, minute + offer.advance + 1))
         parts.append(_ended(keys, offer, end, len(snapshot.staff)))
-    if len(parts) == 1:
-        return Slots(snapshot, offer, parts[0])
-    return Slots(snapshot, offer, np.unique(np.concatenate(parts)) if parts else np.empty(0, np.int32))
+    keys = parts[0] if len(parts) == 1 else np.unique(np.concatenate([np.empty(0, key_type(snapshot)), *parts]))
+    return Slots(snapshot, offer, keys) if offer.plain else ruled(snapshot, offer, keys, None)
 
 
 def _ended(keys: Keys, offer: Offer, end: int, width: int) -> Keys:

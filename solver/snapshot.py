@@ -70,7 +70,7 @@ class Snapshot:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "start", utc_day(self.first_day))
-        object.__setattr__(self, "kept", Kept((self.services, self.durations), self.kept))
+        object.__setattr__(self, "kept", Kept((self.services, self.durations, self.limits), self.kept))
 
     @property
     def end(self) -> int:
@@ -159,7 +159,7 @@ class Snapshot:
         return replace(snapshot, lanes=tuple(lanes))
 
     @staticmethod
-    def from_frames(
+    def from_frames(  # noqa: PLR0913 - one argument a table, most of them optional
         *,
         staff: Table,
         hours: Table,
@@ -170,27 +170,51 @@ class Snapshot:
         first_day: date,
         days: int,
         overrides: Table | None = None,
+        appointment_only: Table | None = None,
+        holidays: Table | None = None,
+        resources: Table | None = None,
+        windows: Table | None = None,
+        requirements: Table | None = None,
     ) -> "Snapshot":
         """Return a snapshot from small tables, the analyst's way in.
 
+        Times of day are wall minutes or "HH:MM", weekdays 0 (Monday) to 6; what is missing in an optional column is
+        as if the rule were not there. In `hours`, `overrides` and `appointments`, `staff` may name a resource.
+
         Parameters
         ----------
-        staff : columns staff
-        hours : columns staff, weekday (0 = Monday), opens, closes (wall minutes of the day or "HH:MM")
-        services : columns service, duration, and optionally buffer_before, buffer_after, slot_interval,
-            minimum_notice (minutes), maximum_advance (days)
+        staff : columns staff, and optionally zone, daily_limit, weekly_limit
+        hours : columns staff, weekday, opens, closes
+        services : columns service, duration, and optionally the other fields of `Service` that are no tuples
         allocations : columns service, staff, and optionally duration (minutes; NaN: the service's)
-        appointments : columns staff, starts_at, ends_at (aware), buffers included
-        overrides : columns staff, day, opens, closes; opens = closes closes the day
+        appointments : columns staff, starts_at, ends_at (aware), buffers included, and optionally service: then they
+            count against limits, and those of a group service that start together share a group
+        overrides, appointment_only : columns staff, day, opens, closes; opens = closes closes the day
+        holidays : column day
+        resources : columns resource, kind
+        windows : columns service, weekday, opens, closes
+        requirements : columns service, kind, and optionally after, length (minutes)
 
         Raises
         ------
         InvalidProblem
-            As `build`, and for a missing column.
+            As `build`, and for a missing column or value.
         """
         from solver.frames import tables_to_arguments  # noqa: PLC0415 - pandas is for analysts; bookings do without
 
-        arguments: dict[str, Any] = tables_to_arguments(staff, hours, services, allocations, appointments, overrides)
+        arguments: dict[str, Any] = tables_to_arguments(
+            staff=staff,
+            hours=hours,
+            services=services,
+            allocations=allocations,
+            appointments=appointments,
+            overrides=overrides,
+            appointment_only=appointment_only,
+            holidays=holidays,
+            resources=resources,
+            windows=windows,
+            requirements=requirements,
+        )
         return Snapshot.build(zone=zone, first_day=first_day, days=days, **arguments)
 
     def with_day(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from solver.clock import DAY
 from solver.lanes import END, FOLLOWING, HI, LO, OFFSET, PREVIOUS, SHIFT, Lane
+from solver.occupancy import Mask
 
 Keys = NDArray[np.signedinteger[Any]]
 """Starts as one number: minute since the horizon began * staff + lane. Sorted: by start, then lane."""
@@ -95,7 +96,7 @@ class Table:
         """Return the table with some lanes' gaps replaced."""
         rows = _rows(group, changed, lanes, base, self.rows.dtype.type)
         rows = rows[:, rows[END] - rows[LO] >= self.shortest]
-        kept = self.rows[:, ~np.isin(self.rows[LANE], changed)]
+        kept = self.rows[:, among_others(self.rows[LANE], changed)]
         return Table._sorted(np.concatenate([kept, rows], axis=1), self.end, self.shortest)
 
     @staticmethod
@@ -118,6 +119,13 @@ class Table:
         if len(shape.group.lanes) > 1:
             keys.sort()
         return keys
+
+
+def among_others(lane: Keys, lanes: Sequence[int]) -> Mask:
+    """Return which of an array of lanes are none of those given."""
+    others = np.ones(int(lane.max(initial=-1)) + 1, bool)
+    others[[i for i in lanes if i < len(others)]] = False
+    return others[lane]
 
 
 def _rows(group: Group, of: Sequence[int], lanes: Sequence[Lane], base: int, dtype: KeyType) -> Keys:
