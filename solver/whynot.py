@@ -1,17 +1,23 @@
 """Why a query finds nothing, or little: what ruled each candidate out, and the smallest change that opens a slot."""
 
-from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
-from solver.clock import DAY, epoch_minute, moment, offset_spans
+from solver.clock import DAY, epoch_minute, offset_spans
 from solver.lanes import Lane, Minutes
-from solver.slots import MAXIMUM_RANGE_DAYS, SlotQuery, Slots, find_slots
-from solver.snapshot import Service, Snapshot
+from solver.limits import client_full, service_full, staff_full
+from solver.occupancy import Mask, claimed, covered, overlapped
+from solver.offers import Offer, offer_of
+from solver.openings import Change, Relaxation, relaxations, sentence
+from solver.resources import assigned
+from solver.rules import freed, others_of
+from solver.slots import SlotQuery, find_slots
+from solver.snapshot import Snapshot
+
+__all__ = ["Change", "Relaxation", "Ruled", "WhyNot", "relaxations", "ruled_out", "sentence", "why_not"]
 
 
 class Ruled(StrEnum):
@@ -19,54 +25,44 @@ class Ruled(StrEnum):
 
     NOT_ALLOCATED = "not_allocated"
     """The staff member does not perform the service."""
+    HOLIDAY = "holiday"
+    """The business is closed that day, and the staff member has no hours of their own."""
     CLOSED = "closed"
     """The visit would lie outside working hours."""
     NOTICE = "notice"
     """Past, or nearer than the service's notice."""
     ADVANCE = "advance"
     """Further ahead than the service may be booked."""
+    WINDOW = "window"
+    """Outside the service's dates, or its windows."""
+    APPOINTMENT_ONLY = "appointment_only"
+    """In time that staff alone may book."""
+    FULL = "full"
+    """The group that begins then has no seat left."""
     BOOKED = "booked"
     """Something claims the time of the visit itself."""
     BUFFER = "buffer"
     """The visit fits, its buffers do not."""
+    SERVICE_LIMIT = "service_limit"
+    """The service has all the visits of that day or week."""
+    STAFF_LIMIT = "staff_limit"
+    """The staff member has all the appointments of that day or week."""
+    CLIENT_LIMIT = "client_limit"
+    """The client has all the visits of that day or week."""
+    RESOURCE = "resource"
+    """No room or device that the visit needs is free."""
 
 
-class Change(StrEnum):
-    """What a relaxation changes."""
-
-    STAFF = "staff"
-    BUFFER = "buffer"
-    LATER = "later"
-    EARLIER = "earlier"
-    NOTICE = "notice"
-
-
-@dataclass(frozen=True, slots=True)
-class Relaxation:
-    """A change that opens a slot, and the slot that it opens.
-
-    Attributes
-    ----------
-    change : Change
-    minutes : int
-        For BUFFER and NOTICE, by how many minutes less; 0 for the others.
-    staff : id
-    start : int
-        Epoch minute of the slot opened.
-    """
-
-    change: Change
-    minutes: int
-    staff: Hashable
-    start: int
+OF_GROUPS = (Ruled.NOTICE, Ruled.ADVANCE, Ruled.WINDOW, Ruled.APPOINTMENT_ONLY, Ruled.FULL, Ruled.CLIENT_LIMIT)
+"""What can rule out joining a group that others are in."""
 
 
 @dataclass(frozen=True, slots=True)
 class WhyNot:
-    """Counts of candidates (each staff member asked for, each start on the grid) by what ruled them out.
+    """Counts of candidates by what ruled them out: each staff member asked for, each start on the grid or of a group.
 
     `free` candidates are slots; `relaxations` are ordered by how little they change: another staff member, less
-    buffer, another day, less notice.
+    buffer, no such room, another day, less notice, then rules dropped.
     """
 
     candidates: int
@@ -91,125 +87,102 @@ def why_not(snapshot: Snapshot, query: SlotQuery, now: datetime) -> WhyNot:
 
 def ruled_out(snapshot: Snapshot, query: SlotQuery, now: datetime) -> dict[Ruled, int]:
     """Return how many candidates of a query that the finder accepts each rule is the first to rule out."""
-    row = snapshot.service_index[query.service]
+    snapshot = freed(snapshot, query.reschedule) if query.reschedule else snapshot
+    offer = offer_of(snapshot, (query.service, None, query.by_staff))
     asked = range(len(snapshot.staff)) if query.staff is None else [snapshot.staff_index[s] for s in query.staff]
-    starts = _grid(snapshot, snapshot.services[row], query)
+    candidates = _Candidates(snapshot, offer, query, epoch_minute(now, up=True))
     counts = dict.fromkeys(Ruled, 0)
     for index in asked:
-        for rule, mask in _ruled(snapshot, row, snapshot.lanes[index], starts, now).items():
-            counts[rule] += int(mask.sum())
+        for rule, number in candidates.counted(snapshot.lanes[index]).items():
+            counts[rule] += number
     return {rule: n for rule, n in counts.items() if n}
 
 
-def _grid(snapshot: Snapshot, service: Service, query: SlotQuery) -> Minutes:
-    """Return every minute in the query's range that is on the service's grid by the local clock."""
-    lo, hi = epoch_minute(query.start, up=True), epoch_minute(query.end, up=True)
-    step = service.slot_interval
-    parts = [np.arange(a + -(a + offset) % step, b, step) for a, b, offset in offset_spans(snapshot.zone, lo, hi)]
-    return np.concatenate(parts)
+class _Candidates:
+    """What a query might have found, and why it did not."""
+
+    def __init__(self, snapshot: Snapshot, offer: Offer, query: SlotQuery, now: int) -> None:
+        self._snapshot, self._offer, self._query, self._now = snapshot, offer, query, now
+        self._lo, self._hi = epoch_minute(query.start, up=True), epoch_minute(query.end, up=True)
+        self._client = others_of(query.client_booked, query.service, query.reschedule)
+        self._grids: dict[str, Minutes] = {}
+
+    def counted(self, lane: Lane) -> dict[Ruled, int]:
+        """Return how many of a lane's candidates each rule is the first to rule out."""
+        groups = lane.sessions[lane.sessions[:, 0] == self._offer.row, 1:]
+        if self._offer.service.seats == 1 or not self._offer.durations[lane.index]:
+            groups = groups[:0]
+        groups = groups[(groups[:, 0] >= self._lo) & (groups[:, 0] < self._hi)]
+        starts = np.union1d(self._grid(lane), groups[:, 0])
+        of_group = np.isin(starts, groups[:, 0])
+        full = np.isin(starts, groups[groups[:, 1] == 0, 0])
+        left, counts = np.ones(len(starts), bool), {}
+        for rule, mask in self._ruled(lane, starts, full).items():
+            holds = mask & left if rule in OF_GROUPS else mask & left & ~of_group
+            counts[rule] = int(holds.sum())
+            left &= ~holds
+        return counts
+
+    def _grid(self, lane: Lane) -> Minutes:
+        """Return every minute in the query's range that is on the service's grid for a lane."""
+        service = self._offer.service
+        if service.anchor == "shift" and len(lane.work):
+            minutes = np.arange(self._lo, self._hi)
+            shift = lane.begun[np.maximum(lane.work[:, 0].searchsorted(minutes, side="right") - 1, 0)]
+            on_grid: Minutes = minutes[(minutes - shift - service.slot_offset) % service.slot_interval == 0]
+            return on_grid
+        zone = self._snapshot.zones.get(lane.index, self._snapshot.zone)
+        if zone.key not in self._grids:
+            parts = []
+            for since, until, offset in offset_spans(zone, self._lo, self._hi):
+                minutes = np.arange(since, until)
+                of_day = (minutes + offset) % DAY
+                parts.append(minutes[(of_day - service.slot_offset) % service.slot_interval == 0])
+            self._grids[zone.key] = np.concatenate(parts)
+        return self._grids[zone.key]
+
+    def _ruled(self, lane: Lane, starts: Minutes, full: Mask) -> dict[Ruled, Mask]:
+        """Return for each rule which starts break it, in the order of `Ruled`."""
+        snapshot, offer, service = self._snapshot, self._offer, self._offer.service
+        duration = int(offer.durations[lane.index])
+        ends = starts + (duration or service.duration)
+        closed = ~covered(lane.work, starts, ends)
+        return {
+            Ruled.NOT_ALLOCATED: np.full(len(starts), fill_value=duration == 0),
+            Ruled.HOLIDAY: closed & self._on_holiday(lane, starts),
+            Ruled.CLOSED: closed,
+            Ruled.NOTICE: starts < self._now + service.minimum_notice,
+            Ruled.ADVANCE: starts > self._now + service.maximum_advance * DAY,
+            Ruled.WINDOW: self._outside(starts),
+            Ruled.APPOINTMENT_ONLY: overlapped(lane.blocks[: 0 if self._query.by_staff else None], starts, ends),
+            Ruled.FULL: full,
+            Ruled.BOOKED: claimed(lane, starts, ends),
+            Ruled.BUFFER: claimed(lane, starts - service.buffer_before, ends + service.buffer_after),
+            Ruled.SERVICE_LIMIT: service_full(snapshot, offer, starts),
+            Ruled.STAFF_LIMIT: staff_full(snapshot, np.full(len(starts), lane.index), starts),
+            Ruled.CLIENT_LIMIT: client_full(snapshot, offer, starts, self._client),
+            Ruled.RESOURCE: ~assigned(snapshot, service.requirements, starts, ends)[1],
+        }
+
+    def _outside(self, starts: Minutes) -> Mask:
+        edges = self._offer.shape.edges
+        if edges is None:
+            return np.zeros(len(starts), bool)
+        outside: Mask = edges.searchsorted(starts - self._snapshot.start, side="right") % 2 == 0
+        return outside
+
+    def _on_holiday(self, lane: Lane, starts: Minutes) -> Mask:
+        """Return which starts are on a holiday on which no shift of the lane begins."""
+        if not self._snapshot.holidays:
+            return np.zeros(len(starts), bool)
+        zone = self._snapshot.zones.get(lane.index, self._snapshot.zone)
+        days = [(day.toordinal() - _EPOCH_DAY) for day in self._snapshot.holidays]
+        worked = {(begun + offset) // DAY for begun, offset in zip(lane.begun, lane.work[:, 2], strict=True)}
+        closed = np.array([day for day in days if day not in worked], np.int64)
+        on_holiday = np.zeros(len(starts), bool)
+        for since, until, offset in offset_spans(zone, self._lo, self._hi):
+            on_holiday |= (starts >= since) & (starts < until) & np.isin((starts + offset) // DAY, closed)
+        return on_holiday
 
 
-def _ruled(snapshot: Snapshot, row: int, lane: Lane, starts: Minutes, now: datetime) -> dict[Ruled, NDArray[np.bool_]]:
-    """Return for each rule which starts it is the first to rule out."""
-    service, duration = snapshot.services[row], int(snapshot.durations[row, lane.index])
-    minute = epoch_minute(now, up=True)
-    nobody = np.full(len(starts), fill_value=duration == 0)
-    ends = starts + (duration or service.duration)
-    rules = {
-        Ruled.NOT_ALLOCATED: nobody,
-        Ruled.CLOSED: _worked(lane, starts, ends) < ends - starts,
-        Ruled.NOTICE: starts < minute + service.minimum_notice,
-        Ruled.ADVANCE: starts > minute + service.maximum_advance * DAY,
-        Ruled.BOOKED: _claimed(lane, starts, ends),
-        Ruled.BUFFER: _claimed(lane, starts - service.buffer_before, ends + service.buffer_after),
-    }
-    left = np.ones(len(starts), bool)
-    first: dict[Ruled, NDArray[np.bool_]] = {}
-    for rule, mask in rules.items():
-        first[rule] = mask & left
-        left &= ~mask
-    return first
-
-
-def _worked(lane: Lane, starts: Minutes, ends: Minutes) -> Minutes:
-    """Return the minutes worked inside each [start, end)."""
-    return _until(lane.work, ends) - _until(lane.work, starts)
-
-
-def _until(work: Minutes, moments: Minutes) -> Minutes:
-    """Return the minutes worked before each moment."""
-    total = np.concatenate([[0], np.cumsum(work[:, 1] - work[:, 0])])
-    span = np.searchsorted(work[:, 0], moments, side="right")
-    begun = np.minimum(moments, np.append(0, work[:, 1])[span]) - np.append(0, work[:, 0])[span]
-    worked: Minutes = total[span] - np.append(0, work[:, 1] - work[:, 0])[span] + np.where(span > 0, begun, 0)
-    return worked
-
-
-def _claimed(lane: Lane, starts: Minutes, ends: Minutes) -> NDArray[np.bool_]:
-    """Return whether any claim overlaps each [start, end)."""
-    if len(lane.busy) == 0:
-        return np.zeros(len(starts), bool)
-    latest_end = np.maximum.accumulate(lane.busy[:, 1])
-    begun = np.searchsorted(lane.busy[:, 0], ends, side="left")
-    return (begun > 0) & (latest_end[np.maximum(begun - 1, 0)] > starts)
-
-
-def relaxations(snapshot: Snapshot, query: SlotQuery, now: datetime) -> Iterator[Relaxation]:
-    """Yield each change that opens a slot, the smallest first; every one is found by the finder itself.
-
-    Lazy: who wants the smallest alone takes the first. Raises as `find_slots`.
-    """
-    if query.staff is not None:
-        yield from _opened(find_slots(snapshot, replace(query, staff=None), now), Change.STAFF)
-    service = snapshot.services[snapshot.service_index[query.service]]
-    yield from _less_buffer(snapshot, query, now, service)
-    range_limit = timedelta(days=MAXIMUM_RANGE_DAYS)
-    later = replace(query, start=query.end, end=query.end + range_limit)
-    yield from _opened(find_slots(snapshot, later, now), Change.LATER)
-    if query.start > now:
-        earlier = replace(query, start=max(now, query.start - range_limit), end=query.start)
-        yield from _opened(find_slots(snapshot, earlier, now), Change.EARLIER, last=True)
-    if service.minimum_notice:
-        without = _with_service(snapshot, replace(service, minimum_notice=0))
-        for relaxation in _opened(find_slots(without, query, now), Change.NOTICE, last=True):
-            missing = epoch_minute(now, up=True) + service.minimum_notice - relaxation.start
-            yield replace(relaxation, minutes=max(missing, 0))
-
-
-def _less_buffer(snapshot: Snapshot, query: SlotQuery, now: datetime, service: Service) -> Iterator[Relaxation]:
-    """Yield the slot that needs the fewest minutes less of buffer, taken from after the visit first."""
-    whole = service.buffer_before + service.buffer_after
-    for less in range(5, whole + 5, 5):
-        after = max(service.buffer_after - less, 0)
-        before = max(service.buffer_before - max(less - service.buffer_after, 0), 0)
-        relaxed = _with_service(snapshot, replace(service, buffer_before=before, buffer_after=after))
-        found = find_slots(relaxed, query, now)
-        if len(found):
-            yield from _opened(found, Change.BUFFER, minutes=whole - before - after)
-            return
-
-
-def _with_service(snapshot: Snapshot, service: Service) -> Snapshot:
-    services: Sequence[Service] = [service if s.id == service.id else s for s in snapshot.services]
-    return replace(snapshot, services=tuple(services))
-
-
-def _opened(found: Slots, change: Change, *, minutes: int = 0, last: bool = False) -> Iterator[Relaxation]:
-    if len(found):
-        row = -1 if last else 0
-        yield Relaxation(change, minutes, found.snapshot.staff[found.lane[row]], int(found.start[row]))
-
-
-def sentence(relaxation: Relaxation, snapshot: Snapshot, names: dict[Hashable, str] | None = None) -> str:
-    """Return a relaxation in words, its time in the business's zone."""
-    local = moment(relaxation.start).astimezone(snapshot.zone)
-    who = (names or {}).get(relaxation.staff, str(relaxation.staff))
-    place = f"{local:%a %d %b %H:%M} with {who}"
-    words = {
-        Change.STAFF: f"With any staff member: {place}.",
-        Change.BUFFER: f"With {relaxation.minutes} minutes less buffer: {place}.",
-        Change.LATER: f"From {local:%A %d %B} on: {place}.",
-        Change.EARLIER: f"Earlier, on {local:%A %d %B}: {place}.",
-        Change.NOTICE: f"With {relaxation.minutes} minutes less notice: {place}.",
-    }
-    return words[relaxation.change]
+_EPOCH_DAY = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001 - a date, not a moment
