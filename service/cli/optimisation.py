@@ -14,7 +14,7 @@ from rich.console import Console
 from models.errors import Inseparable, InvalidInput
 from models.optimisation import LONGEST_SEARCH, RunKind
 from service.bootstrap import Interlock
-from service.cli.output import AsJson, BusinessName, with_installation
+from service.cli.output import AsJson, BusinessName, stray_lines_dropped, with_installation
 from service.cli.plans import Shown, numbered, show
 from service.commands import optimisation as commands
 from service.commands.plans import Progress
@@ -94,7 +94,9 @@ def optimise(  # noqa: PLR0913 - its options
             await draw_plan(interlock, shown.business, shown.run, picture)
         return shown
 
-    show(with_installation(whole), as_json=as_json)
+    with stray_lines_dropped():
+        shown = with_installation(whole)
+    show(shown, as_json=as_json)
 
 
 async def _searched(interlock: Interlock, scope: Scope, wanted: Wanted) -> UUID:

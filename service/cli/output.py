@@ -1,7 +1,11 @@
 """How answers look: tables for people, JSON for scripts; and running a coroutine with a wired installation."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import ctypes
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, TypeVar
 from zoneinfo import ZoneInfo
@@ -35,6 +39,22 @@ def with_installation(work: Callable[["Interlock"], Awaitable[T]]) -> T:
             return await work(interlock)
 
     return asyncio.run(run())
+
+
+@contextmanager
+def stray_lines_dropped() -> Iterator[None]:
+    """While inside, what a library's C code prints on stdout of its own accord (HiGHS does) is dropped."""
+    sys.stdout.flush()
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        # Its lines may wait in the C library's buffer still.
+        ctypes.CDLL(None).fflush(None)
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def print_json(document: object) -> None:

@@ -110,6 +110,7 @@ def _panel(axes: "Axes", name: str, blocks: tuple[Block, ...], lanes: dict[Any, 
     axes.xaxis.set_major_locator(_hourly())
     axes.xaxis.set_major_formatter(lambda minute, _: f"{int(minute // 60):02}:00")
     axes.grid(axis="x", color=FAINT, alpha=0.25)
+    axes.set_axisbelow(True)
     axes.tick_params(length=0)
 
 

@@ -42,7 +42,7 @@ class Words:
         """Why a waiting client is placed."""
         since = entry.since.astimezone(self.night.view.snapshot.zone)
         owners = [self._name(owner) for owner in self._givers.get(p.entry, ())]
-        how = f"The time that {_and(owners)} gives up" if owners else "Free time"
+        how = f"Time that {_and(owners)} {'gives' if len(set(owners)) == 1 else 'give'} up" if owners else "Free time"
         return f"{how}, inside the client's window; priority {entry.priority}, waiting since {since:%d %b}."
 
     @cached_property
