@@ -24,6 +24,7 @@ from service.api import (
     problems,
     schedules,
     security,
+    series,
     waitlist,
 )
 from service.api.headers import BusinessOrigins, SafeHeaders
@@ -74,6 +75,7 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
         bookings,
         lifecycle,
         schedules,
+        series,
         links,
         waitlist,
         offers,

@@ -95,8 +95,7 @@ async def _standing(tx: Transaction, steps: Sequence[Step], now: datetime) -> li
     """Return the bookings of some steps as they are, if those who take them may."""
     read = await rescheduling.standing(tx, [step.appointment_id for step in steps])
     for step, standing in zip(steps, read, strict=True):
-        expected = standing if step.version is None else replace(standing, version=step.version)
-        rescheduling.check(expected, {"status": standing.status, "version": standing.version})
+        rescheduling.check_step(standing, step.version)
     clients = [step.appointment_id for step in steps if step.by is Party.CLIENT]
     if clients:
         row = await tx.row(LAST_CHANGE, [now, tx.business_id, clients])

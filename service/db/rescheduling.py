@@ -1,7 +1,7 @@
 """Moves: appointments that get other times under the guard; release all, then claim all, in one transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import groupby
 from operator import itemgetter
@@ -105,6 +105,12 @@ async def move(tx: Transaction, moves: Sequence[Move]) -> list[int]:
     ids = [wanted.standing.id for wanted in moves]
     await guarded(tx, MOVE, {"ids": ids, "hold_minutes": None}, items)
     return [wanted.standing.version + 1 for wanted in moves]
+
+
+def check_step(present: Standing, version: int | None) -> None:
+    """Raise as `check` unless a booking may be moved, and is at the version that a caller expects, if any."""
+    expected = present if version is None else replace(present, version=version)
+    check(expected, {"status": present.status, "version": present.version})
 
 
 def check(read: Standing, present: DictRow) -> None:

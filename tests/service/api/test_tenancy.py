@@ -23,6 +23,7 @@ IDS = (*OURS, "job", "account", "invitation", "key")
 pytestmark = pytest.mark.anyio
 
 
+RULE = "FREQ=WEEKLY;COUNT=2"
 STEPS = ("approve", "decline", "check-in", "complete", "no-show")
 
 
@@ -76,6 +77,13 @@ def foreign_requests(ids: dict, ours: str) -> list[tuple[str, str, dict]]:
         ("POST", "/waitlist", {"json": {**wish, "staff_ids": [theirs["staff"]]}}),
         ("DELETE", f"/waitlist/{theirs['entry']}", {}),
         ("GET", "/clients/{client}/bookings".format(**theirs), {}),
+        ("GET", f"/series/{theirs['booking']}", {}),
+        ("POST", "/series", {"json": {**slot, "rule": RULE, "client_id": theirs["client"]}}),
+        ("POST", "/series", {"json": {**slot, "rule": RULE, "client_id": ours, "staff_id": theirs["staff"]}}),
+        ("POST", "/series", {"json": {**slot, "rule": RULE, "client_id": ours, "service_id": theirs["service"]}}),
+        ("POST", f"/bookings/{theirs['booking']}/series/reschedule", {"json": {"starts_at": AT_15}}),
+        ("POST", f"/bookings/{theirs['booking']}/series/reschedule", {"json": {"staff_id": theirs["staff"]}}),
+        ("POST", f"/bookings/{theirs['booking']}/series/cancel", {"json": {}}),
         ("GET", "/schedule", {"params": {"first_day": DAY, "staff_id": theirs["staff"]}}),
         ("POST", f"/offers/{theirs['entry']}/accept", {}),
         ("POST", f"/offers/{theirs['entry']}/decline", {}),
