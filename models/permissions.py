@@ -67,9 +67,10 @@ def workers(scope: str, *, clients: bool = False, by_hold: bool = False) -> Perm
     return Permission(scope, _WORKERS, frozenset({Role.CLIENT}) if clients else frozenset(), by_hold=by_hold)
 
 
-def managers(scope: str, *, staff: bool = False) -> Permission:
-    """Return a permission for managers and owners, and for staff about themselves where it says so."""
-    return Permission(scope, _MANAGERS, frozenset({Role.STAFF}) if staff else frozenset())
+def managers(scope: str, *, staff: bool = False, clients: bool = False) -> Permission:
+    """Return a permission for managers and owners, and for staff or clients about themselves where it says so."""
+    own = {role for role, may in ((Role.STAFF, staff), (Role.CLIENT, clients)) if may}
+    return Permission(scope, _MANAGERS, frozenset(own))
 
 
 def owners(scope: str) -> Permission:
@@ -140,6 +141,10 @@ PERMISSIONS = {
     "setAllowance": workers("bookings:write", clients=True),
     # clients and the waitlist
     "registerClient": workers("clients:write"),
+    "listClients": workers("clients:read"),
+    "readClient": workers("clients:read", clients=True),
+    "exportClient": managers("clients:read", clients=True),
+    "eraseClient": managers("clients:erase"),
     "joinWaitlist": workers("waitlist:write", clients=True),
     "listWaitlist": workers("waitlist:read"),
     "leaveWaitlist": workers("waitlist:write", clients=True),

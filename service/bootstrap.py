@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from models.errors import NotConfigured
 from service.commands.optimisation import Accepted
 from service.db import embedded
 from service.db.command import Scope
@@ -18,7 +17,8 @@ from service.db.views import Views
 from service.jobs.accept import accept
 from service.jobs.background import BackgroundRuns
 from service.jobs.optimise import Wanted, carry_out, plan_waitlist, start
-from service.security.keyring import Keyring, development_secret
+from service.security.keyring import Keyring, installed, keyring_of
+from service.security.vault import Vault
 from service.settings import Settings, settings
 from solver.answer import Effort
 
@@ -35,15 +35,6 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
-def keyring_of(chosen: Settings) -> Keyring:
-    """Return the installation's keys; raises `NotConfigured` where production has no secret of its own."""
-    if chosen.secret is not None:
-        return Keyring.of(chosen.secret.get_secret_value())
-    if chosen.environment == "production":
-        raise NotConfigured("INTERLOCK_SECRET is not set; in production give one, as `openssl rand -hex 32` draws it.")
-    return Keyring.of(development_secret(chosen.home))
-
-
 @dataclass(frozen=True, slots=True)
 class Interlock:
     """A wired installation: what requests, jobs and the command line work with."""
@@ -52,7 +43,7 @@ class Interlock:
     views: Views
     clock: Clock = system_clock
     runs: BackgroundRuns = field(default_factory=BackgroundRuns)
-    keyring: Keyring = field(default_factory=lambda: keyring_of(settings()))
+    keyring: Keyring = field(default_factory=installed)
 
     async def start_run(self, scope: Scope, *, days: tuple[date, date], **choices: Any) -> tuple[UUID, ...]:  # noqa: ANN401
         """Open a run (and its alternatives) and carry it out in the background; returns the ids, its own first.
@@ -104,7 +95,7 @@ async def running(chosen: Settings | None = None, clock: Clock = system_clock) -
     owner_url, _ = database_urls(chosen)
     keyring = keyring_of(chosen)
     upgrade(owner_url)
-    async with Database(_pool_url(chosen), chosen.pool_size) as db:
+    async with Database(_pool_url(chosen), chosen.pool_size, Vault(keyring)) as db:
         interlock = Interlock(db, Views(db), clock, keyring=keyring)
         try:
             yield interlock

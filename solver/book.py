@@ -3,13 +3,14 @@
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
-from solver.columns import EntryId, Intervals
+from solver.columns import EntryId, Intervals, Preference
 from solver.errors import InvalidProblem
 from solver.lanes import Lane
-from solver.placement import Windows, merged
+from solver.places import Windows, merged
 from solver.snapshot import Snapshot
 
 
@@ -37,6 +38,7 @@ class Booking:
         Its present place is gone (staff ill, room lost), whatever the hours still say.
     client, moved_before
         Whose it is, and how often they were moved already.
+    prefers : tuple of Preference
     """
 
     id: EntryId
@@ -53,6 +55,7 @@ class Booking:
     must_leave: bool = False
     client: EntryId | None = None
     moved_before: int = 0
+    prefers: tuple[Preference, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.occupied_start <= self.start < self.end <= self.occupied_end:
@@ -100,14 +103,31 @@ class Book:
             first = -1 if booking.must_leave else 0
             if not first <= booking.lane < len(snapshot.staff) or booking.service not in snapshot.service_index:
                 raise InvalidProblem(f"booking {booking.id}: no such staff member or service {booking.service!r}")
+        groups = {s.id for s in snapshot.services if s.seats > 1}
+        _refuse_clashing_locks([b for b in bookings if b.locked and b.service not in groups], extras.seats or {})
         wide = _widened(snapshot, extras.overtime)
         shut = {b.id for b in bookings if not b.locked and (b.must_leave or not _inside(wide, b))}
-        movable = tuple(b for b in bookings if b.id in shut or not (b.locked or b.start < now + frozen))
+        stays = {b.id for b in bookings if b.locked or b.start < now + frozen or b.service in groups}
+        movable = tuple(b for b in bookings if b.id in shut or b.id not in stays)
         fixed = [b for b in bookings if b not in movable]
         free = _without(wide, movable)
         claims = _fixed(free, fixed, extras.room_busy)
         crowded = {b.id for b in movable if b.id not in shut and not _clear(claims, b, extras.seats or {})}
         return Book(free, movable, frozenset(shut | crowded), claims)
+
+
+def _refuse_clashing_locks(locked: Sequence[Booking], seats: Mapping[int, int]) -> None:
+    """Two that are locked on the same time of a lane which holds one."""
+    claims = sorted(
+        (lane, start, end, b.id) for b in locked for lane, start, end in _claims(b) if seats.get(lane, 1) == 1
+    )
+    for (lane, _, end, first), (other, start, _, second) in pairwise(claims):
+        if lane == other and start < end:
+            raise InvalidProblem(f"bookings {first} and {second} are both locked on lane {lane} at minute {start}")
+
+
+def _claims(b: Booking) -> tuple[tuple[int, int, int], ...]:
+    return ((b.lane, b.occupied_start, b.occupied_end), *b.also)
 
 
 def _inside(snapshot: Snapshot, booking: Booking) -> bool:
@@ -120,10 +140,9 @@ def _inside(snapshot: Snapshot, booking: Booking) -> bool:
 
 def _clear(fixed: Intervals, booking: Booking, seats: Mapping[int, int]) -> bool:
     """Whether the booking's claims are clear of everything fixed."""
-    claims = ((booking.lane, booking.occupied_start, booking.occupied_end), *booking.also)
     return all(
         np.count_nonzero((fixed.lane == lane) & (fixed.start < end) & (fixed.end > start)) < seats.get(lane, 1)
-        for lane, start, end in claims
+        for lane, start, end in _claims(booking)
     )
 
 
@@ -148,7 +167,7 @@ def _without(snapshot: Snapshot, movable: Sequence[Booking]) -> Snapshot:
     """The snapshot without the claims of the movable bookings."""
     taken: dict[int, list[tuple[int, int, EntryId]]] = defaultdict(list)
     for b in movable:
-        for lane, start, end in ((b.lane, b.occupied_start, b.occupied_end), *b.also):
+        for lane, start, end in _claims(b):
             if 0 <= lane < len(snapshot.lanes):
                 taken[lane].append((start, end, b.id))
     return replace(snapshot, lanes=tuple(_freed(lane, taken[lane.index]) for lane in snapshot.lanes))

@@ -95,7 +95,7 @@ def _overlaps(problem: Problem, result: Result) -> Iterator[Violation]:
     """Sort each lane's claims by start and count who is still there."""
     lanes: dict[int, list[tuple[int, int, EntryId]]] = defaultdict(list)
     for p in result.placements:
-        for lane, start, end in ((p.lane, p.occupied_start, p.occupied_end), *p.also):
+        for lane, start, end in p.claims:
             lanes[lane].append((start, end, p.entry))
     for lane, claims in lanes.items():
         seats, present = problem.capacity.get(lane, 1), list[tuple[int, int, EntryId]]()
@@ -110,7 +110,7 @@ def _fixed(problem: Problem, result: Result) -> Iterator[Violation]:
     """Nothing on top of what is fixed, nothing outside opening hours."""
     fixed, hours = _by_lane(problem.fixed), _by_lane(problem.hours)
     for p in result.placements:
-        for lane, start, end in ((p.lane, p.occupied_start, p.occupied_end), *p.also):
+        for lane, start, end in p.claims:
             over = sum(other[0] < end and other[1] > start for other in fixed.get(lane, ()))
             if over >= problem.capacity.get(lane, 1):
                 yield Violation(Rule.OVERLAP, (p.entry,), f"{p.entry} on lane {lane} at {start}: taken")
@@ -142,21 +142,21 @@ def _place(problem: Problem, index: int, p: Placement, chosen: list[int]) -> Ite
     if not mine:
         yield Violation(Rule.NOT_A_LEGAL_START, (p.entry,), f"{p.entry} has no start {p.start} on lane {p.lane}")
         return
-    takes = (p.end, p.occupied_start, p.occupied_end, p.also)
+    takes = (p.lane if p.session is None else p.session, p.end, p.occupied_start, p.occupied_end, p.also)
     same = [i for i in mine if _takes(problem, i) == takes]
     if not same:
         yield Violation(Rule.BUFFER_EATEN, (p.entry,), f"{p.entry} takes other time than its service needs")
         return
     chosen.append(same[0])
-    if p.value != int(problem.value[same[0]]) or p.before != entry.place:
+    if p.value != int(problem.value[same[0]]) or (p.before, p.also_before) != (entry.place, entry.also):
         yield Violation(
             Rule.WRONG_VALUE, (p.entry,), f"{p.entry} is worth {int(problem.value[same[0]])}, not {p.value}"
         )
 
 
-def _takes(problem: Problem, column: int) -> tuple[int, int, int, tuple[tuple[int, int, int], ...]]:
+def _takes(problem: Problem, column: int) -> tuple[int, int, int, int, tuple[tuple[int, int, int], ...]]:
     c = problem.columns
-    times = (int(c.end[column]), int(c.occupied_start[column]), int(c.occupied_end[column]))
+    times = (int(problem.seat[column]), int(c.end[column]), int(c.occupied_start[column]), int(c.occupied_end[column]))
     return (*times, problem.further(column))
 
 
@@ -195,7 +195,7 @@ def _shape(problem: Problem, result: Result) -> dict[str, int]:
     if problem.even_share and policy.weight(Term.FAIRNESS):
         load = Counter[int]()
         for p in result.placements:
-            load[p.lane] += p.end - p.start
+            load[p.lane] += p.end - p.start if p.session is None else 0
         found[str(Term.FAIRNESS)] = sum(max(0, load[lane] - share) for lane, share in problem.even_share.items())
     if policy.weight(Term.STAFF_USED):
         found[str(Term.STAFF_USED)] = len({p.lane for p in result.placements})
@@ -206,7 +206,7 @@ def _idle(problem: Problem, result: Result) -> int:
     """Minutes in gaps shorter than the shortest thing sold, between neighbours and at the ends of each shift."""
     busy = _by_lane(problem.fixed)
     for p in result.placements:
-        for lane, start, end in ((p.lane, p.occupied_start, p.occupied_end), *p.also):
+        for lane, start, end in p.claims:
             busy[lane].append((start, end))
     idle = 0
     for lane, shifts in _by_lane(problem.hours).items():

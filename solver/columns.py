@@ -18,6 +18,36 @@ WINDOW_END = 2**40  # minutes; far past year 9999
 
 
 @dataclass(frozen=True, slots=True)
+class Preference:
+    """What a client likes without insisting: `points` >= 0 for a place with one of `staff` inside one of `windows`.
+
+    Either may be left out; windows are (open, close) minutes since the epoch, half-open, and hold the whole service.
+    """
+
+    points: int
+    staff: tuple[int, ...] | None = None
+    windows: tuple[tuple[int, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.points, bool) or not isinstance(self.points, int) or self.points < 0:
+            raise InvalidProblem(f"a preference of {self.points!r} points, not a whole number >= 0")
+
+    def met(self, lane: Int, start: Int, end: Int) -> NDArray[np.bool_]:
+        """Which places meet it, bool of shape (places,)."""
+        good = np.ones(len(start), bool) if self.staff is None else np.isin(lane, self.staff)
+        inside = [(start >= opens) & (end <= closes) for opens, closes in self.windows]
+        return good & np.any(inside, axis=0) if inside else good
+
+
+def preferred(preferences: Sequence[Preference], lane: Int, start: Int, end: Int) -> Int:
+    """Points of the preferences that each place meets, int64 of shape (places,)."""
+    points = np.zeros(len(start), np.int64)
+    for preference in preferences:
+        points += preference.points * preference.met(lane, start, end)
+    return points
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One wish, or one booked appointment: chosen at most one column, exactly one where `required`.
 
@@ -44,6 +74,9 @@ class Entry:
     client : int, str or None
     moved_before : int
         Earlier moves of this client.
+    prefers : tuple of Preference
+    also : tuple of (lane id, start, end), or None
+        Rooms, devices and further items that it is booked with now, ascending.
     """
 
     id: EntryId
@@ -57,6 +90,8 @@ class Entry:
     locked: bool = False
     client: EntryId | None = None
     moved_before: int = 0
+    prefers: tuple[Preference, ...] = ()
+    also: tuple[tuple[int, int, int], ...] | None = None
 
     def __post_init__(self) -> None:
         if self.priority < 0 or self.moved_before < 0:

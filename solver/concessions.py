@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from solver.columns import Entry, EntryId, Int
-from solver.placement import legal_places, resolved
+from solver.places import legal_places, resolved
 from solver.problem import Problem
 from solver.result import Result
 from solver.slots import Slots
@@ -71,8 +71,7 @@ def occupied(snapshot: Snapshot, problem: Problem, result: Result) -> Snapshot:
             mine = problem.fixed.lane == lane.index
             rows += list(zip(problem.fixed.start[mine].tolist(), problem.fixed.end[mine].tolist(), strict=True))
         for p in result.placements:
-            claims = ((p.lane, p.occupied_start, p.occupied_end), *p.also)
-            rows += [(start, end) for at, start, end in claims if at == lane.index]
+            rows += [(start, end) for at, start, end in p.claims if at == lane.index]
         busy = np.array(sorted(rows), np.int64).reshape(-1, 2)
         lanes.append(lane.with_busy(busy))
     return replace(snapshot, lanes=tuple(lanes))

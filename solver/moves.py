@@ -71,7 +71,7 @@ def _takers(problem: Problem, result: Result) -> dict[EntryId, list[EntryId]]:
     held = _old_claims(problem, result)
     found: dict[EntryId, list[EntryId]] = defaultdict(list)
     for p in result.placements:
-        for lane, start, end in ((p.lane, p.occupied_start, p.occupied_end), *p.also):
+        for lane, start, end in p.claims:
             for owner, at, since, until in held:
                 if owner != p.entry and at == lane and start < until and end > since and p.entry not in found[owner]:
                     found[owner].append(p.entry)
@@ -179,6 +179,7 @@ def with_columns(problem: Problem, index: int, columns: Sequence[int]) -> Proble
         ),
         terms={name: units[kept] for name, units in problem.terms.items()},
         value=problem.value[kept],
+        seat=problem.seat[kept],
         current=np.where((problem.current >= 0) & kept[problem.current], number[problem.current], -1),
         limits=replace(limits, row=limits.row[r], column=number[limits.column[r]].astype(np.int32)),
     )

@@ -6,6 +6,7 @@ from operator import is_
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from solver.clock import DAY
 from solver.errors import InvalidProblem
@@ -44,7 +45,7 @@ class Offer:
 class Kept:
     """What follows from a snapshot and is worth keeping; tables and lists name the lanes that they hold for."""
 
-    __slots__ = ("lists", "offers", "shapes", "sold", "tables")
+    __slots__ = ("lists", "loads", "offers", "shapes", "sold", "tables", "unusable")
 
     def __init__(self, sold: tuple[object, ...] = (), before: "Kept | None" = None) -> None:
         self.sold = sold
@@ -52,10 +53,13 @@ class Kept:
         self.shapes: dict[tuple[object, ...], Shape] = {}
         self.tables: dict[Group, tuple[tuple[Lane, ...], Table]] = {}
         self.lists: dict[Shape, StartList | None] = {}
+        self.loads: tuple[tuple[Lane, ...], NDArray[np.float64]] | None = None
+        self.unusable: NDArray[np.float64] | None = None
         if before is not None:
             self.shapes, self.tables, self.lists = before.shapes, dict(before.tables), dict(before.lists)
+            self.loads = before.loads
             if len(before.sold) == len(sold) and all(map(is_, before.sold, sold)):
-                self.offers = before.offers
+                self.offers, self.unusable = before.offers, before.unusable
 
 
 def offer_of(snapshot: "Snapshot", asked: Asked) -> Offer:

@@ -46,6 +46,8 @@ class Problem:
         Minutes of the shortest thing sold, buffers included; shorter gaps count as fragments. Zero: none counted.
     even_share : mapping of lane id to minutes
         Load beyond which fairness counts on each lane.
+    seat : int64, shape (columns,)
+        Lane on which a column takes its time: its own, or the group session that it joins.
     """
 
     entries: tuple[Entry, ...]
@@ -63,6 +65,7 @@ class Problem:
     now: int = 0
     sellable: int = 0
     even_share: Mapping[int, int] = field(default_factory=dict)
+    seat: Int = field(default_factory=lambda: np.empty(0, np.int64))
 
     @classmethod
     def from_columns(  # noqa: PLR0913 - each is one part of a problem, most of them optional
@@ -81,6 +84,7 @@ class Problem:
         now: int = 0,
         sellable: int = 0,
         even_share: Mapping[int, int] | None = None,
+        seat: ArrayLike | None = None,
     ) -> Self:
         """Check the input and put it in canonical order.
 
@@ -92,6 +96,8 @@ class Problem:
             Units a column of each term, integers of shape (columns,).
         extra
             Claims beyond each column's own staff lane; `column` indexes `columns` as given here.
+        seat
+            The session that each column joins, or its own lane; by default its own lane.
 
         Raises
         ------
@@ -103,15 +109,16 @@ class Problem:
         order, moved = _canonical(columns, rank, _tie(columns, extra))
         ordered = tuple(entries[i] for i in np.argsort(rank))
         units = {str(name): _units(name, array, len(columns))[order] for name, array in terms.items()}
+        seats = (columns.lane if seat is None else whole(seat))[order]
         spare = Columns.of([], [], [], [], [], []) if blocked is None else blocked
         problem = cls(
             ordered,
             moved,
-            _claims(moved, extra, order),
+            _claims(moved, seats, extra, order),
             units,
             policy,
             _value(units, policy, len(columns)),
-            _current(ordered, moved),
+            np.full(len(ordered), -1, np.int64),
             _canonical(spare, rank)[1],
             fixed,
             hours,
@@ -120,7 +127,9 @@ class Problem:
             now,
             sellable,
             dict(even_share or {}),
+            seats,
         )
+        problem = replace(problem, current=_current(problem))
         _refuse_contradictions(problem)
         return problem
 
@@ -133,7 +142,7 @@ class Problem:
         if len(claims.column) == len(c):
             return ()
         rows = range(*np.searchsorted(claims.column, [column, column + 1]).tolist())
-        own = (int(c.lane[column]), int(c.occupied_start[column]), int(c.occupied_end[column]))
+        own = (int(self.seat[column]), int(c.occupied_start[column]), int(c.occupied_end[column]))
         taken = ((int(claims.lane[i]), int(claims.start[i]), int(claims.end[i])) for i in rows)
         return tuple(claim for claim in taken if claim != own)
 
@@ -181,8 +190,8 @@ def _tie(columns: Columns, extra: Claims | None) -> Int:
     return key
 
 
-def _claims(columns: Columns, extra: Claims | None, order: NDArray[np.intp]) -> Claims:
-    own = Claims(np.arange(len(columns), dtype=np.int32), columns.lane, columns.occupied_start, columns.occupied_end)
+def _claims(columns: Columns, seat: Int, extra: Claims | None, order: NDArray[np.intp]) -> Claims:
+    own = Claims(np.arange(len(columns), dtype=np.int32), seat, columns.occupied_start, columns.occupied_end)
     if extra is None or not len(extra.column):
         return own
     position = np.empty(len(order), np.int32)
@@ -204,14 +213,15 @@ def _value(units: Mapping[str, Int], policy: Policy, columns: int) -> Int:
     return value
 
 
-def _current(entries: tuple[Entry, ...], columns: Columns) -> Int:
+def _current(problem: Problem) -> Int:
     """Column of each entry's present place, -1 where it has none or the place is not legal."""
-    current = np.full(len(entries), -1, np.int64)
-    for index, entry in enumerate(entries):
+    current, columns = problem.current.copy(), problem.columns
+    for index, entry in enumerate(problem.entries):
         if entry.place is not None:
             low, high = np.searchsorted(columns.entry, [index, index + 1])
             here = (columns.lane[low:high] == entry.place[0]) & (columns.start[low:high] == entry.place[1])
-            current[index] = low + here.argmax() if here.any() else -1
+            same = [c for c in (low + np.flatnonzero(here)).tolist() if entry.also in (None, problem.further(c))]
+            current[index] = same[0] if same else -1
     return current
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from solver.columns import Int
 from solver.lanes import Minutes
 from solver.objective import BALANCED, Policy, Term
-from solver.placement import shortest_sold
+from solver.places import shortest_sold
 from solver.slots import Slots
 from solver.snapshot import Snapshot
 

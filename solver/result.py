@@ -57,6 +57,10 @@ class Placement:
         Where the entry was booked.
     also : tuple of (lane id, start, end)
         Rooms, devices and further items that are taken with it.
+    also_before : tuple of (lane id, start, end), or None
+        What it took with it where it was booked.
+    session : int or None
+        The group session that it joins, whose time on the lane is taken already.
     """
 
     entry: EntryId
@@ -68,11 +72,21 @@ class Placement:
     value: int
     before: tuple[int, int] | None = None
     also: tuple[tuple[int, int, int], ...] = ()
+    also_before: tuple[tuple[int, int, int], ...] | None = None
+    session: int | None = None
 
     @property
     def moved(self) -> bool:
-        """Booked before, and now elsewhere."""
-        return self.before is not None and self.before != (self.lane, self.start)
+        """Booked before, and now elsewhere or with another room."""
+        if self.before is None:
+            return False
+        return self.before != (self.lane, self.start) or self.also_before not in (None, self.also)
+
+    @property
+    def claims(self) -> tuple[tuple[int, int, int], ...]:
+        """All that it takes: (lane or session, start, end)."""
+        lane = self.lane if self.session is None else self.session
+        return ((lane, self.occupied_start, self.occupied_end), *self.also)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def _fairness(problem: Problem) -> Auxiliary:
     """One variable a lane: minutes of load beyond its share."""
     c = problem.columns
     lanes = {lane: i for i, lane in enumerate(sorted(problem.even_share))}
-    inside = np.flatnonzero(np.isin(c.lane, list(lanes)))
+    inside = np.flatnonzero(np.isin(c.lane, list(lanes)) & (problem.seat == c.lane))
     row = np.array([lanes[lane] for lane in c.lane[inside].tolist()], np.int64)
     load = (c.end - c.start)[inside]
     share = np.array([problem.even_share[lane] for lane in lanes], np.int64)

@@ -223,4 +223,6 @@ def _placement(problem: Problem, column: int) -> Placement:
         value=int(problem.value[column]),
         before=entry.place,
         also=problem.further(column),
+        also_before=entry.also,
+        session=None if problem.seat[column] == c.lane[column] else int(problem.seat[column]),
     )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from solver.clock import DAY, epoch_minute
 from solver.errors import InvalidProblem
+from solver.lanes import Lane
 from solver.listing import local_minutes
 from solver.slots import Slots
 from solver.snapshot import Snapshot
@@ -25,7 +26,6 @@ Points = NDArray[np.float64]
 
 NEAR = 128
 """Slots around the wanted time that are scored first, to learn how far away a better one could be."""
-KEPT_SNAPSHOTS = 64
 
 
 class Part(IntEnum):
@@ -203,7 +203,7 @@ class _Scoring:
 
     def __init__(self, slots: Slots, preferences: Preferences) -> None:
         self.slots, self.preferences, self.weights = slots, preferences, preferences.weights
-        self.load, self.unusable = _kept(slots.snapshot)
+        self.load, self.unusable = _loads(slots.snapshot), _unusable(slots.snapshot)
         wanted = preferences.wanted
         self.wanted = slots.first_start if wanted is None else epoch_minute(wanted)
 
@@ -272,15 +272,31 @@ def _unmet_times(wishes: Wishes) -> Points:
     return unmet
 
 
-@lru_cache(maxsize=KEPT_SNAPSHOTS)
-def _kept(snapshot: Snapshot) -> tuple[Points, Points]:
-    """Return each lane's load, and the minutes lost in a gap of each length."""
-    claimed = np.array([(lane.busy[:, 1] - lane.busy[:, 0]).sum() for lane in snapshot.lanes], np.float64)
-    worked = np.array([(lane.work[:, 1] - lane.work[:, 0]).sum() for lane in snapshot.lanes], np.float64)
-    load = np.divide(claimed, worked, out=np.zeros_like(claimed), where=worked > 0)
-    buffers = np.array([s.buffer_before + s.buffer_after for s in snapshot.services], np.int64)
-    lengths = np.where(snapshot.durations > 0, snapshot.durations + buffers[:, None], 0)
-    return load, unusable_minutes(tuple(np.unique(lengths[lengths > 0]).tolist()))
+def _loads(snapshot: Snapshot) -> Points:
+    """Return the share of each lane's hours that is claimed; kept, and after an update worked out where it changed."""
+    lanes, kept = snapshot.lanes, snapshot.kept
+    if kept.loads is None or len(kept.loads[0]) != len(lanes):
+        kept.loads = lanes, np.array([_load(lane) for lane in lanes])
+    elif kept.loads[0] is not lanes:
+        before, loads = kept.loads[0], kept.loads[1].copy()
+        for i in [i for i, lane in enumerate(lanes) if lane is not before[i]]:
+            loads[i] = _load(lanes[i])
+        kept.loads = lanes, loads
+    return kept.loads[1]
+
+
+def _load(lane: Lane) -> float:
+    worked = int((lane.work[:, 1] - lane.work[:, 0]).sum())
+    return int((lane.busy[:, 1] - lane.busy[:, 0]).sum()) / worked if worked else 0.0
+
+
+def _unusable(snapshot: Snapshot) -> Points:
+    """Return the minutes lost in a gap of each length, by all that the business sells; kept."""
+    if snapshot.kept.unusable is None:
+        buffers = np.array([s.buffer_before + s.buffer_after for s in snapshot.services], np.int64)
+        lengths = np.where(snapshot.durations > 0, snapshot.durations + buffers[:, None], 0)
+        snapshot.kept.unusable = unusable_minutes(tuple(np.unique(lengths[lengths > 0]).tolist()))
+    return snapshot.kept.unusable
 
 
 @lru_cache(maxsize=1024)

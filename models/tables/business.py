@@ -8,6 +8,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
@@ -18,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import INT4MULTIRANGE, JSONB, UUID, ExcludeConstraint
 
 from models.tables.base import (
+    TIME,
     belongs_to,
     created_at,
     identifier,
@@ -246,7 +248,13 @@ client = tenant_table(
     name_column(),
     Column("email", Text),
     Column("phone", Text),
+    Column("email_hash", LargeBinary),
+    Column("phone_hash", LargeBinary),
     created_at(),
-    _named(),
+    Column("erased_at", TIME),
+    CheckConstraint("char_length(name) BETWEEN 1 AND 1000", name="name_length"),
+    CheckConstraint("erased_at IS NULL OR (email, phone, email_hash, phone_hash) IS NULL", name="erased_wholly"),
 )
-Index(None, client.c.business_id, client.c.email)
+"""Name, e-mail and phone are sealed with the client's key (`client_key`), and found by their keyed hashes."""
+Index(None, client.c.business_id, client.c.email_hash)
+Index(None, client.c.business_id, client.c.phone_hash)

@@ -141,3 +141,13 @@ api_key = tenant_table(
     CheckConstraint("char_length(name) BETWEEN 1 AND 200", name="name_length"),
 )
 """A program's credential in one business; of its 256 random bits only the SHA-256 is kept."""
+
+client_key = tenant_table(
+    "client_key",
+    Column("client_id", UUID, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    created_at(),
+    belongs_to("client", "client_id"),
+    key=("client_id",),
+)
+"""The key that seals a client's personal data, itself sealed by the installation's. Deleting it erases the client."""

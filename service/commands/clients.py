@@ -2,15 +2,34 @@
 
 import re
 from dataclasses import dataclass
+from typing import LiteralString
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from models.contact import ADDRESS, ONE_LINE, PHONE
-from models.errors import InvalidInput
+from models.errors import InvalidInput, NotFound
 from service.db.command import command
 from service.db.database import Transaction
 from service.db.ledger import record
+from service.security.vault import ERASED
+
+INSERT = """
+WITH made AS (
+    INSERT INTO client (business_id, id, name, email, phone, email_hash, phone_hash)
+    VALUES (%(business)s, %(id)s, %(name)s, %(email)s, %(phone)s, %(email_hash)s, %(phone_hash)s)
+)
+INSERT INTO client_key (business_id, client_id, wrapped) VALUES (%(business)s, %(id)s, %(wrapped)s)
+"""
+KNOWN: dict[str, LiteralString] = {
+    "email": "SELECT id FROM client WHERE business_id = %s AND email_hash = %s ORDER BY id LIMIT 1",
+    "phone": "SELECT id FROM client WHERE business_id = %s AND phone_hash = %s ORDER BY id LIMIT 1",
+}
+ERASE = """
+UPDATE client SET name = %(erased)s, email = NULL, phone = NULL, email_hash = NULL, phone_hash = NULL,
+    erased_at = clock_timestamp()
+WHERE business_id = %(business)s AND id = %(id)s AND erased_at IS NULL
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +59,38 @@ async def register(tx: Transaction, request: NewClient) -> UUID:
 async def insert(tx: Transaction, client: NewClient) -> UUID:
     """Insert a client, with event and audit, and return the id."""
     # Drawn here: a request that came again under its key would not be the same with an id of its own.
-    client_id = client.id or uuid7()
-    await tx.execute(
-        "INSERT INTO client (business_id, id, name, email, phone) VALUES (%s, %s, %s, %s, %s)",
-        [tx.business_id, client_id, client.name, client.email, client.phone],
-    )
-    await record(tx, "client.registered", client_id, 1, after={"name": client.name})
+    client_id, vault, business_id = client.id or uuid7(), tx.vault, tx.business_id
+    wrapped = vault.new_key(business_id, client_id)
+    sealed = {
+        column: None if value is None else vault.seal(business_id, client_id, value)
+        for column, value in (("name", client.name), ("email", client.email), ("phone", client.phone))
+    }
+    hashes = {f"{kind}_hash": vault.hash(business_id, kind, getattr(client, kind)) for kind in ("email", "phone")}
+    await tx.execute(INSERT, {"business": business_id, "id": client_id, "wrapped": wrapped, **sealed, **hashes})
+    await record(tx, "client.registered", client_id, 1, after={"id": str(client_id)})
     return client_id
 
 
 async def known(tx: Transaction, email: str | None, phone: str | None) -> UUID | None:
     """Return the client who has an e-mail address, or else a phone number; the one registered first."""
-    for column, value in (("email", email), ("phone", phone)):
+    for kind, value in (("email", email), ("phone", phone)):
         if value is not None:
-            row = await tx.row(
-                f"SELECT id FROM client WHERE business_id = %s AND {column} = %s ORDER BY id LIMIT 1",
-                [tx.business_id, value],
-            )
+            row = await tx.row(KNOWN[kind], [tx.business_id, tx.vault.hash(tx.business_id, kind, value)])
             if row is not None:
                 return UUID(str(row["id"]))
     return None
+
+
+@command
+async def erase(tx: Transaction, client_id: UUID) -> UUID:
+    """Destroy a client's key and with it what is known of them, here and in every copy made before.
+
+    Their bookings stay, as somebody's. Raises `NotFound` where there is no such client, or not any more.
+    """
+    if not await tx.execute(ERASE, {"business": tx.business_id, "id": client_id, "erased": ERASED}):
+        raise NotFound("There is no such client.")
+    for table in ("client_key", "membership"):
+        await tx.execute(f"DELETE FROM {table} WHERE business_id = %s AND client_id = %s", [tx.business_id, client_id])
+    tx.vault.forget(tx.business_id, client_id)
+    await record(tx, "client.erased", client_id, 2, after={})
+    return client_id

@@ -17,6 +17,8 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from models.errors import InterlockError, InvalidInput, NotFound, Unavailable
 from models.roles import APP_ROLE
+from service.security.keyring import installed
+from service.security.vault import MARK, Vault, client_of
 from service.telemetry.metrics import COMMITS, CONFLICTS
 
 T = TypeVar("T")
@@ -37,6 +39,9 @@ FROM pg_roles r WHERE rolname = current_user
 """
 
 
+KEYS = "SELECT client_id, wrapped FROM client_key WHERE business_id = %s AND client_id = ANY(%s)"
+TEXT = 25
+"""The type text, by its number in pg_type."""
 ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -85,6 +90,7 @@ class Transaction:
     actor: str
     one_snapshot: bool = False
     origin: Origin = NOWHERE
+    vault: Vault = field(default_factory=lambda: Vault(installed()))
     _begun: bool = False
     _queued: list[str] = field(default_factory=list)
 
@@ -96,7 +102,27 @@ class Transaction:
         """Run one statement and return its rows as dictionaries."""
         await self.begin()
         cursor = await self.connection.execute(sql, params)
-        return await cursor.fetchall() if cursor.description else []
+        if not cursor.description:
+            return []
+        texts = [column.name for column in cursor.description if column.type_code == TEXT]
+        rows = await cursor.fetchall()
+        return await self._opened(rows, texts) if texts else rows
+
+    async def _opened(self, rows: list[DictRow], texts: list[str]) -> list[DictRow]:
+        """Open what is sealed in rows; the keys that are not known yet are read in one statement."""
+        sealed = [(row, name) for row in rows for name in texts if (row[name] or "").startswith(MARK)]
+        if sealed:
+            whose = {client_of(row[name]) for row, name in sealed} - {None}
+            await self._learn([client for client in whose if client and not self.vault.knows(self.business_id, client)])
+        for row, name in sealed:
+            row[name] = self.vault.open(self.business_id, row[name])
+        return rows
+
+    async def _learn(self, clients: list[UUID]) -> None:
+        if clients:
+            cursor = await self.connection.execute(KEYS, [self.business_id, clients])
+            for row in await cursor.fetchall():
+                self.vault.learn(self.business_id, row["client_id"], bytes(row["wrapped"]))
 
     async def row(self, sql: LiteralString, params: Params | None = None) -> DictRow | None:
         """Run one statement and return its first row, or None."""
@@ -160,10 +186,13 @@ class Database:
         row-level security is replaced by `interlock_app` as soon as a connection is made.
     size : int
         Connections at the most.
+    vault : Vault
+        Opens what is sealed in the rows; by default with the keys of this process's installation.
     """
 
     url: str | Callable[[], Awaitable[str]] = field(repr=False)
     size: int = 10
+    vault: Vault = field(default_factory=lambda: Vault(installed()), repr=False)
     _pool: AsyncConnectionPool[AsyncConnection[DictRow]] | None = None
 
     async def open(self) -> Self:
@@ -215,7 +244,7 @@ class Database:
             raise Unavailable("The database pool is not open.")
         with translated_errors():
             async with self._pool.connection() as connection:
-                tx = Transaction(connection, business_id, actor, one_snapshot, origin)
+                tx = Transaction(connection, business_id, actor, one_snapshot, origin, self.vault)
                 try:
                     yield tx
                     await tx.end("COMMIT")

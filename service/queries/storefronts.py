@@ -19,11 +19,11 @@ JOIN staff st ON st.business_id = i.business_id AND st.id = i.staff_id
 WHERE a.business_id = %s AND a.id = %s AND a.holder = %s AND a.status = 'hold'
 ORDER BY i.position LIMIT 1
 """
-KNOWN_CLIENT = """
-SELECT id FROM client
-WHERE business_id = %(business)s AND lower(name) = lower(%(name)s)
-  AND (%(email)s::text IS NULL OR lower(email) = lower(%(email)s)) AND (%(phone)s::text IS NULL OR phone = %(phone)s)
-ORDER BY created_at LIMIT 1
+KNOWN_CLIENTS = """
+SELECT id, name FROM client
+WHERE business_id = %(business)s AND (%(email)s::bytea IS NULL OR email_hash = %(email)s)
+  AND (%(phone)s::bytea IS NULL OR phone_hash = %(phone)s) AND (email_hash IS NOT NULL OR phone_hash IS NOT NULL)
+ORDER BY created_at LIMIT 20
 """
 
 
@@ -84,6 +84,9 @@ async def own_hold(db: Database, business_id: UUID, hold_id: UUID, token: str) -
 async def known_client(db: Database, business_id: UUID, name: str, email: str | None, phone: str | None) -> UUID | None:
     """Return the client with that name and every contact given, if there is one."""
     async with db.transaction(business_id) as tx:
-        wanted = {"business": business_id, "name": name, "email": email, "phone": phone}
-        row = await tx.row(KNOWN_CLIENT, wanted)
-    return None if row is None else row["id"]
+        hashes = {
+            "email": tx.vault.hash(business_id, "email", email),
+            "phone": tx.vault.hash(business_id, "phone", phone),
+        }
+        rows = await tx.rows(KNOWN_CLIENTS, {"business": business_id, **hashes})
+    return next((row["id"] for row in rows if row["name"].lower() == name.lower()), None)

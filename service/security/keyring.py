@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from models.errors import NotConfigured
+from service.settings import Settings, settings
 
 SHORTEST = 32
 """Characters of a secret."""
@@ -48,6 +50,21 @@ class Keyring:
                 f"INTERLOCK_SECRET is too weak: give {SHORTEST} random characters or more, as `openssl rand -hex 32`."
             )
         return cls(*(_derived(secret.encode(), purpose) for purpose in (b"signing", b"wrapping", b"search")))
+
+
+def keyring_of(chosen: Settings) -> Keyring:
+    """Return the installation's keys; raises `NotConfigured` where production has no secret of its own."""
+    if chosen.secret is not None:
+        return Keyring.of(chosen.secret.get_secret_value())
+    if chosen.environment == "production":
+        raise NotConfigured("INTERLOCK_SECRET is not set; in production give one, as `openssl rand -hex 32` draws it.")
+    return Keyring.of(development_secret(chosen.home))
+
+
+@cache
+def installed() -> Keyring:
+    """Return the keys of this process's installation."""
+    return keyring_of(settings())
 
 
 def _derived(secret: bytes, purpose: bytes) -> bytes:

@@ -6,10 +6,10 @@ import httpx
 from fastapi import FastAPI
 
 from models.permissions import KEY_SCOPES, Role
-from service.bootstrap import keyring_of
 from service.commands import accounts, sessions
 from service.db.command import Scope
 from service.security import tokens
+from service.security.keyring import keyring_of
 from service.settings import settings
 
 

@@ -226,6 +226,16 @@ def test_the_lane_with_less_load_comes_first():
     assert indifferent.slots.lane.tolist() == [0, 1]
 
 
+def test_a_load_follows_an_update():
+    snapshot = world(staff="ab")
+    rank(found(snapshot), 1)
+    booked = snapshot.with_day("a", MONDAY, [(START + 540, START + 810)])
+    ranking = rank(found(booked), 1)
+    assert (ranking.slots.lane.tolist(), ranking.load.tolist()) == ([1], [0])
+    busy = rank(found(booked).take(found(booked).lane == 0), 1)
+    assert busy.load.tolist() == pytest.approx([10 * 270 / 540])
+
+
 def test_closeness_to_the_wanted_time_counts_both_ways():
     wanted = Preferences(wanted=moment(START + 13 * 60 + 10))
     assert clock(rank(found(world()), 3, wanted)) == ["13:00", "14:00", "12:00"]

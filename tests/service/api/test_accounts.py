@@ -10,10 +10,10 @@ import psycopg
 import pytest
 
 from models.permissions import KEY_SCOPES, Role
-from service.bootstrap import keyring_of
 from service.commands import accounts, keys, members
 from service.queries import links
 from service.security import tokens
+from service.security.keyring import keyring_of
 from service.settings import settings
 from tests.service.api.conftest import BASE, refused
 from tests.service.people import caller, somebody

@@ -11,8 +11,8 @@ import structlog
 
 from models.errors import NotConfigured, TooManyRequests
 from models.permissions import Role
-from service.bootstrap import keyring_of
 from service.db.limits import ADDRESS, Limit, Limiter
+from service.security.keyring import keyring_of
 from service.settings import Settings
 from service.telemetry import logs
 from tests.service.api.conftest import BASE, refused

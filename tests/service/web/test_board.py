@@ -35,9 +35,9 @@ async def booked(db, scope) -> list[tuple]:
     async with db.transaction(scope.business_id) as tx:
         rows = await tx.rows(
             "SELECT c.name, a.status, a.version, i.staff_id, a.id FROM appointment a "
-            "JOIN client c ON c.id = a.client_id JOIN appointment_item i ON i.appointment_id = a.id ORDER BY c.name"
+            "JOIN client c ON c.id = a.client_id JOIN appointment_item i ON i.appointment_id = a.id"
         )
-    return [tuple(row.values()) for row in rows]
+    return sorted((tuple(row.values()) for row in rows), key=lambda row: row[0])
 
 
 async def test_the_day_shows_lanes_bookings_load_and_who_waits_with_the_opening_that_fits(scope, browser):
