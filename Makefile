@@ -5,7 +5,7 @@ UV := $(VENV)/bin/uv
 RUN := $(VENV)/bin/python -m
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
-.PHONY: setup demo test check bench faults clean
+.PHONY: setup demo test check bench faults pictures clean
 
 setup: $(VENV)/.synced ## the locked dependencies in .venv
 
@@ -36,6 +36,9 @@ bench: setup ## every benchmark; writes benchmarks/results
 
 faults: setup ## the races, and the faults where there are some, at full size
 	INTERLOCK_FAULTS=full $(RUN) pytest $(wildcard tests/races tests/faults)
+
+pictures: setup ## every page at three widths, into docs/pictures
+	$(RUN) pytest tests/e2e/pictures.py
 
 clean:
 	rm -rf $(VENV)

@@ -85,7 +85,7 @@ async def table(db: Database, business_id: UUID, kind: str, days: Range) -> str:
         ),
         "bookings": ("service", "staff", "starts_at", "client", "email", "phone"),
     }  # fmt: skip
-    return _csv(columns[kind], rows)
+    return csv_text(columns[kind], rows)
 
 
 async def calendar(db: Database, business_id: UUID, days: Range) -> bytes:
@@ -121,7 +121,8 @@ def _row(kind: str, row: DictRow) -> dict[str, object]:
     return dict(row)
 
 
-def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+    """Return rows as CSV; a cell that a spreadsheet would compute gets an apostrophe in front."""
     text = StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(columns)

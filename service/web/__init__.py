@@ -16,11 +16,31 @@ def routers() -> "list[APIRouter]":
         drag,
         kept,
         login,
+        people,
         plans,
+        reports,
+        settings,
         theme,
+        today,
         waiting,
         widget,
     )
 
-    parts = (booking, confirming, kept, waiting, widget, theme, login, board, desk, drag, plans)
+    parts = (
+        booking,
+        confirming,
+        kept,
+        waiting,
+        widget,
+        theme,
+        login,
+        board,
+        desk,
+        drag,
+        plans,
+        today,
+        reports,
+        people,
+        settings,
+    )
     return [part.router for part in parts]

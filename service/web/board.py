@@ -37,10 +37,11 @@ class Asked(BaseModel):
     undo: Annotated[str, Field(max_length=200)] | None = None
     said: Annotated[str, Field(pattern="^[a-z_]{1,20}$")] | None = None
     since: Annotated[str, Field(max_length=40)] | None = None
+    back: Literal["board", "today"] = "board"
 
     def kept(self) -> dict[str, object]:
         """Return what the board's links carry on."""
-        return self.model_dump(include={"day", "by", "span", "page"}, exclude_defaults=True)
+        return self.model_dump(include={"day", "by", "span", "page", "back"}, exclude_defaults=True)
 
 
 @dataclass(frozen=True, slots=True)

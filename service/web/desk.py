@@ -29,6 +29,8 @@ SENTENCES = {
 
 def back(board: Board, **changes: Any) -> Response:  # noqa: ANN401 - whatever an address may carry
     """Return to the board, with some changes to its address."""
+    if board.asked.back == "today":
+        return RedirectResponse(board.house.url("/today", day=board.asked.day), status_code=303)
     return RedirectResponse(board.url(**changes), status_code=303)
 
 

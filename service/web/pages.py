@@ -1,6 +1,7 @@
 """What every page shares: templates, the headers that browsers obey, and a kind answer to every error."""
 
 import hashlib
+import logging
 import operator
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
@@ -13,11 +14,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
 
 from models.errors import InterlockError
 from service.web.words import Words, chosen_language, local
 
 HERE = Path(__file__).parent
+LOG = logging.getLogger(__name__)
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors {}"
@@ -52,6 +55,19 @@ def page(
     return answer
 
 
+class Assets(StaticFiles):
+    """The static files; what is asked for by its content's name (see `asset`) is kept for ever."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401 - as Starlette has it
+        """Return a file with the headers of one."""
+        answer = super().file_response(*args, **kwargs)
+        scope = kwargs.get("scope") or args[2]
+        if scope["query_string"].startswith(b"v="):
+            answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        return answer
+
+
 class PageRoute(APIRoute):
     """A route whose errors are pages, in words, with a way on."""
 
@@ -71,6 +87,9 @@ class PageRoute(APIRoute):
                     # On to the sign-in page.
                     raise
                 return sorry(request, error.status_code, "other")
+            except Exception:
+                LOG.exception("%s %s failed", request.method, request.url.path)
+                return sorry(request, 500, "other")
 
         return kindly
 

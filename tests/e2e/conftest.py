@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import httpx
 import pytest
@@ -150,13 +149,6 @@ def visitor(chromium: Browser, world: World) -> Iterator[Visitor]:
     for context in visitor.contexts:
         context.close()
     assert visitor.complaints == []
-
-
-@pytest.fixture
-def pictures() -> Path | None:
-    """Where to leave screenshots: a folder named by INTERLOCK_PICTURES, else nowhere."""
-    folder = os.environ.get("INTERLOCK_PICTURES")
-    return Path(folder) if folder else None
 
 
 @pytest.fixture

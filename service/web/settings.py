@@ -1,0 +1,266 @@
+"""Settings: the business, its staff with their hours, services, who performs what, rooms and holidays."""
+
+import re
+from collections.abc import Awaitable
+from datetime import date
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+
+from models.errors import InterlockError, InvalidInput, NotFound, Unavailable
+from models.week import week_of, written
+from service.commands import availability, catalogue
+from service.commands.availability import Holidays, WeeklyHours
+from service.commands.catalogue import Allocation, Change, NewResource, NewService, NewStaff, Span
+from service.queries import businesses, own_settings
+from service.queries import catalogue as queries
+from service.web.house import House, house
+from service.web.pages import PageRoute
+from service.web.visit import FIRST_DAY, LAST_DAY, ZONES
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+Short = Annotated[str, Form(max_length=200)]
+LANGUAGES = ("en", "de", "es", "fa")
+PRICE = re.compile(r"(\d{1,7})(?:[.,](\d{1,2}))?", re.ASCII)
+SERVICE_NUMBERS = (
+    "duration",
+    "buffer_before",
+    "buffer_after",
+    "slot_interval",
+    "minimum_notice",
+    "maximum_advance",
+    "seats",
+    "last_cancellation",
+)
+"""Rules of a service that are whole numbers of minutes, days or seats."""
+
+
+async def _done(here: House, work: Awaitable[object], back: str) -> Response:
+    """Do one thing and go back, or say on the settings page why it cannot be done."""
+    try:
+        await work
+    except (NotFound, Unavailable):
+        raise
+    except InterlockError as refusal:
+        return await _page(here, refusal.detail)
+    return RedirectResponse(here.url(back, said="saved"), status_code=303)
+
+
+@router.get("/board/{slug}/settings")
+async def show(here: Annotated[House, house("changeBusiness")]) -> Response:
+    """The business, and lists of what it has."""
+    return await _page(here)
+
+
+async def _page(here: House, problem: str | None = None) -> Response:
+    db, business_id = here.db, here.business.id
+    return here.page(
+        "settings.html",
+        409 if problem else 200,
+        problem=problem,
+        said=here.request.query_params.get("said"),
+        own=await own_settings.read(db, business_id),
+        staff=await own_settings.everyone(db, business_id),
+        services=await own_settings.all_services(db, business_id),
+        rooms=await queries.resources(db, business_id),
+        holidays=await queries.holidays(db, business_id),
+        zones=list(dict.fromkeys([here.business.zone, *ZONES])),
+        languages=LANGUAGES,
+    )
+
+
+@router.post("/board/{slug}/settings")
+async def change(
+    here: Annotated[House, house("changeBusiness")],
+    name: Short,
+    zone: Short,
+    locale: Short,
+    currency: Short,
+    colour: Short,
+    version: Annotated[int, Form()],
+    place: Short = "",
+    phone: Short = "",
+) -> Response:
+    """Change the business itself."""
+    kept = (await own_settings.read(here.db, here.business.id)).settings
+    values = {
+        "name": name.strip(),
+        "zone": zone,
+        "locale": locale,
+        "currency": currency.strip().upper(),
+        "colour": colour.lower(),
+        "settings": kept | {"place": place.strip() or None, "phone": phone.strip() or None},
+    }
+    wanted = Change(here.business.id, values, version)
+    return await _done(here, catalogue.change_business(here.scope, wanted), "/settings")
+
+
+@router.post("/board/{slug}/settings/staff")
+async def add_staff(
+    here: Annotated[House, house("addStaff")], name: Short, hours: Annotated[str, Form(max_length=2000)] = ""
+) -> Response:
+    """Add a staff member."""
+    member = NewStaff(name.strip(), _spans(hours), uuid4())
+    return await _done(here, catalogue.add_staff(here.scope, member), f"/settings/staff/{member.id}")
+
+
+def _spans(hours: str) -> tuple[Span, ...]:
+    return tuple(Span(*span) for span in week_of([line for line in hours.splitlines() if line.strip()]))
+
+
+@router.get("/board/{slug}/settings/staff/{staff_id}")
+async def staff_member(here: Annotated[House, house("readStaff")], staff_id: UUID) -> Response:
+    """One staff member with their weekly hours."""
+    return await _member(here, staff_id)
+
+
+async def _member(here: House, staff_id: UUID, problem: str | None = None, typed: str | None = None) -> Response:
+    member = await queries.staff_member(here.db, here.business.id, staff_id)
+    lines = written((span.weekday, span.opens, span.closes) for span in member.hours)
+    context = {"member": member, "hours": typed or "\n".join(lines), "problem": problem}
+    return here.page("member.html", 409 if problem else 200, said=here.request.query_params.get("said"), **context)
+
+
+@router.post("/board/{slug}/settings/staff/{staff_id}")
+async def change_member(
+    here: Annotated[House, house("changeStaff")],
+    staff_id: UUID,
+    name: Short,
+    version: Annotated[int, Form()],
+    hours: Annotated[str, Form(max_length=2000)] = "",
+    active: Annotated[bool, Form()] = False,  # noqa: FBT002 - a tick box
+    displace: Annotated[bool, Form()] = False,  # noqa: FBT002 - a tick box
+) -> Response:
+    """Change a staff member, and their weekly hours from today on."""
+    try:
+        await availability.set_weekly_hours(here.scope, WeeklyHours(staff_id, _spans(hours), here.today, displace))
+        await catalogue.change_staff(here.scope, Change(staff_id, {"name": name.strip(), "active": active}, version))
+    except (NotFound, Unavailable):
+        raise
+    except InterlockError as refusal:
+        return await _member(here, staff_id, refusal.detail, hours)
+    return RedirectResponse(here.url(f"/settings/staff/{staff_id}", said="saved"), status_code=303)
+
+
+@router.post("/board/{slug}/settings/services")
+async def add_service(
+    here: Annotated[House, house("addService")], name: Short, duration: Annotated[int, Form()]
+) -> Response:
+    """Add a service, performed by everybody at first."""
+    service = NewService(name.strip(), duration, id=uuid4())
+    return await _done(here, catalogue.add_service(here.scope, service), f"/settings/services/{service.id}")
+
+
+@router.get("/board/{slug}/settings/services/{service_id}")
+async def service(here: Annotated[House, house("readService")], service_id: UUID) -> Response:
+    """One service with its rules."""
+    return await _service(here, service_id)
+
+
+async def _service(here: House, service_id: UUID, problem: str | None = None) -> Response:
+    details = await queries.service(here.db, here.business.id, service_id)
+    said = here.request.query_params.get("said")
+    return here.page("service.html", 409 if problem else 200, service=details, problem=problem, said=said)
+
+
+@router.post("/board/{slug}/settings/services/{service_id}")
+async def change_service(
+    here: Annotated[House, house("changeService")], service_id: UUID, request: Request
+) -> Response:
+    """Change a service's rules."""
+    async with request.form(max_fields=40) as form:
+        typed = {name: str(value) for name, value in form.items()}
+    try:
+        wanted = Change(service_id, _rules(typed), int(typed.get("version", "x")))
+        await catalogue.change_service(here.scope, wanted)
+    except (NotFound, Unavailable):
+        raise
+    except (InterlockError, ValueError) as refusal:
+        return await _service(here, service_id, getattr(refusal, "detail", "A number is written in digits."))
+    return RedirectResponse(here.url(f"/settings/services/{service_id}", said="saved"), status_code=303)
+
+
+def _rules(typed: dict[str, str]) -> dict[str, Any]:
+    numbers = {name: int(typed[name]) for name in SERVICE_NUMBERS if name in typed}
+    free = typed.get("free_cancellation", "").strip()
+    return {
+        **numbers,
+        "name": typed.get("name", "").strip(),
+        "price_cents": _cents(typed.get("price", "0")),
+        "free_cancellation": int(free) if free else None,
+        "cancellation_fee_cents": _cents(typed.get("fee", "0")),
+        "needs_approval": "needs_approval" in typed,
+        "active": "active" in typed,
+    }
+
+
+def _cents(text: str) -> int:
+    match = PRICE.fullmatch(text.strip() or "0")
+    if match is None:
+        raise InvalidInput("A price is written like 24.50.")
+    return int(match[1]) * 100 + int((match[2] or "").ljust(2, "0"))
+
+
+@router.get("/board/{slug}/settings/allocations")
+async def matrix(here: Annotated[House, house("allocate")]) -> Response:
+    """Who performs what."""
+    db, business_id = here.db, here.business.id
+    return here.page(
+        "allocations.html",
+        said=here.request.query_params.get("said"),
+        staff=await businesses.staff(db, business_id),
+        services=await businesses.services(db, business_id),
+        allocated=await own_settings.allocations(db, business_id),
+    )
+
+
+@router.post("/board/{slug}/settings/allocations")
+async def allocate(
+    here: Annotated[House, house("allocate")], pairs: Annotated[list[str] | None, Form(max_length=20_000)] = None
+) -> Response:
+    """Tick who performs what; those that were ticked and are no longer, are withdrawn."""
+    present = await own_settings.allocations(here.db, here.business.id)
+    wanted = {_pair(pair) for pair in pairs or ()}
+    shown = {m.id for m in await businesses.staff(here.db, here.business.id)}
+    sold = {s.id for s in await businesses.services(here.db, here.business.id)}
+    for service_id, staff_id in sorted(wanted - present, key=str):
+        await catalogue.allocate(here.scope, Allocation(service_id, staff_id))
+    for service_id, staff_id in sorted(present - wanted, key=str):
+        if service_id in sold and staff_id in shown:
+            await catalogue.withdraw_allocation(here.scope, Allocation(service_id, staff_id))
+    return RedirectResponse(here.url("/settings/allocations", said="saved"), status_code=303)
+
+
+def _pair(text: str) -> tuple[UUID, UUID]:
+    service_id, _, staff_id = text.partition("~")
+    try:
+        return UUID(service_id), UUID(staff_id)
+    except ValueError as error:
+        raise InvalidInput("That is no service of a staff member.") from error
+
+
+@router.post("/board/{slug}/settings/rooms")
+async def add_room(here: Annotated[House, house("addResource")], name: Short, kind: Short) -> Response:
+    """Add a room, chair or device."""
+    room = NewResource(name.strip(), kind.strip(), id=uuid4())
+    return await _done(here, catalogue.add_resource(here.scope, room), "/settings")
+
+
+@router.post("/board/{slug}/settings/holidays")
+async def add_holiday(
+    here: Annotated[House, house("addHolidays")],
+    day: Annotated[date, Form(ge=FIRST_DAY, le=LAST_DAY)],
+    name: Short,
+    displace: Annotated[bool, Form()] = False,  # noqa: FBT002 - a tick box
+) -> Response:
+    """Close on a date."""
+    wanted = Holidays(((day, name.strip()),), displace)
+    return await _done(here, availability.add_holidays(here.scope, wanted), "/settings")
+
+
+@router.post("/board/{slug}/settings/holidays/{day}/remove")
+async def remove_holiday(here: Annotated[House, house("removeHoliday")], day: date) -> Response:
+    """Open on a date again."""
+    return await _done(here, availability.remove_holiday(here.scope, day), "/settings")

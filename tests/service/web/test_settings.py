@@ -1,0 +1,141 @@
+"""Settings, today and reports: what is typed is kept, what cannot be is said, and who may not is refused."""
+
+import pytest
+
+from models.permissions import Role
+from service.commands import bookings
+from service.db.views import Views
+from service.queries import own_settings
+from tests.service.people import cookie
+from tests.service.worlds import ANA, BEN, COLOUR, CUT, MONDAY_10, NOW, client, salon
+
+SETTINGS = "/board/salon/settings"
+OWN = {"name": "Salon", "zone": "Europe/Lisbon", "locale": "en", "currency": "EUR", "colour": "#0b6e4f"}
+HOURS = "Mon-Fri 09:00-12:30 13:30-17:30"
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def scope(db):
+    """A salon where Ana has somebody on Monday at 10:00."""
+    scope = await salon(db)
+    view = await Views(db).current(scope.business_id, NOW)
+    request = bookings.BookRequest(CUT, ANA, MONDAY_10, await client(scope, "=1+1"))
+    await bookings.book(scope, request, view=view, now=NOW)
+    return scope
+
+
+async def test_the_business_gets_a_place_and_a_colour_that_clients_see(scope, browser):
+    form = OWN | {"colour": "#aa3377", "place": "Rua A 1", "phone": "+351 1", "version": 1}
+    assert (await browser.post(SETTINGS, data=form)).status_code == 303
+    page = (await browser.get("/b/salon")).text
+    assert "Rua A 1" in page
+    assert "/theme/aa3377.css" in page
+    again = await browser.post(SETTINGS, data=form)
+    assert again.status_code == 409
+    assert "version 2" in again.text
+
+
+@pytest.mark.parametrize("wrong", [{"zone": "../../etc/passwd"}, {"currency": "EURO"}, {"colour": "red"}, {"name": ""}])
+async def test_what_a_business_cannot_be_is_said_and_nothing_changes(scope, db, browser, wrong):
+    before = await own_settings.read(db, scope.business_id)
+    answer = await browser.post(SETTINGS, data=OWN | {"version": 1} | wrong)
+    assert answer.status_code in (409, 422)
+    assert await own_settings.read(db, scope.business_id) == before
+
+
+async def test_hours_are_typed_and_bookings_outside_them_stand_in_the_way(scope, browser):
+    path = f"{SETTINGS}/staff/{ANA}"
+    assert "Mon 09:00-12:30 13:30-17:30" in (await browser.get(path)).text
+    form = {"name": "Ana", "version": 1, "active": "true"}
+    late = await browser.post(path, data=form | {"hours": "Mon-Fri 14:00-18:00"})
+    assert late.status_code == 409
+    assert "would lie outside the new hours" in late.text
+    assert "Mon-Fri 14:00-18:00" in late.text
+    assert (await browser.post(path, data=form | {"hours": "Mon 08:00-13:00"})).status_code == 303
+    assert "Mon 08:00-13:00" in (await browser.get(path)).text
+    assert (await browser.post(path, data=form | {"hours": "whenever"})).status_code == 409
+
+
+async def test_a_service_gets_a_price_and_a_policy(scope, browser):
+    path = f"{SETTINGS}/services/{CUT}"
+    form = {
+        "name": "Cut",
+        "duration": 45,
+        "price": "24,50",
+        "free_cancellation": "1440",
+        "version": 1,
+        "active": "true",
+    }
+    assert (await browser.post(path, data=form)).status_code == 303
+    page = (await browser.get(f"/b/salon?service={CUT}")).text
+    assert "45 min" in page
+    assert "€24.50" in page
+    for wrong in ({"duration": "0"}, {"duration": "x"}, {"price": "-1"}, {"price": "1e400"}):
+        assert (await browser.post(path, data=form | {"version": 2} | wrong)).status_code == 409
+
+
+async def test_the_matrix_ticks_and_unticks(scope, db, browser):
+    pairs = [f"{CUT}~{ANA}", f"{COLOUR}~{BEN}"]
+    assert (await browser.post(f"{SETTINGS}/allocations", data={"pairs": pairs})).status_code == 303
+    assert await own_settings.allocations(db, scope.business_id) == {(CUT, ANA), (COLOUR, BEN)}
+    assert (await browser.post(f"{SETTINGS}/allocations", data={"pairs": ["x"]})).status_code == 422
+
+
+async def test_staff_services_rooms_and_holidays_are_added(scope, browser):
+    assert (await browser.post(f"{SETTINGS}/staff", data={"name": "Cem", "hours": HOURS})).status_code == 303
+    assert (await browser.post(f"{SETTINGS}/services", data={"name": "Shave", "duration": 20})).status_code == 303
+    assert (await browser.post(f"{SETTINGS}/rooms", data={"name": "Room 1", "kind": "room"})).status_code == 303
+    free = {"day": "2026-03-09", "name": "Feast"}
+    assert (await browser.post(f"{SETTINGS}/holidays", data=free)).status_code == 303
+    page = (await browser.get(SETTINGS)).text
+    assert all(name in page for name in ("Cem", "Shave", "Room 1", "Feast"))
+    assert (await browser.post(f"{SETTINGS}/holidays/2026-03-09/remove")).status_code == 303
+    assert "Feast" not in (await browser.get(SETTINGS)).text
+
+
+async def test_keys_and_invitations_are_shown_once(scope, browser):
+    made = (await browser.post(f"{SETTINGS}/keys", data={"name": "Till", "scopes": ["bookings:read"]})).text
+    assert "ilk_" in made
+    asked = (await browser.post(f"{SETTINGS}/people", data={"email": "new@example.org", "role": "manager"})).text
+    assert "shown this once" in asked
+    page = (await browser.get(f"{SETTINGS}/people")).text
+    assert "new@example.org" in page
+    assert "Till" in page
+    assert "shown this once" not in page
+
+
+async def test_staff_see_their_day_and_not_the_settings(scope, browser):
+    browser.cookies.clear()
+    browser.cookies.update(await cookie(scope, Role.STAFF, staff_id=ANA))
+    page = (await browser.get("/board/salon/today?day=2026-03-02")).text
+    assert "Ana" in page
+    assert "10:00 to 10:30" in page
+    assert (await browser.get(SETTINGS)).status_code == 403
+    assert (await browser.get("/board/salon/plans")).status_code == 403
+
+
+async def test_a_step_taken_from_today_leads_back_to_today(scope, db, browser):
+    page = (await browser.get(f"/board/salon/today?day=2026-03-02&staff={ANA}")).text
+    path = page.split('action="')[2].split('"')[0].replace("&amp;", "&")
+    answer = await browser.post(path, data={"version": 1, "take": "check_in"})
+    assert answer.headers["location"].startswith("/board/salon/today?day=2026-03-02")
+
+
+async def test_a_report_counts_what_was_booked(scope, browser):
+    page = (await browser.get("/board/salon/reports?first=2026-03-02&last=2026-03-08")).text
+    # 40 of Ana's and Ben's 4500 minutes: one visit of 30 with 10 after.
+    assert "<dd>1</dd>" in page
+    assert "<dd>1 %</dd>" in page
+    for by in ("service", "week"):
+        assert (await browser.get(f"/board/salon/reports?first=2026-03-02&by={by}")).status_code == 200
+    assert (await browser.get("/board/salon/reports?first=2026-03-02&last=2026-01-01")).status_code == 422
+
+
+async def test_a_report_as_a_file_computes_nothing(scope, db, browser):
+    await browser.post(
+        f"{SETTINGS}/staff/{ANA}", data={"name": "=cmd()", "hours": HOURS, "version": 1, "active": "true"}
+    )
+    answer = await browser.get("/board/salon/reports.csv?first=2026-03-02")
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert "'=cmd()" in answer.text
