@@ -18,7 +18,9 @@ NEXT = """
 The {slug} is open for two weeks from {first_day}.{made}
 
   Look     http://{host}:{port}/login?token={token}&next=/board/{slug}
-           signs you in as the owner, once; then the day, the optimiser's plan as dashed blocks: accept all or some
+           signs you in as the owner, once: the board; under "Review the plan" the optimiser's, to accept all or some
+  Book     http://{host}:{port}/b/{slug}
+           what a client sees
   API      http://{host}:{port}/docs
 
 In another terminal:
