@@ -1,8 +1,9 @@
 """Chains: slots of several services one after the other, composed from each service's slots as arrays."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,29 +16,44 @@ NEVER = np.int64(2**40)
 LANE_BITS = 32
 """A key of lane and start holds the start, in epoch minutes, in so many low bits."""
 
-COLUMNS = ("lane", "start", "end", "claim_start", "claim_end")
+COLUMNS = ("lane", "start", "end", "claim_start", "claim_end", "seats", "resources")
+
+
+Chain = list[tuple[int, int]]
+"""Items and rows of their options, in the order in which they are done."""
+
+Booking = TypeVar("Booking")
+Book = Callable[[Booking | None, Chain, tuple[int, int]], Booking | None]
+"""Given what is booked after a chain, books one more slot; None where that cannot be."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Options:
-    """The slots of one item as int64 columns of shape (n,), sorted by `key`: the start, or lane and start."""
+    """The slots of one item as int64 columns of shape (n,), sorted by `key`: the start, or lane and start.
+
+    `resources`, of shape (n, widest), are padded with -1.
+    """
 
     lane: Minutes
     start: Minutes
     end: Minutes
     claim_start: Minutes
     claim_end: Minutes
+    seats: Minutes
+    resources: Minutes
     key: Minutes
 
     @staticmethod
-    def of(parts: Sequence[Slots], *, by_lane: bool) -> "Options":
+    def of(parts: Sequence[Slots], widest: int, *, by_lane: bool) -> "Options":
         """Return the slots of all parts; in order of start, end and lane, or of lane and start."""
         joined = {name: np.concatenate([getattr(p, name) for p in parts]).astype(np.int64) for name in COLUMNS}
+        beside = widest - joined["resources"].shape[1]
+        joined["resources"] = np.pad(joined["resources"], ((0, 0), (0, beside)), constant_values=-1)
         lane, start = joined["lane"], joined["start"]
         order = np.lexsort((start, lane)) if by_lane else np.lexsort((lane, joined["end"], start))
-        lane, start, end, claim_start, claim_end = (joined[name][order] for name in COLUMNS)
-        key = (lane << LANE_BITS) + start if by_lane else start
-        return Options(lane, start, end, claim_start, claim_end, key)
+        columns = {name: column[order] for name, column in joined.items()}
+        key = (columns["lane"] << LANE_BITS) + columns["start"] if by_lane else columns["start"]
+        return Options(**columns, key=key)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,17 +103,10 @@ class Chains:
     def found(self, until: int) -> tuple[Minutes, Minutes]:
         """Return one chain for each start before a minute: items and rows of their options, shape (n, items).
 
-        Of several with one start it is the one that is over first, then that of the first item and row.
+        Of several with one start it is the one that is over first, then that of the first item and row. Neighbours
+        alone have been compared: see `clashes`.
         """
-        item, row = self._followed(*self._firsts(until))
-        clash = self._clashes(item, row)
-        kept = ~clash
-        for i in np.flatnonzero(clash):
-            chain = self._searched(int(self.options[item[i, 0]].start[row[i, 0]]))
-            if chain is not None:
-                item[i], row[i] = np.transpose(chain)
-                kept[i] = True
-        return item[kept], row[kept]
+        return self._followed(*self._firsts(until))
 
     def _firsts(self, until: int) -> tuple[Minutes, Minutes]:
         """Return the item and row that each start's chain begins with."""
@@ -182,7 +191,7 @@ class Chains:
             todo = todo[place[todo] < stop[todo]]
         return np.where(place < stop, place, -1)
 
-    def _clashes(self, item: Minutes, row: Minutes) -> NDArray[np.bool_]:
+    def clashes(self, item: Minutes, row: Minutes) -> NDArray[np.bool_]:
         """Return which chains hold a lane twice at once: possible where a buffer outlasts the item between."""
         lane, begins, ends = (self.column(name, item, row) for name in ("lane", "claim_start", "claim_end"))
         clash = np.zeros(len(item), bool)
@@ -193,30 +202,34 @@ class Chains:
         return clash
 
     def column(self, name: str, item: Minutes, row: Minutes) -> Minutes:
-        """Return a column of the slots that chains are made of."""
-        picked = np.empty_like(row)
+        """Return a column of the slots that chains are made of, shape (n, items) or (n, items, widest)."""
+        first = getattr(self.options[0], name)
+        picked = np.empty((*row.shape, *first.shape[1:]), np.int64)
         for i, options in enumerate(self.options):
             mask = item == i
             picked[mask] = getattr(options, name)[row[mask]]
         return picked
 
-    def _searched(self, start: int) -> list[tuple[int, int]] | None:
-        """Return the chain of one start, every pair of its items compared, as (item, row); None where there is none."""
-        chains = []
+    def searched(self, start: int, book: Book[Booking]) -> tuple[Chain, Booking] | None:
+        """Return the chain of one start of which each slot can be booked after those before it, and the bookings.
+
+        Of several it is the one that is over first; None where there is none.
+        """
+        whole = []
         for item in self._next(self.all_items):
             rest = self.all_items ^ 1 << item
             rows = self._after(item, rest).rows
-            lo, hi = np.searchsorted(self.options[item].start[rows], [start, start + 1])
-            if self.same_lane:
-                lo, hi = 0, len(rows)
-            candidates = rows[lo:hi][self.options[item].start[rows[lo:hi]] == start]
-            chains += [next(self._extended([(item, int(row))], rest), None) for row in candidates]
-        whole = [chain for chain in chains if chain is not None]
-        return min(whole, key=lambda chain: int(self.options[chain[-1][0]].end[chain[-1][1]]), default=None)
+            for row in rows[self.options[item].start[rows] == start].tolist():
+                booked = book(None, [], (item, row))
+                chain = None if booked is None else next(self._extended([(item, row)], rest, booked, book), None)
+                whole += [] if chain is None else [chain]
+        return min(whole, key=lambda found: int(self.options[found[0][-1][0]].end[found[0][-1][1]]), default=None)
 
-    def _extended(self, chain: list[tuple[int, int]], rest: int) -> Iterator[list[tuple[int, int]]]:
+    def _extended(
+        self, chain: Chain, rest: int, booked: Booking, book: Book[Booking]
+    ) -> Iterator[tuple[Chain, Booking]]:
         if not rest:
-            yield chain
+            yield chain, booked
             return
         item, row = chain[-1]
         following: list[tuple[int, int, int]] = []
@@ -226,10 +239,6 @@ class Chains:
             rows = feasible.rows[lo[0] : hi[0]].tolist()
             following += [(int(self.options[other].start[r]), other, r) for r in rows]
         for _, other, r in sorted(following):
-            if all(self._clear(slot, (other, r)) for slot in chain):
-                yield from self._extended([*chain, (other, r)], rest ^ 1 << other)
-
-    def _clear(self, earlier: tuple[int, int], later: tuple[int, int]) -> bool:
-        (a, i), (b, j) = earlier, later
-        first, second = self.options[a], self.options[b]
-        return bool(first.lane[i] != second.lane[j] or second.claim_start[j] >= first.claim_end[i])
+            further = book(booked, chain, (other, r))
+            if further is not None:
+                yield from self._extended([*chain, (other, r)], rest ^ 1 << other, further, book)

@@ -1,7 +1,7 @@
 """Visits of several services: one start for the whole, each item as soon after the one before as a free lane allows."""
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -13,8 +13,11 @@ from solver.chains import COLUMNS, Chains, Options
 from solver.clock import DAY, MINUTE, epoch_minute
 from solver.errors import InvalidProblem
 from solver.lanes import Minutes
-from solver.slots import MAXIMUM_RANGE_DAYS, SlotQuery, find_slots
+from solver.resources import needed
+from solver.rules import freed
+from solver.slots import MAXIMUM_RANGE_DAYS, Claimed, SlotQuery
 from solver.snapshot import Snapshot
+from solver.together import Finding, doubtful
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +61,10 @@ class VisitQuery:
     maximum_wait : int
         Minutes that the client may wait between the end of one item and the start of the next, 0 to 1440. Between
         items of one staff member their buffers hold, as between any two bookings: no claim overlaps another.
+    by_staff, reschedule : bool, sequence of Claimed
+        As in a `SlotQuery`.
+    client_booked : mapping of service to sequence of datetime
+        When the client has booked each service, for its limits on one client.
     """
 
     items: Sequence[Item]
@@ -66,6 +73,9 @@ class VisitQuery:
     any_order: bool = False
     staffing: Staffing = Staffing.ANY
     maximum_wait: int = 0
+    by_staff: bool = False
+    reschedule: Sequence[Claimed] = ()
+    client_booked: Mapping[Hashable, Sequence[datetime]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "items", tuple(self.items))
@@ -90,6 +100,10 @@ class Visits:
         Indices in the snapshot, in the order in which the items are done.
     item_start, item_end, claim_start, claim_end : shape (n, items)
         Each item's time, and what it occupies of its lane, buffers included.
+    seats : shape (n, items)
+        Seats left, 1 where the service is for no group.
+    resources : shape (n, items, requirements)
+        Lanes of the resources that meet each service's requirements, in their order, then -1.
     """
 
     snapshot: Snapshot
@@ -101,16 +115,34 @@ class Visits:
     item_end: Minutes
     claim_start: Minutes
     claim_end: Minutes
+    seats: Minutes
+    resources: Minutes
 
     def __len__(self) -> int:
         return len(self.start)
+
+    def claims(self, row: int) -> list[tuple[int, int, int]]:
+        """Return what booking one visit would claim: (lane, start, end), in the order of the items.
+
+        Joining a group claims nothing more.
+        """
+        claimed: list[tuple[int, int, int]] = []
+        for i, index in enumerate(self.service[row].tolist()):
+            service = self.snapshot.services[index]
+            if self.seats[row, i] < service.seats:
+                continue
+            claimed.append((int(self.lane[row, i]), int(self.claim_start[row, i]), int(self.claim_end[row, i])))
+            for requirement, lane in zip(service.requirements, self.resources[row, i].tolist(), strict=False):
+                since, until = needed(requirement, self.item_start[row, i], self.item_end[row, i])
+                claimed += [(lane, int(since), int(until))] if lane >= 0 else []
+        return claimed
 
     def to_frame(self, zone: str | None = None) -> "pd.DataFrame":
         """One row an item: visit, position, service, staff, starts_at and ends_at in a zone (the business's)."""
         import pandas as pd  # noqa: PLC0415 - half a second that a booking never pays
 
         zone, (visits, items) = zone or self.snapshot.zone.key, self.lane.shape
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "visit": np.repeat(np.arange(visits), items),
                 "position": np.tile(np.arange(items), visits),
@@ -120,35 +152,54 @@ class Visits:
                 "ends_at": pd.to_datetime(self.item_end.ravel() * 60, unit="s", utc=True).tz_convert(zone),
             }
         )
+        if self.resources.shape[2]:
+            names = [*self.snapshot.staff, *(name for name, _ in self.snapshot.resources)]
+            taken = self.resources.reshape(-1, self.resources.shape[2]).tolist()
+            told = [tuple(names[lane] for lane in row if lane >= 0) for row in taken]
+            frame["resources"] = pd.Series(told, index=frame.index, dtype=object)
+        return frame
 
 
 def find_visits(snapshot: Snapshot, query: VisitQuery, now: datetime) -> Visits:
     """Return a visit for every start in the query's range at which there is one.
 
-    Every item is a slot of its own service: it lies in working hours, keeps notice and buffers.
+    Every item is a slot of its own service once those before it are booked.
 
     Raises
     ------
     InvalidProblem
         Unknown service or staff member, `now` without an offset.
     """
-    ranges = _ranges(snapshot, query)
-    same = query.staffing is Staffing.SAME
-    options = [
-        Options.of([find_slots(snapshot, SlotQuery(item.service, *r, item.staff), now) for r in ranges], by_lane=same)
-        for item in query.items
-    ]
+    book = Finding(freed(snapshot, query.reschedule) if query.reschedule else snapshot, query, now)
+    ranges, same = _ranges(snapshot, query), query.staffing is Staffing.SAME
+    slots = [[book.slots(item, *r) for r in ranges] for item in query.items]
+    widest = max(len(parts[0].service.requirements) for parts in slots)
     chains = Chains(
-        options,
+        [Options.of(parts, widest, by_lane=same) for parts in slots],
         [query.items.index(item) for item in query.items],
         same_lane=same,
         any_order=query.any_order,
         maximum_wait=query.maximum_wait,
     )
     item, row = chains.found(epoch_minute(query.end, up=True))
+    resources = chains.column("resources", item, row)
+    lane, start = (chains.column(name, item, row) for name in ("lane", "start"))
+    doubt = chains.clashes(item, row) | doubtful(book.snapshot, query.items, lane, start)
+    kept = ~doubt
+    for i in np.flatnonzero(doubt).tolist():
+        found = chains.searched(int(start[i, 0]), book.taken(chains))
+        if found is not None:
+            kept[i], (item[i], row[i]), resources[i] = True, np.transpose(found[0]), found[1].resources
+    return _visits(snapshot, query, chains, (item[kept], row[kept], resources[kept]))
+
+
+def _visits(snapshot: Snapshot, query: VisitQuery, chains: Chains, found: tuple[Minutes, Minutes, Minutes]) -> Visits:
+    item, row, resources = found
     service = np.array([snapshot.service_index[i.service] for i in query.items])
-    lane, start, end, claim_start, claim_end = (chains.column(name, item, row) for name in COLUMNS)
-    return Visits(snapshot, start[:, 0], end[:, -1], service[item], lane, start, end, claim_start, claim_end)
+    columns = (chains.column(name, item, row) for name in COLUMNS[:-1])
+    lane, start, end, claim_start, claim_end, seats = columns
+    whole = start[:, 0], end[:, -1], service[item]
+    return Visits(snapshot, *whole, lane, start, end, claim_start, claim_end, seats, resources)
 
 
 def _ranges(snapshot: Snapshot, query: VisitQuery) -> list[tuple[datetime, datetime]]:
