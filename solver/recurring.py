@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from solver.booked import with_slot
 from solver.clock import DAY, MINUTE, epoch_minute, moment
 from solver.errors import InvalidProblem
 from solver.lanes import Minutes
+from solver.limits import limited
 from solver.slots import SlotQuery, Slots, find_slots
 from solver.snapshot import Snapshot
 from solver.whynot import Ruled, ruled_out
@@ -52,6 +54,8 @@ class SeriesQuery:
         Whose local time is kept; the business's by default.
     until : date, optional
         The last local date to try; by default the snapshot's horizon is the end. No more than 366 are tried.
+    by_staff, client_booked : bool, sequence of datetime
+        As in a `SlotQuery`.
     """
 
     service: Hashable
@@ -62,6 +66,8 @@ class SeriesQuery:
     same_staff: bool = False
     zone: ZoneInfo | None = None
     until: date | None = None
+    by_staff: bool = False
+    client_booked: Sequence[datetime] = ()
 
     def __post_init__(self) -> None:
         if self.first.tzinfo is None:
@@ -171,28 +177,32 @@ def _walked(snapshot: Snapshot, query: SeriesQuery, staff: Sequence[Hashable] | 
     zone, linked = query.zone or snapshot.zone, _linked(snapshot, query)
     rows: list[Row] = []
     exceptions: list[ExceptionDate] = []
-    book = snapshot
+    book, client = snapshot, list(query.client_booked)
     for day, start in _dates(query, zone, snapshot.end):
         if len(rows) == query.count:
             break
         if start is None:
             exceptions.append(ExceptionDate(day, Skipped.NO_SUCH_TIME, {}))
             continue
-        asked = SlotQuery(query.service, moment(start), moment(start + 1), staff)
+        asked = SlotQuery(
+            query.service, moment(start), moment(start + 1), staff, by_staff=query.by_staff, client_booked=client
+        )
         found = find_slots(book, asked, now)
         if len(found) == 0:
             exceptions.append(_exception(book, day, asked, now))
             continue
-        rows.append(_row(found, rows[-1][0] if rows else -1))
+        place = _place(found, rows[-1][0] if rows else -1)
+        rows.append(tuple(int(getattr(found, name)[place]) for name in COLUMNS))
         if linked:
-            book = book.with_claims([(rows[-1][0], rows[-1][3], rows[-1][4])])
-    lane, begins, ends, claim_start, claim_end = np.array(rows, np.int64).reshape(-1, 5).T
+            book = with_slot(found, place)
+            client = [*client, moment(start)]
+    lane, begins, ends, claim_start, claim_end = np.array(rows, np.int64).reshape(-1, len(COLUMNS)).T
     complete = len(rows) == query.count
     return Series(snapshot, zone, lane, begins, ends, claim_start, claim_end, tuple(exceptions), complete)
 
 
-Row = tuple[int, int, int, int, int]
-"""Lane, start, end, claim start and claim end."""
+COLUMNS = ("lane", "start", "end", "claim_start", "claim_end")
+Row = tuple[int, ...]
 
 
 def _dates(query: SeriesQuery, zone: ZoneInfo, end: int) -> Iterator[tuple[date, int | None]]:
@@ -208,18 +218,19 @@ def _dates(query: SeriesQuery, zone: ZoneInfo, end: int) -> Iterator[tuple[date,
 
 
 def _linked(snapshot: Snapshot, query: SeriesQuery) -> bool:
-    """Return whether a date's booking can stand in the way of the next: by less than the clocks ever shift."""
+    """Return whether a date's booking can stand in the way of the next: through what it claims, or a week's limit."""
     row = snapshot.service_index[query.service]
     service, longest = snapshot.services[row], int(snapshot.durations[row].max(initial=0))
-    return service.buffer_before + longest + service.buffer_after > (query.every - 1) * DAY
+    held = [longest + service.buffer_after, *(r.after + (r.length or 0) for r in service.requirements)]
+    # No clock shifts by more than a day.
+    reaches = service.buffer_before + max(held) > (query.every - 1) * DAY
+    return reaches or (query.every < 7 and limited(service, snapshot.limits.values()))
 
 
-def _row(found: Slots, before: int) -> Row:
-    """Return the slot of the lane of the date before, or the first."""
+def _place(found: Slots, before: int) -> int:
+    """Return the row of the lane of the date before, or the first."""
     same = np.flatnonzero(found.lane == before)
-    i = int(same[0]) if len(same) else 0
-    lane, start, end = int(found.lane[i]), int(found.start[i]), int(found.end[i])
-    return lane, start, end, int(found.claim_start[i]), int(found.claim_end[i])
+    return int(same[0]) if len(same) else 0
 
 
 def _exception(snapshot: Snapshot, day: date, asked: SlotQuery, now: datetime) -> ExceptionDate:

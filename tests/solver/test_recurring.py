@@ -34,6 +34,7 @@ def world(
     weekly=ALL_WEEK,
     allocations=None,
     first_day=MONDAY,
+    **rules,
 ):
     return Snapshot.build(
         zone=zone,
@@ -44,6 +45,7 @@ def world(
         services=[service],
         allocations=[("x", m, None) for m in staff] if allocations is None else allocations,
         busy={m: [(START + s, START + e) for s, e in spans] for m, spans in (busy or {}).items()},
+        **rules,
     )
 
 
@@ -271,6 +273,27 @@ def test_a_series_does_not_overlap_itself():
     series = find_series(world(service=service, weekly=weekly), SeriesQuery("x", TEN, 2, every=1), NOW)
     assert told(series) == ["02.03. 10:00 a", "04.03. 10:00 a"]
     assert missed(series) == [("03.03.", "booked")]
+
+
+@pytest.mark.parametrize(
+    ("service", "rules"),
+    [
+        (replace(HOUR, weekly_limit=2), {}),
+        (replace(HOUR, client_weekly_limit=2), {}),
+        (HOUR, {"limits": {"a": (None, 2)}}),
+    ],
+)
+def test_the_dates_of_a_series_count_together_against_a_weeks_limit(service, rules):
+    series = find_series(world(service=service, **rules), SeriesQuery("x", TEN, 3, every=2), NOW)
+    assert told(series) == ["02.03. 10:00 a", "04.03. 10:00 a", "10.03. 10:00 a"]
+    assert [e.day.day for e in series.exceptions] == [6, 8]
+    assert len(find_series(world(service=service, **rules), SeriesQuery("x", TEN, 3), NOW).exceptions) == 0
+
+
+def test_what_the_client_has_booked_counts():
+    snapshot = world(service=replace(HOUR, client_daily_limit=1))
+    series = find_series(snapshot, SeriesQuery("x", TEN, 2, client_booked=[TEN + timedelta(days=7, hours=3)]), NOW)
+    assert told(series) == ["02.03. 10:00 a", "16.03. 10:00 a"]
 
 
 def test_the_horizon_ends_a_series():

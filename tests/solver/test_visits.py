@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import solver.visits
 from solver.booked import with_slot
 from solver.chains import Chains
 from solver.clock import moment, utc_day
@@ -272,6 +273,14 @@ def test_visits_keep_the_rules_that_their_items_share(case):
             claims += slots.claims(0)
             book = with_slot(slots, 0)
         assert visits.claims(row) == claims
+
+
+def test_the_oracle_catches_visits_whose_items_are_counted_apart(monkeypatch):
+    snapshot = world([CUT, WASH], closes=585, limits={"a": (1, None)})
+    query = ask("cut", "wash")
+    assert find_visits(snapshot, query, NOW).start.tolist() == booked_in_turn(snapshot, query)
+    monkeypatch.setattr(solver.visits, "doubtful", lambda snapshot, items, lane, start: np.zeros(len(lane), bool))
+    assert find_visits(snapshot, query, NOW).start.tolist() != booked_in_turn(snapshot, query)
 
 
 # The smallest case of each rule.
