@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -57,7 +57,7 @@ class Month:
     first_day : date
         Row i is `first_day` + i days.
     starts : distinct start times
-    slots : starts counted once for each staff member who is free
+    slots : starts counted once for each staff member who is free; of visits the same as `starts`
     first : epoch minute of the day's first start, -1 where there is none
     """
 
@@ -75,7 +75,21 @@ class Month:
         return pd.DataFrame({"day": days, "starts": self.starts, "slots": self.slots, "first": first})
 
 
-def count_days(slots: Slots, first_day: date, last_day: date, zone: ZoneInfo | None = None) -> Month:
+class Answer(Protocol):
+    """What can be counted by day: slots, or visits."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What it was found in."""
+        ...
+
+    @property
+    def start(self) -> Minutes:
+        """When each begins, sorted."""
+        ...
+
+
+def count_days(slots: Answer, first_day: date, last_day: date, zone: ZoneInfo | None = None) -> Month:
     """Return how many starts each local date has, `last_day` included, in a zone (the business's by default).
 
     Raises

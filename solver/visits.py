@@ -1,18 +1,21 @@
 """Visits of several services: one start for the whole, each item as soon after the one before as a free lane allows."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
 from solver.chains import COLUMNS, Chains, Options
 from solver.clock import DAY, MINUTE, epoch_minute
 from solver.errors import InvalidProblem
 from solver.lanes import Minutes
+from solver.listing import by_local_day
 from solver.resources import needed
 from solver.rules import freed
 from solver.slots import MAXIMUM_RANGE_DAYS, Claimed, SlotQuery
@@ -120,6 +123,15 @@ class Visits:
 
     def __len__(self) -> int:
         return len(self.start)
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> "Visits":
+        """Return the visits at some rows, in their order."""
+        return Visits(self.snapshot, *(getattr(self, f.name)[rows] for f in fields(self)[1:]))
+
+    def by_day(self, zone: ZoneInfo | None = None) -> dict[date, "Visits"]:
+        """Return the visits of each local date (in the business's zone by default) that has any, in order."""
+        days = by_local_day(self.start, zone or self.snapshot.zone)
+        return {day: self.take(rows) for day, rows in days.items()}
 
     def claims(self, row: int) -> list[tuple[int, int, int]]:
         """Return what booking one visit would claim: (lane, start, end), in the order of the items.

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import combinations, permutations
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from solver.booked import with_slot
 from solver.chains import Chains
 from solver.clock import moment, utc_day
 from solver.errors import InvalidProblem
+from solver.listing import count_days
 from solver.services import Requirement
 from solver.slots import Claimed, SlotQuery, find_slots
 from solver.snapshot import Hours, Service, Snapshot
@@ -410,6 +412,16 @@ def test_a_visit_over_a_change_of_the_clocks_takes_its_real_time(day, expected):
     visits = find_visits(snapshot, query, start)
     assert len(visits) == expected
     assert np.all(visits.end - visits.start == 120)
+
+
+def test_visits_are_listed_and_counted_by_local_day():
+    snapshot = world([CUT, COLOUR], opens=1290, closes=1500)
+    visits = find_visits(snapshot, ask("cut", "colour"), NOW)
+    days = {day: [f"{moment(s):%H:%M}" for s in of.start] for day, of in visits.by_day(ZoneInfo("Asia/Tokyo")).items()}
+    assert days == {date(2026, 3, 3): ["21:30", "22:00", "22:30", "23:00", "23:30"]}
+    month = count_days(visits, MONDAY, date(2026, 3, 3))
+    assert (month.starts.tolist(), month.first.tolist()) == ([5, 0], [START + 1290, -1])
+    assert len(visits.take(slice(0, 0)).by_day()) == 0
 
 
 def test_visits_become_a_table():
