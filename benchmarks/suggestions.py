@@ -18,10 +18,11 @@ from benchmarks._worlds import BASE, DURATION, FIRST, SEED, SERVICE, World, worl
 from solver.clock import DAY, moment, utc_day
 from solver.lanes import Lane
 from solver.listing import count_days, first_available, page
+from solver.preferences import Part, Preferences, Wishes
 from solver.recurring import SeriesQuery, find_series
 from solver.slots import SlotQuery, Slots, find_slots
 from solver.snapshot import Service
-from solver.suggestions import Part, Preferences, Wishes, rank, suggest, unusable_minutes
+from solver.suggestions import rank, suggest, unusable_minutes
 from solver.visits import Item, Staffing, VisitQuery, find_visits
 
 SIZES = ((5, 7), (20, 31), (200, 31))

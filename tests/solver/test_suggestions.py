@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 import solver.suggestions
 from solver.clock import moment, utc_day
 from solver.errors import InvalidProblem
+from solver.preferences import Part, Preferences, Weights, Wishes
 from solver.slots import SlotQuery, find_slots
 from solver.snapshot import Hours, Service, Snapshot
-from solver.suggestions import Part, Preferences, Ranking, Weights, Wishes, rank, suggest, unusable_minutes
+from solver.suggestions import Ranking, rank, suggest, unusable_minutes
 
 MONDAY = date(2026, 3, 2)
 START = utc_day(MONDAY)
