@@ -236,7 +236,9 @@ async def book(tx: Transaction, request: BookRequest, *, view: View, now: dateti
         asks_approval=request.by is Party.CLIENT,
     )
     with offering_nearest(view, request.service_id, request.starts_at, now):
-        outcome = await claims.take(tx, appointment, legal_items(view, request.items, now))
+        outcome = await claims.take(
+            tx, appointment, legal_items(view, request.items, now, by_staff=request.by is not Party.CLIENT)
+        )
     if request.allowed is not None:
         await store_allowed(tx, appointment.id, request.allowed)
     return Booking(appointment.id, AppointmentStatus(outcome["status"]), 1)

@@ -1,6 +1,6 @@
 """From a wanted time to the lane time that it would claim, or the rule that it breaks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -18,10 +18,10 @@ from models.errors import (
     Past,
     SlotTaken,
 )
-from service.db.claims import Item
+from service.db.claims import Item, Room, lane_spans
 from service.db.views import View
 from solver.clock import DAY, epoch_minute, moment
-from solver.slots import SlotQuery, find_slots
+from solver.slots import SlotQuery, Slots, find_slots
 
 MOST_ITEMS = 10
 """Of one booking."""
@@ -41,7 +41,7 @@ class Wanted:
             raise InvalidInput("An item takes 1 to 1000 seats.")
 
 
-def legal_items(view: View, wanted: Sequence[Wanted], now: datetime) -> list[Item]:
+def legal_items(view: View, wanted: Sequence[Wanted], now: datetime, *, by_staff: bool = False) -> list[Item]:
     """Return the items of one booking, each legal beside those before it. Raises as `legal_item`."""
     if not 1 <= len(wanted) <= MOST_ITEMS:
         raise InvalidInput(f"A booking has 1 to {MOST_ITEMS} items.")
@@ -49,7 +49,7 @@ def legal_items(view: View, wanted: Sequence[Wanted], now: datetime) -> list[Ite
         raise InvalidInput("An item stands twice; take more seats of it instead.")
     items: list[Item] = []
     for want in wanted:
-        item = legal_item(view, want.service_id, want.staff_id, want.starts_at, now)
+        item = legal_item(view, want.service_id, want.staff_id, want.starts_at, now, by_staff=by_staff)
         if want.seats > item.capacity:
             raise OutsidePolicy(f"The service has {item.capacity} seat(s) at a time.")
         items.append(replace(item, seats=want.seats))
@@ -60,12 +60,15 @@ def legal_items(view: View, wanted: Sequence[Wanted], now: datetime) -> list[Ite
 
 def with_item(view: View, item: Item) -> View:
     """Return the view in which an item's time is taken."""
-    span = (epoch_minute(item.claim_starts_at), epoch_minute(item.claim_ends_at, up=True))
-    return replace(view, snapshot=view.snapshot.with_claims([(view.snapshot.staff_index[item.staff_id], *span)]))
+    index = {info.lane_no: i for i, info in enumerate(view.lanes.values())}
+    spans = [(index[lane], epoch_minute(start), epoch_minute(end, up=True)) for lane, start, end in lane_spans([item])]
+    return replace(view, snapshot=view.snapshot.with_claims(spans))
 
 
-def legal_item(view: View, service_id: UUID, staff_id: UUID, starts_at: datetime, now: datetime) -> Item:
-    """Return the item that a booking would be, by the slot finder's own rules.
+def legal_item(
+    view: View, service_id: UUID, staff_id: UUID, starts_at: datetime, now: datetime, *, by_staff: bool = False
+) -> Item:
+    """Return the item that a booking would be, by the slot finder's own rules; `by_staff` sees what clients do not.
 
     Raises
     ------
@@ -80,7 +83,7 @@ def legal_item(view: View, service_id: UUID, staff_id: UUID, starts_at: datetime
     if staff_id not in snapshot.staff_index:
         raise NotFound("There is no such staff member.")
     start = epoch_minute(starts_at)
-    found = find_slots(snapshot, SlotQuery(service_id, moment(start), moment(start + 1), [staff_id]), now)
+    found = find_slots(snapshot, SlotQuery(service_id, moment(start), moment(start + 1), [staff_id], by_staff), now)
     if len(found) == 0 or moment(start) != starts_at:
         raise _broken_rule(view, service_id, staff_id, starts_at, now)
     lane = view.lanes[staff_id]
@@ -94,8 +97,16 @@ def legal_item(view: View, service_id: UUID, staff_id: UUID, starts_at: datetime
         moment(found.end[0]),
         moment(found.claim_start[0]),
         moment(found.claim_end[0]),
-        capacity=snapshot.services[snapshot.service_index[service_id]].seats,
+        capacity=found.service.seats,
+        rooms=tuple(_rooms(view, found)),
     )
+
+
+def _rooms(view: View, found: Slots) -> Iterator[Room]:
+    """Yield the lane time of the resources that the finder chose for the first of its slots."""
+    for lane, start, end in found.claims(0)[1:]:
+        info = view.of_lane(lane)
+        yield Room(info.lane_no, info.availability_version, moment(start), moment(end))
 
 
 def _broken_rule(view: View, service_id: UUID, staff_id: UUID, starts_at: datetime, now: datetime) -> InterlockError:

@@ -68,9 +68,11 @@ async def reschedule(tx: Transaction, request: Reschedule, *, view: View, now: d
     """
     [standing] = await _standing(tx, [request], now)
     places = [_place(item, standing, request) for item in standing.items]
-    freed = without(view, standing.spans)
+    freed = without(view, standing.items)
     with offering_nearest(freed, standing.items[0].service_id, places[0][1], now):
-        [version] = await rescheduling.move(tx, [_moved(freed, standing, places, now)])
+        [version] = await rescheduling.move(
+            tx, [_moved(freed, standing, places, now, by_staff=request.by is not Party.CLIENT)]
+        )
     return Booking(standing.id, AppointmentStatus(standing.status), version)
 
 
@@ -80,9 +82,9 @@ async def swap(tx: Transaction, request: Swap, *, view: View, now: datetime) -> 
     first, second = pair = await _standing(tx, [request.first, request.second], now)
     if any(len(standing.items) != 1 for standing in pair):
         raise InvalidInput("Only bookings of one item change places.")
-    freed = without(view, [*first.spans, *second.spans])
+    freed = without(view, [*first.items, *second.items])
     places = [[(other.items[0].staff_id, other.items[0].starts_at)] for other in (second, first)]
-    wanted = [_moved(freed, one, place, now) for one, place in zip(pair, places, strict=True)]
+    wanted = [_moved(freed, one, place, now, by_staff=True) for one, place in zip(pair, places, strict=True)]
     versions = await rescheduling.move(tx, wanted)
     one, other = (
         Booking(standing.id, AppointmentStatus(standing.status), version)
@@ -112,9 +114,11 @@ def _place(item: rescheduling.StandingItem, standing: Standing, request: Resched
     return request.staff_id or item.staff_id, start + (item.starts_at - first.starts_at)
 
 
-def _moved(view: View, standing: Standing, places: list[tuple[UUID, datetime]], now: datetime) -> Move:
+def _moved(
+    view: View, standing: Standing, places: list[tuple[UUID, datetime]], now: datetime, *, by_staff: bool
+) -> Move:
     items = []
     for item, (staff_id, starts_at) in zip(standing.items, places, strict=True):
-        found = legal_item(view, item.service_id, staff_id, starts_at, now)
+        found = legal_item(view, item.service_id, staff_id, starts_at, now, by_staff=by_staff)
         items.append(replace(found, id=item.id, seats=item.seats))
     return Move(standing, tuple(items))

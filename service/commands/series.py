@@ -159,7 +159,14 @@ async def book_series(tx: Transaction, request: SeriesRequest, *, view: View, no
     for day in dates:
         at = _local(day, first.hour * 60 + first.minute, zone, first.second)
         try:
-            item = legal_item(out.view, request.service_id, request.staff_id, _existing(at), now)
+            item = legal_item(
+                out.view,
+                request.service_id,
+                request.staff_id,
+                _existing(at),
+                now,
+                by_staff=request.by is not Party.CLIENT,
+            )
         except InterlockError as refusal:
             refusals.append(refusal)
             out.conflict(day, at, refusal)
@@ -259,7 +266,7 @@ def _planned(view: View, standing: Sequence[Standing], shift: _Shift, now: datet
     """Return the moves that can stand together; what cannot go keeps its time, which may keep others from going."""
     going = list(standing)
     while True:
-        freed = without(view, [span for one in going for span in one.spans])
+        freed = without(view, [item for one in going for item in one.items])
         out = _Outcome(freed, standing[0].items[0].service_id if standing else UUID(int=0), now)
         moves, staying = [], set()
         for one in going:

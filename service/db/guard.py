@@ -69,7 +69,7 @@ WITH wanted AS (
     SELECT w.item_id, q.kind, w.starts_at + q.after * interval '1 minute',
            coalesce(w.starts_at + (q.after + q.length) * interval '1 minute', w.ends_at)
     FROM wanted w JOIN requirement q ON q.business_id = %(business)s AND q.service_id = w.service_id
-    WHERE NOT w.joined
+    WHERE NOT w.joined AND (q.length IS NOT NULL OR w.starts_at + q.after * interval '1 minute' < w.ends_at)
     EXCEPT ALL SELECT item_id, kind, starts_at, ends_at FROM roomed
 ), may AS (
     SELECT FROM (VALUES (1)) AS once

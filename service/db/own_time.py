@@ -1,46 +1,43 @@
-"""A view in which some lane time counts as free: a booking's own while it is moved, a hold's for its holder."""
+"""A view in which some bookings count as free: a booking's own time while it is moved, a hold's for its holder."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC
-from uuid import UUID
 
-from service.db.claims import LaneSpan, hashed
+from service.db.claims import hashed
 from service.db.database import Database
+from service.db.rescheduling import StandingItem, standing
 from service.db.views import View
-from solver.clock import DAY, epoch_minute
-from solver.lanes import Minutes
-from solver.snapshot import Snapshot
+from solver.rules import Claimed, freed
 
 HELD = """
-SELECT c.lane_no, c.starts_at, c.ends_at FROM appointment a
-JOIN appointment_item i ON i.business_id = a.business_id AND i.appointment_id = a.id
-JOIN claim c ON c.business_id = i.business_id AND c.item_id = i.id AND c.released_at IS NULL
-WHERE a.business_id = %s AND a.holder = %s AND a.status = 'hold' AND a.expires_at > clock_timestamp()
+SELECT id FROM appointment
+WHERE business_id = %s AND holder = %s AND status = 'hold' AND expires_at > clock_timestamp()
 """
 
 
 async def seen_by_holder(db: Database, view: View, token: str) -> View:
     """Return the view in which the live hold of a token takes no time; the view itself where there is none."""
     async with db.transaction(view.business_id) as tx:
-        rows = await tx.rows(HELD, [view.business_id, hashed(token)])
-    return without(view, [(row["lane_no"], row["starts_at"], row["ends_at"]) for row in rows])
+        row = await tx.row(HELD, [view.business_id, hashed(token)])
+        held = [] if row is None else await standing(tx, [row["id"]])
+    return without(view, [item for one in held for item in one.items])
 
 
-def without(view: View, spans: Iterable[LaneSpan]) -> View:
-    """Return the view without some claims; those that it does not show are nothing to take away."""
-    snapshot, names = view.snapshot, view.staff_of_lane()
-    for lane_no, starts_at, ends_at in spans:
-        if lane_no not in names:
+def without(view: View, items: Iterable[StandingItem]) -> View:
+    """Return the view without some items; those that it does not show are nothing to take away."""
+    return replace(view, snapshot=freed(view.snapshot, list(_claims(view, items))))
+
+
+def _claims(view: View, items: Iterable[StandingItem]) -> Iterator[Claimed]:
+    names = {info.lane_no: name for name, info in view.lanes.items()}
+    for item in items:
+        if item.staff_id not in view.lanes:
             continue
-        own = (epoch_minute(starts_at), epoch_minute(ends_at, up=True))
-        day = starts_at.astimezone(UTC).date()
-        busy = _lane_busy(snapshot, names[lane_no])
-        of_day = busy[busy[:, 0] // DAY == own[0] // DAY]
-        left = of_day[(of_day[:, 0] != own[0]) | (of_day[:, 1] != own[1])]
-        snapshot = snapshot.with_day(names[lane_no], day, left)
-    return replace(view, snapshot=snapshot)
-
-
-def _lane_busy(snapshot: Snapshot, name: UUID) -> Minutes:
-    return snapshot.lanes[snapshot.staff_index[name]].busy
+        own = view.lanes[item.staff_id].lane_no
+        spans = {lane: (start, end) for lane, start, end in item.spans}
+        # Of a group that others are in, the seat alone is given back: its lane time is not asked for.
+        start, end = spans.pop(own, (item.starts_at, item.ends_at))
+        yield Claimed(item.staff_id, start, end, item.service_id, item.starts_at)
+        for lane, (start, end) in spans.items():
+            if lane in names:
+                yield Claimed(names[lane], start, end)

@@ -12,4 +12,4 @@ async def freed(db: Database, view: View, appointment_id: UUID) -> View:
     """Return the view without what an appointment itself claims; raises `NotFound`."""
     async with db.transaction(view.business_id) as tx:
         [standing] = await rescheduling.standing(tx, [appointment_id])
-    return without(view, standing.spans)
+    return without(view, standing.items)
