@@ -65,16 +65,17 @@ WITH wanted AS (
     WHERE NOT EXISTS (SELECT FROM rival)
     ORDER BY r.lane_no
     FOR SHARE OF l
-), lacking AS (
-    SELECT w.item_id, q.kind, w.starts_at + q.after * interval '1 minute',
-           coalesce(w.starts_at + (q.after + q.length) * interval '1 minute', w.ends_at)
+), needed AS (
+    SELECT w.item_id, q.kind, w.starts_at + q.after * interval '1 minute' AS starts_at,
+           coalesce(w.starts_at + (q.after + q.length) * interval '1 minute', w.ends_at) AS ends_at
     FROM wanted w JOIN requirement q ON q.business_id = %(business)s AND q.service_id = w.service_id
     WHERE NOT w.joined AND (q.length IS NOT NULL OR w.starts_at + q.after * interval '1 minute' < w.ends_at)
-    EXCEPT ALL SELECT item_id, kind, starts_at, ends_at FROM roomed
+), lacking AS (
+    SELECT * FROM needed EXCEPT ALL SELECT item_id, kind, starts_at, ends_at FROM roomed
 ), may AS (
     SELECT FROM (VALUES (1)) AS once
     WHERE (SELECT count(*) FROM guarded) = cardinality(%(items)s::uuid[])
-      AND (SELECT count(*) FROM roomed) = cardinality(%(room_items)s::uuid[]) AND NOT EXISTS (SELECT FROM lacking)
+      AND (SELECT count(*) FROM needed) = cardinality(%(room_items)s::uuid[]) AND NOT EXISTS (SELECT FROM lacking)
 ), expiry AS (
     SELECT clock_timestamp() + %(hold_minutes)s::int * interval '1 minute' AS expires_at
 ), claimed AS (
