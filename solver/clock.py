@@ -4,6 +4,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import numpy as np
+from numpy.typing import NDArray
+
 from solver.errors import InvalidProblem
 
 MINUTE = timedelta(minutes=1)
@@ -97,3 +100,28 @@ def offset_spans(zone: ZoneInfo, start: int, end: int) -> list[tuple[int, int, i
             spans.append((start, stop, offset))
         start = stop
     return spans
+
+
+def local_minutes(zone: ZoneInfo, minutes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return what a zone's clock shows at epoch minutes, as minutes since 1970 on that clock; int64, same shape."""
+    if minutes.size == 0:
+        return minutes
+    edges, offsets = _offsets(zone, int(minutes.min()) // DAY, int(minutes.max()) // DAY)
+    if len(offsets) == 1:
+        only: NDArray[np.int64] = minutes + offsets[0]
+        return only
+    shown: NDArray[np.int64] = minutes + offsets[np.searchsorted(edges, minutes, side="right") - 1]
+    return shown
+
+
+@lru_cache(maxsize=4096)
+def _offsets(zone: ZoneInfo, first_day: int, last_day: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    spans = offset_spans(zone, first_day * DAY, (last_day + 1) * DAY)
+    return np.array([start for start, _, _ in spans]), np.array([offset for _, _, offset in spans])
+
+
+def by_local_day(minutes: NDArray[np.int64], zone: ZoneInfo) -> dict[date, NDArray[np.int64]]:
+    """Return the rows of each local date that has any, in order; for sorted epoch minutes of shape (n,)."""
+    day = local_minutes(zone, minutes) // DAY
+    days, rows = np.unique(day), np.arange(len(day))
+    return {date.fromordinal(EPOCH.toordinal() + int(d)): rows[day == d] for d in days}

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.clock import DAY, offset_spans
+from solver.clock import DAY, by_local_day
 from solver.lanes import END, LO, Minutes
 from solver.offers import Offer, gaps_between
 from solver.services import Service
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from solver.snapshot import Snapshot
-
-EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
 class Slots:
@@ -188,13 +186,8 @@ class Slots:
 
     def by_day(self, zone: ZoneInfo | None = None) -> dict[date, "Slots"]:
         """Return the slots of each local date (in the business's zone by default) that has any, in order."""
-        if len(self) == 0:
-            return {}
-        spans = offset_spans(zone or self.snapshot.zone, int(self.start.min()), int(self.start.max()) + 1)
-        edges, offsets = np.array([s for s, _, _ in spans]), np.array([o for _, _, o in spans])
-        local_day = (self.start + offsets[np.searchsorted(edges, self.start, side="right") - 1]) // DAY
-        days = np.unique(local_day)
-        return {date.fromordinal(EPOCH_DAY + int(day)): self.take(local_day == day) for day in days}
+        days = by_local_day(self.start, zone or self.snapshot.zone)
+        return {day: self.take(rows) for day, rows in days.items()}
 
     def to_frame(self, zone: str | None = None) -> "pd.DataFrame":
         """Return the slots as a table: staff, starts_at and ends_at in a zone (the business's by default).

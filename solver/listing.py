@@ -3,14 +3,12 @@
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
-from solver.clock import DAY, MINUTE, epoch_minute, moment, offset_spans
+from solver.clock import DAY, MINUTE, epoch_minute, local_minutes, moment, utc_day
 from solver.errors import InvalidProblem
 from solver.lanes import Minutes
 from solver.slots import MAXIMUM_RANGE_DAYS, SlotQuery, Slots, find_slots
@@ -19,33 +17,9 @@ from solver.snapshot import Snapshot
 if TYPE_CHECKING:
     import pandas as pd
 
-EPOCH = date(1970, 1, 1)
 LARGEST_PAGE = 1000
 LOOK_AHEAD = (timedelta(days=1), timedelta(days=7))
 """How far the first start is looked for, before the whole range is."""
-
-
-def local_minutes(zone: ZoneInfo, minutes: Minutes) -> Minutes:
-    """Return what a zone's clock shows at epoch minutes, as minutes since 1970 on that clock; int64, same shape."""
-    if minutes.size == 0:
-        return minutes
-    edges, offsets = _offsets(zone, int(minutes.min()) // DAY, int(minutes.max()) // DAY)
-    if len(offsets) == 1:
-        only: Minutes = minutes + offsets[0]
-        return only
-    shown: Minutes = minutes + offsets[np.searchsorted(edges, minutes, side="right") - 1]
-    return shown
-
-
-@lru_cache(maxsize=4096)
-def _offsets(zone: ZoneInfo, first_day: int, last_day: int) -> tuple[Minutes, Minutes]:
-    spans = offset_spans(zone, first_day * DAY, (last_day + 1) * DAY)
-    return np.array([start for start, _, _ in spans]), np.array([offset for _, _, offset in spans])
-
-
-def local_date(local_day: int) -> date:
-    """Return the date of a local day number (local minutes // 1440)."""
-    return EPOCH + timedelta(days=int(local_day))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +74,7 @@ def count_days(slots: Answer, first_day: date, last_day: date, zone: ZoneInfo | 
     days = (last_day - first_day).days + 1
     if not 1 <= days <= MAXIMUM_RANGE_DAYS:
         raise InvalidProblem(f"a calendar shows 1 to {MAXIMUM_RANGE_DAYS} days, not {days}")
-    day = local_minutes(zone or slots.snapshot.zone, slots.start) // DAY - (first_day - EPOCH).days
+    day = local_minutes(zone or slots.snapshot.zone, slots.start) // DAY - utc_day(first_day) // DAY
     inside = (day >= 0) & (day < days)
     day, start = day[inside], slots.start[inside]
     distinct = np.flatnonzero(np.diff(start, prepend=-1))
@@ -181,10 +155,3 @@ def next_after(snapshot: Snapshot, query: SlotQuery, after: datetime, now: datet
     if begin >= query.end:
         return find_slots(snapshot, query, now).take(slice(0, 0))
     return first_available(snapshot, replace(query, start=begin), now)
-
-
-def by_local_day(minutes: Minutes, zone: ZoneInfo) -> dict[date, NDArray[np.int64]]:
-    """Return the rows of each local date that has any, in order; for sorted epoch minutes of shape (n,)."""
-    day = local_minutes(zone, minutes) // DAY
-    days, rows = np.unique(day), np.arange(len(day))
-    return {local_date(d): rows[day == d] for d in days}

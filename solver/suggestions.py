@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.clock import DAY, epoch_minute
+from solver.clock import DAY, epoch_minute, local_minutes
 from solver.errors import InvalidProblem
 from solver.lanes import Lane
-from solver.listing import local_minutes
 from solver.preferences import INDIFFERENT, Part, Points, Preferences, part_of_day, wish_table
 from solver.slots import Slots
 from solver.snapshot import Snapshot

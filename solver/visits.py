@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.chains import COLUMNS, Chains, Options
-from solver.clock import DAY, MINUTE, epoch_minute
+from solver.clock import DAY, MINUTE, by_local_day, epoch_minute
 from solver.errors import InvalidProblem
 from solver.lanes import Minutes
-from solver.listing import by_local_day
 from solver.resources import needed
 from solver.rules import freed
 from solver.slots import MAXIMUM_RANGE_DAYS, Claimed, SlotQuery

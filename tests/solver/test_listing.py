@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solver.clock import epoch_minute, moment, utc_day
+from solver.clock import by_local_day, epoch_minute, local_minutes, moment, utc_day
 from solver.errors import InvalidProblem
-from solver.listing import Cursor, by_local_day, count_days, first_available, local_minutes, next_after, page
+from solver.listing import Cursor, count_days, first_available, next_after, page
 from solver.slots import SlotQuery, find_slots
 from solver.snapshot import Hours, Service, Snapshot
 
