@@ -28,6 +28,7 @@ from service.api import (
     series,
     waitlist,
 )
+from service.api.deadline import Deadline
 from service.api.headers import BusinessOrigins, SafeHeaders
 from service.api.limits import RateLimits
 from service.api.observed import Observed
@@ -92,6 +93,6 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
         app.include_router(part.router, prefix="/api/v1/businesses/{business}", dependencies=permitted)
     security.install(app)
     app.include_router(health.router)
-    for layer in (BusinessOrigins, SafeHeaders, RateLimits, Observed):
+    for layer in (BusinessOrigins, SafeHeaders, RateLimits, Deadline, Observed):
         app.add_middleware(layer)
     return app

@@ -1,8 +1,10 @@
 """`interlock serve`: the API and the board."""
 
+import asyncio
 import contextlib
 import logging
 import socket
+import time
 from types import FrameType
 from typing import Annotated
 
@@ -14,6 +16,8 @@ from service.settings import settings
 from service.telemetry import logs
 
 LOOPBACK = "127.0.0.1"
+QUIET_S, LINGER_S = 0.3, 5
+"""To end, a server waits until nobody has asked for so long, and no longer than that."""
 DRAIN_S = 30
 """How long requests that are running may still take when it is to end."""
 
@@ -61,6 +65,14 @@ def run_server(port: int, *, worker: bool = True) -> None:
             # Streams of events end by themselves, and balancers are told to look elsewhere.
             app.state.draining = True
             super().handle_exit(sig, frame)
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            # Whoever is answered from now on is told to go; a port closed before that resets who is in its queue.
+            answered, until = -1, time.monotonic() + LINGER_S
+            while answered < self.server_state.total_requests and time.monotonic() < until and not self.force_exit:
+                answered = self.server_state.total_requests
+                await asyncio.sleep(QUIET_S)
+            await super().shutdown(sockets)
 
     with beside() if worker else contextlib.nullcontext():
         Draining(config).run()

@@ -72,7 +72,8 @@ def command(
             return await work(tx, request, *args, **kwargs)
 
         effect = always if scope.key is None else once
-        return await scope.db.transact(scope.business_id, effect, scope.actor, scope.origin)
+        replays = scope.key is not None
+        return await scope.db.transact(scope.business_id, effect, scope.actor, scope.origin, replays=replays)
 
     update_wrapper(run, work)
     return run

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import random
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from models.errors import InterlockError, InvalidInput, NotFound, Unavailable
-from models.roles import APP_ROLE
+from service.db.session import ended, hang_up, prepare_session, seconds_left
 from service.security.keyring import installed
 from service.security.vault import MARK, Vault, client_of
 from service.telemetry.metrics import COMMITS, CONFLICTS
@@ -26,22 +27,15 @@ Params = Mapping[str, object] | Sequence[object]
 
 TRANSIENT = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
 ATTEMPTS = 4
-SESSION = """
-SET search_path = public, jobs;
-SET TimeZone = 'UTC';
-SET lock_timeout = '2s';
-SET statement_timeout = '5s';
-SET idle_in_transaction_session_timeout = '10s'
-"""
-OWNS_OR_BYPASSES = """
-SELECT rolsuper OR rolbypassrls OR EXISTS (SELECT FROM pg_class WHERE relowner = r.oid AND relname = 'claim')
-FROM pg_roles r WHERE rolname = current_user
-"""
-
-
 KEYS = "SELECT client_id, wrapped FROM client_key WHERE business_id = %s AND client_id = ANY(%s)"
 TEXT = 25
 """The type text, by its number in pg_type."""
+REACH = {"connect_timeout": 4, "tcp_user_timeout": 6_000, "keepalives_idle": 10, "keepalives_interval": 5}
+"""A server that says nothing any more is given up (libpq's parameters; milliseconds the second, else seconds)."""
+LONGEST_WAIT_S = 5
+"""For a connection."""
+RETRY_WITHIN_S = 2.5
+"""Since the first try; whoever still waits then is told to come back."""
 ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -91,6 +85,7 @@ class Transaction:
     one_snapshot: bool = False
     origin: Origin = NOWHERE
     vault: Vault = field(default_factory=lambda: Vault(installed()))
+    committing: bool = False
     _begun: bool = False
     _queued: list[str] = field(default_factory=list)
 
@@ -167,6 +162,7 @@ class Transaction:
     async def end(self, verb: LiteralString) -> None:
         """COMMIT or ROLLBACK, if anything was begun."""
         if self._begun:
+            self.committing = verb == "COMMIT"
             await _simple(self.connection, verb)
 
 
@@ -201,8 +197,10 @@ class Database:
             self.url,
             min_size=1,
             max_size=self.size,
-            timeout=5,
-            kwargs={"autocommit": True, "row_factory": dict_row},
+            timeout=LONGEST_WAIT_S,
+            # Not an attempt that waits longer and longer, but the next caller, finds the server again.
+            reconnect_timeout=2,
+            kwargs={"autocommit": True, "row_factory": dict_row, **REACH},
             configure=prepare_session,
             open=False,
         )
@@ -243,16 +241,34 @@ class Database:
         if self._pool is None:
             raise Unavailable("The database pool is not open.")
         with translated_errors():
-            async with self._pool.connection() as connection:
+            async with self._connection(self._pool) as connection:
                 tx = Transaction(connection, business_id, actor, one_snapshot, origin, self.vault)
+                overdue = asyncio.get_running_loop().call_later(seconds_left(), hang_up, connection)
                 try:
                     yield tx
                     await tx.end("COMMIT")
                     COMMITS.inc()
-                except BaseException:
+                except BaseException as error:
                     if not connection.broken:
                         await tx.end("ROLLBACK")
+                    elif isinstance(error, psycopg.OperationalError) and not tx.committing:
+                        raise Contended("The connection was lost; nothing was changed.") from error
                     raise
+                finally:
+                    overdue.cancel()
+
+    @asynccontextmanager
+    async def _connection(
+        self, pool: AsyncConnectionPool[AsyncConnection[DictRow]]
+    ) -> AsyncIterator[AsyncConnection[DictRow]]:
+        """Yield a connection that the server has not ended while it lay idle."""
+        while True:
+            async with pool.connection(timeout=min(LONGEST_WAIT_S, seconds_left())) as connection:
+                if not ended(connection):
+                    yield connection
+                    return
+                # Closed, or the pool would hand it out again.
+                await connection.close()
 
     async def anywhere(self, sql: LiteralString, params: Params | None = None) -> list[DictRow]:
         """Run one statement outside any business; row-level security leaves it what belongs to none.
@@ -265,7 +281,7 @@ class Database:
         if self._pool is None:
             raise Unavailable("The database pool is not open.")
         with translated_errors():
-            async with self._pool.connection() as connection:
+            async with self._connection(self._pool) as connection:
                 cursor = await connection.execute(sql, params)
                 return await cursor.fetchall() if cursor.description else []
 
@@ -275,26 +291,37 @@ class Database:
         work: Callable[[Transaction], Awaitable[T]],
         actor: str = "system",
         origin: Origin = NOWHERE,
+        *,
+        replays: bool = False,
     ) -> T:
-        """Run `work` in a transaction; a deadlock, serialisation failure or lock timeout is tried again.
+        """Run `work` in a transaction; what cannot have taken effect is tried again.
+
+        That is a deadlock, serialisation failure, lock timeout, or a connection lost before the COMMIT was sent; with
+        `replays`, where doing it twice is doing it once, a connection lost later, too.
 
         Raises
         ------
         Unavailable
-            Still in conflict after three retries with jitter.
+            Still in conflict after three retries with jitter, or nobody knows whether it took effect.
         """
+        began = time.monotonic()
         for attempt in range(ATTEMPTS):
             try:
                 async with self.transaction(business_id, actor, origin) as tx:
                     return await work(tx)
-            except Contended:
+            except Unavailable as error:
+                lost = isinstance(error.__cause__, psycopg.OperationalError)
+                if not isinstance(error, Contended) and not (replays and lost):
+                    raise
+                if time.monotonic() - began > RETRY_WITHIN_S:
+                    break
                 CONFLICTS.labels("contended").inc()
                 await asyncio.sleep(random.uniform(0, 0.02) * 2**attempt)  # noqa: S311 - jitter, not a secret
-        raise Unavailable("Too much contention on that time; try again shortly.")
+        raise Unavailable("Too much contention, or too many lost connections; try again shortly.")
 
 
 class Contended(Unavailable):
-    """A conflict between transactions that another try may win."""
+    """A conflict between transactions, or a connection lost before the COMMIT, that another try may do without."""
 
 
 class translated_errors:  # noqa: N801 - used as a with-statement, like contextlib.suppress
@@ -329,11 +356,3 @@ def translate(error: BaseException) -> InterlockError | None:
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message."""
     return re.split(r"[\r\n]", str(error), maxsplit=1)[0]
-
-
-async def prepare_session(connection: AsyncConnection[DictRow]) -> None:
-    """Set a new connection's limits, and put a role aside that owns the tables or bypasses row-level security."""
-    await _simple(connection, SESSION)
-    row = await (await connection.execute(OWNS_OR_BYPASSES)).fetchone()
-    if row and next(iter(row.values() if isinstance(row, dict) else row)):
-        await _simple(connection, f"SET ROLE {APP_ROLE}")

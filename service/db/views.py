@@ -1,7 +1,8 @@
 """Rows to arrays: one business's snapshot with what a commit needs beside it, kept up with the change log."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
@@ -10,8 +11,9 @@ from uuid import UUID
 
 from psycopg.rows import DictRow
 
-from models.errors import NotFound
+from models.errors import NotFound, Unavailable
 from service.db.database import Database, Transaction
+from service.db.session import seconds_left
 from solver.snapshot import Hours, Service, Snapshot
 
 DAYS_BACK = 1
@@ -113,6 +115,19 @@ class Latest:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
+@asynccontextmanager
+async def _turn_of(latest: Latest) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds_left()):
+            await latest.turn.acquire()
+    except TimeoutError as error:
+        raise Unavailable("The database has not answered in time; try again shortly.") from error
+    try:
+        yield
+    finally:
+        latest.turn.release()
+
+
 class Views:
     """The views of this process, one a business, each brought up to date whenever it is asked for."""
 
@@ -132,7 +147,7 @@ class Views:
         """
         latest = self._latest.setdefault(business_id, Latest())
         wanted = latest.begun + 1
-        async with latest.turn:
+        async with _turn_of(latest):
             if latest.looked < wanted or latest.view is None:
                 latest.begun += 1
                 latest.view = await self._look(business_id, latest.view, now)

@@ -11,7 +11,8 @@ from procrastinate import App, PsycopgConnector, RetryStrategy
 from procrastinate.job_context import JobContext
 from psycopg import AsyncConnection
 
-from service.db.database import Database, prepare_session
+from service.db.database import Database
+from service.db.session import prepare_session
 from service.db.views import Views
 
 CONNECTIONS = 4

@@ -10,10 +10,11 @@ from procrastinate import App
 from procrastinate.job_context import JobContext
 from procrastinate.jobs import Status
 
+from models.optimisation import RunKind
 from service.commands import optimisation
 from service.db.command import Scope
 from service.db.pruning import prune
-from service.jobs.optimise import plan_waitlist
+from service.jobs.optimise import Wanted, carry_out, start
 from service.jobs.queue import WITH_BACKOFF, installation_of
 from service.queries.optimisation import latest
 
@@ -35,6 +36,8 @@ class Night:
     at: time = time(2, 0)
     days: int = 14
     apply: bool = False
+    kind: RunKind = RunKind.REBALANCE
+    policy: str = "balanced"
 
     @classmethod
     def of(cls, settings: dict[str, object]) -> "Night | None":
@@ -43,7 +46,8 @@ class Night:
         if not isinstance(said, dict):
             return None
         at = time.fromisoformat(str(said.get("at", "02:00")))
-        return cls(at, int(str(said.get("days", 14))), said.get("apply") is True)
+        kind, policy = RunKind(said.get("kind", RunKind.REBALANCE)), str(said.get("policy", "balanced"))
+        return cls(at, int(str(said.get("days", 14))), said.get("apply") is True, kind, policy)
 
     def begins(self, zone: ZoneInfo, start: datetime, end: datetime) -> date | None:
         """Return the local date of the night that begins within [start, end), None if none does."""
@@ -74,10 +78,10 @@ async def forget(context: JobContext, timestamp: int) -> None:
 
 async def nights(context: JobContext, timestamp: int) -> None:
     """Start the night of each business where it begins in this quarter of an hour."""
-    start = datetime.fromtimestamp(timestamp, UTC)
+    quarter = datetime.fromtimestamp(timestamp, UTC)
     for row in await installation_of(context).db.anywhere(EVERY_BUSINESS):
         night = _night_of(row["slug"], row["settings"])
-        day = night and night.begins(ZoneInfo(row["zone"]), start, start + EVERY)
+        day = night and night.begins(ZoneInfo(row["zone"]), quarter, quarter + EVERY)
         if night and day:
             job = context.app.configure_task(OPTIMISE, lock=f"optimise/{row['business_id']}")
             await job.defer_async(
@@ -85,24 +89,36 @@ async def nights(context: JobContext, timestamp: int) -> None:
                 first_day=day.isoformat(),
                 days=night.days,
                 apply=night.apply,
-                since=start.isoformat(),
+                kind=night.kind.value,
+                policy=night.policy,
+                since=quarter.isoformat(),
             )
 
 
 async def optimise(
-    context: JobContext, *, business_id: str, first_day: str, days: int, apply: bool, since: str
+    context: JobContext,
+    *,
+    business_id: str,
+    first_day: str,
+    days: int,
+    apply: bool,
+    since: str,
+    kind: str = "rebalance",
+    policy: str = "balanced",
 ) -> None:
-    """Plan a business's waitlist from a local date on, and accept the plan where the business wants that.
+    """Plan a business's coming days from a local date on, and accept the plan where the business wants that.
 
-    A job whose worker died goes on with the plan that it has recorded since the night began.
+    A job whose worker died goes on with what its night has left: the run that was recorded, if one was.
     """
     installation = installation_of(context)
     scope = Scope(installation.db, UUID(business_id), actor="nightly")
     run = await latest(installation.db, scope.business_id)
-    if run is None or run.created_at < datetime.fromisoformat(since):
-        first = date.fromisoformat(first_day)
-        horizon = (first, first + timedelta(days=days - 1))
-        run_id = await plan_waitlist(scope, installation.views, horizon, installation.clock())
+    if run is None or run.created_at < datetime.fromisoformat(since) or run.status == "failed":
+        first, now = date.fromisoformat(first_day), installation.clock()
+        wanted = Wanted((first, first + timedelta(days=days - 1)), RunKind(kind), policy)
+        run_ids = await start(scope, installation.views, wanted, now)
+        await carry_out(scope, installation.views, run_ids, now)
+        run_id = run_ids[0]
     else:
         run_id = run.id
     if apply:

@@ -1,5 +1,6 @@
 """Faults run as races do: sized, seeded, each in a database of its own."""
 
 from tests.races.conftest import conflicts, crowd, database_name, rng
+from tests.service.api.conftest import api, app, client_id, scope
 
-__all__ = ["conflicts", "crowd", "database_name", "rng"]
+__all__ = ["api", "app", "client_id", "conflicts", "crowd", "database_name", "rng", "scope"]

@@ -11,13 +11,13 @@ import pytest
 from service.db import database
 from service.db.database import Database
 
-FULL = os.environ.get("INTERLOCK_FAULTS") == "full"
+FRACTION = float(os.environ.get("INTERLOCK_FAULTS", "0"))
 SEED = int(os.environ.get("INTERLOCK_SEED", random.SystemRandom().randrange(2**32)))
 
 
 def sized(full: int, quick: int) -> int:
-    """Return how often to try: all of it with INTERLOCK_FAULTS=full, else a part."""
-    return full if FULL else quick
+    """Return how often to try: with INTERLOCK_FAULTS=1 all of it, with 0.1 a tenth, never less than `quick`."""
+    return max(round(full * FRACTION), quick)
 
 
 @pytest.fixture
