@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from solver.clock import epoch_minute
+from solver.clock import DAY, epoch_minute
 from solver.errors import InvalidProblem
 from solver.found import Slots
 from solver.lanes import Lane, Minutes
@@ -74,6 +74,7 @@ def _with_groups(free: Slots, lo: int, hi: int) -> Slots:
     width, base = len(snapshot.staff), snapshot.start
     lanes = np.repeat(np.array(offer.shape.group.lanes, np.int64), [len(of_lane) for of_lane in rows])
     groups = np.concatenate([np.empty((0, 3), np.int64), *rows])
+    lo, hi = max(lo, 0), min(hi, snapshot.days * DAY)
     inside = (groups[:, 1] >= base + lo) & (groups[:, 1] < base + hi) & (groups[:, 2] > 0)
     keys = ((groups[inside, 1] - base) * width + lanes[inside]).astype(free.keys.dtype)
     kept = free.take(~np.isin(free.keys, keys))

@@ -112,7 +112,8 @@ class _Candidates:
         groups = lane.sessions[lane.sessions[:, 0] == self._offer.row, 1:]
         if self._offer.service.seats == 1 or not self._offer.durations[lane.index]:
             groups = groups[:0]
-        groups = groups[(groups[:, 0] >= self._lo) & (groups[:, 0] < self._hi)]
+        lo, hi = max(self._lo, self._snapshot.start), min(self._hi, self._snapshot.end)
+        groups = groups[(groups[:, 0] >= lo) & (groups[:, 0] < hi)]
         starts = np.union1d(self._grid(lane), groups[:, 0])
         of_group = np.isin(starts, groups[:, 0])
         full = np.isin(starts, groups[groups[:, 1] == 0, 0])

@@ -1,10 +1,11 @@
 """The slot finder once more, minute by minute in plain Python: slow, and with no idea in common with the arrays."""
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from itertools import product
+from itertools import accumulate, product
 from zoneinfo import ZoneInfo
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -60,19 +61,39 @@ def minute_of(day: date) -> int:
     return (day - date(1970, 1, 1)).days * DAY
 
 
-def wall(minute: int, zone: ZoneInfo) -> datetime:
-    return (EPOCH + minute * MINUTE).astimezone(zone).replace(tzinfo=None)
+class Clock:
+    """What a zone's clock shows at every minute around a date: local minutes since 1970."""
+
+    def __init__(self, zone: str, first: int, last: int) -> None:
+        self.first = first
+        self.shows = [wall(m, ZoneInfo(zone)) for m in range(first, last)]
+        self._latest = list(accumulate(self.shows, max))
+        self._earliest = list(accumulate(reversed(self.shows), min))[::-1]
+
+    def __getitem__(self, minute: int) -> int:
+        return self.shows[minute - self.first]
+
+    def first_at(self, local: int) -> int:
+        """The first minute at which the clock has reached a local time."""
+        return self.first + bisect_left(self._latest, local)
+
+    def last_before(self, local: int) -> int:
+        """The last minute at which the clock has yet to reach a local time."""
+        return self.first + bisect_left(self._earliest, local) - 1
+
+
+def wall(minute: int, zone: ZoneInfo) -> int:
+    return ((EPOCH + minute * MINUTE).astimezone(zone).replace(tzinfo=UTC) - EPOCH) // MINUTE
 
 
 @lru_cache(maxsize=64)
-def clock(zone: str, first: int, last: int) -> dict[int, datetime]:
-    """What the zone's clock shows at every minute."""
-    return {m: wall(m, ZoneInfo(zone)) for m in range(first, last)}
+def clock(zone: str, first: int, last: int) -> Clock:
+    return Clock(zone, first, last)
 
 
-def shown(world: World, zone: str) -> dict[int, datetime]:
+def shown(world: World, zone: str) -> Clock:
     start = minute_of(world.first_day)
-    return clock(zone, start - 5 * DAY, start + 9 * DAY)
+    return clock(zone, start - 10 * DAY, start + 14 * DAY)
 
 
 def minutes_of(world: World, zone: str, spans: dict[date, list[tuple[int, int]]]) -> dict[int, int]:
@@ -81,18 +102,10 @@ def minutes_of(world: World, zone: str, spans: dict[date, list[tuple[int, int]]]
     A span runs from the first time its opening is reached to the last before its closing; of spans that share a
     minute because an hour repeats, the one that began first has it.
     """
-    shows, found = shown(world, zone), []
+    clock, found = shown(world, zone), []
     for day, of_day in spans.items():
-        midnight = datetime.combine(day, datetime.min.time())
         for opens, closes in of_day:
-            # No zone is more than 14 hours ahead of UTC, or 12 behind it.
-            first = minute_of(day) + opens - 14 * 60
-            while shows[first] < midnight + opens * MINUTE:
-                first += 1
-            last = minute_of(day) + closes + 12 * 60
-            while shows[last] >= midnight + closes * MINUTE:
-                last -= 1
-            found.append((first, last))
+            found.append((clock.first_at(minute_of(day) + opens), clock.last_before(minute_of(day) + closes)))
     start, minutes = minute_of(world.first_day), {}
     for first, last in sorted(found):
         for m in range(max(first, start), min(last + 1, start + world.days * DAY)):
@@ -126,7 +139,8 @@ def answers(world: World, lo: int, hi: int) -> dict[tuple[str, int], tuple[int, 
     """Every legal (staff member, start), with the seats left and the resources it would take."""
     world = rescheduled(world)
     rooms = {name: working(world, name) for name, _ in world.resources}
-    bounds = range(max(lo, world.now + world.notice), min(hi, world.now + world.advance * DAY + 1))
+    start, end = minute_of(world.first_day), minute_of(world.first_day) + world.days * DAY
+    bounds = range(max(lo, start, world.now + world.notice), min(hi, end, world.now + world.advance * DAY + 1))
     found = {}
     for member, duration in world.durations.items():
         if duration is None or (world.asked is not None and member not in world.asked):
@@ -153,17 +167,23 @@ def answers(world: World, lo: int, hi: int) -> dict[tuple[str, int], tuple[int, 
     return {k: v for k, v in found.items() if not reached(world, k[1], world.client_booked, limits)}
 
 
-def on_grid(world: World, start: int, shift: int, local: datetime) -> bool:
-    since = start - shift if world.anchor == "shift" else local.hour * 60 + local.minute
+def on_grid(world: World, start: int, shift: int, local: int) -> bool:
+    since = start - shift if world.anchor == "shift" else local % DAY
     return since >= world.offset and (since - world.offset) % world.interval == 0
 
 
 def allowed(world: World, start: int) -> bool:
     local = shown(world, world.zone)[start]
-    first, last = world.first_date or date.min, world.last_date or date.max
-    of_day = local.hour * 60 + local.minute
-    open_then = any(day == local.weekday() and o <= of_day < c for day, o, c in world.windows)
-    return first <= local.date() <= last and (open_then or not world.windows)
+    if world.first_date is not None and local < minute_of(world.first_date):
+        return False
+    if world.last_date is not None and local >= minute_of(world.last_date) + DAY:
+        return False
+    day, of_day = divmod(local, DAY)
+    return not world.windows or any((w, o <= of_day < c) == (weekday(day), True) for w, o, c in world.windows)
+
+
+def weekday(day: int) -> int:
+    return (day + 3) % 7  # 1 January 1970 was a Thursday
 
 
 def free(world: World, lane: str, start: int, end: int) -> bool:
@@ -180,11 +200,12 @@ def full(world: World, member: str, start: int) -> bool:
 
 
 def reached(world: World, start: int, booked, limits: tuple[int | None, int | None]) -> bool:
-    shows, (daily, weekly) = shown(world, world.zone), limits
-    date_of = shows[start].date()
-    dates = [wall(s, ZoneInfo(world.zone)).date() for s in booked] if limits != (None, None) else []
-    same_week = [d for d in dates if d.isocalendar()[:2] == date_of.isocalendar()[:2]]
-    return (daily is not None and dates.count(date_of) >= daily) or (weekly is not None and len(same_week) >= weekly)
+    if limits == (None, None):
+        return False
+    clock, (daily, weekly) = shown(world, world.zone), limits
+    day, dates = clock[start] // DAY, [clock[s] // DAY for s in booked]
+    same_week = [d for d in dates if d - weekday(d) == day - weekday(day)]
+    return (daily is not None and dates.count(day) >= daily) or (weekly is not None and len(same_week) >= weekly)
 
 
 def rooms_for(world: World, rooms: dict[str, dict[int, int]], start: int, end: int) -> tuple[str | None, ...] | None:

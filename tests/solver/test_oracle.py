@@ -58,6 +58,14 @@ RULES = {
 }
 
 
+def test_a_group_before_the_horizon_is_no_slot():
+    """World 57572, shrunk: what lies outside the horizon is not known, windows and groups alike."""
+    start = minute_of(MONDAY)
+    world = World("America/Havana", MONDAY, 3, {}, {}, {"b": 15}, now=start - 1000, seats=2, windows=[(6, 0, 1440)])
+    assert agree(replace(world, sessions={"b": [(0, start - 39, 1)]}))
+    assert agree(replace(world, sessions={"b": [(0, start + 3 * 1440 + 1, 1)]}, windows=[]))
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_matters_in_some_random_world(rule):
     for seed in range(2000):

@@ -11,7 +11,7 @@ from solver.slots import SlotQuery, find_slots
 from solver.snapshot import Hours, Requirement, Service, Snapshot
 from solver.whynot import Change, Ruled, ruled_out, sentence, why_not
 from tests.solver.businesses import query_of, random_world, snapshot_of, span_of
-from tests.solver.oracle import answers, on_grid, rescheduled, shown
+from tests.solver.oracle import answers, minute_of, on_grid, rescheduled, shown
 
 MONDAY = date(2026, 3, 2)
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
@@ -113,7 +113,8 @@ def candidates(world):
             starts = {m for m in range(*span_of(world)) if on_grid(world, m, 0, shows[m])}
             if world.seats > 1 and duration is not None:
                 groups = {s for service, s, _ in moved.sessions.get(member, []) if service == 0}
-                starts |= groups & set(range(*span_of(world)))
+                first = minute_of(world.first_day)
+                starts |= groups & set(range(first, first + world.days * 1440))
             number += len(starts)
     return number
 
