@@ -5,7 +5,7 @@ UV := $(VENV)/bin/uv
 RUN := $(VENV)/bin/python -m
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
-.PHONY: setup demo test check bench faults pictures clean
+.PHONY: setup demo test check bench faults oracle pictures clean
 
 setup: $(VENV)/.synced ## the locked dependencies in .venv
 
@@ -37,6 +37,9 @@ bench: setup ## every benchmark; writes benchmarks/results
 FRACTION ?= 1
 faults: setup ## races and faults at full size; FRACTION=0.1 makes a tenth of it
 	INTERLOCK_FAULTS=$(FRACTION) $(RUN) pytest -rA --durations=0 tests/races tests/faults
+
+oracle: setup ## the slot finder against its oracle on 100,000 random worlds
+	INTERLOCK_WORLDS=100000 $(RUN) pytest -q tests/solver/test_oracle.py -k random_worlds_agree
 
 pictures: setup ## every page at three widths, into docs/pictures
 	$(RUN) pytest tests/e2e/pictures.py
