@@ -47,8 +47,8 @@ class Options:
     def of(parts: Sequence[Slots], widest: int, *, by_lane: bool) -> "Options":
         """Return the slots of all parts; in order of start, end and lane, or of lane and start."""
         joined = {name: np.concatenate([getattr(p, name) for p in parts]).astype(np.int64) for name in COLUMNS}
-        beside = widest - joined["resources"].shape[1]
-        joined["resources"] = np.pad(joined["resources"], ((0, 0), (0, beside)), constant_values=-1)
+        if beside := widest - joined["resources"].shape[1]:
+            joined["resources"] = np.pad(joined["resources"], ((0, 0), (0, beside)), constant_values=-1)
         lane, start = joined["lane"], joined["start"]
         order = np.lexsort((start, lane)) if by_lane else np.lexsort((lane, joined["end"], start))
         columns = {name: column[order] for name, column in joined.items()}
@@ -203,11 +203,13 @@ class Chains:
 
     def column(self, name: str, item: Minutes, row: Minutes) -> Minutes:
         """Return a column of the slots that chains are made of, shape (n, items) or (n, items, widest)."""
-        first = getattr(self.options[0], name)
-        picked = np.empty((*row.shape, *first.shape[1:]), np.int64)
-        for i, options in enumerate(self.options):
+        columns: list[Minutes] = [getattr(options, name) for options in self.options]
+        if not self.any_order:
+            return np.stack([column[row[:, i]] for i, column in enumerate(columns)], axis=1)
+        picked = np.empty((*row.shape, *columns[0].shape[1:]), np.int64)
+        for i, column in enumerate(columns):
             mask = item == i
-            picked[mask] = getattr(options, name)[row[mask]]
+            picked[mask] = column[row[mask]]
         return picked
 
     def searched(self, start: int, book: Book[Booking]) -> tuple[Chain, Booking] | None:

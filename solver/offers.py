@@ -1,5 +1,6 @@
 """What a snapshot keeps between queries: who offers what in which shape, gap tables, start lists."""
 
+from bisect import bisect_left
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from operator import is_
@@ -155,8 +156,9 @@ def gaps_between(snapshot: "Snapshot", shape: Shape, lo: int, hi: int) -> Keys:
     if shape.group.cut:
         shape = replace(shape, group=replace(shape.group, cut=False))
     table = _table(snapshot, shape)
-    first, last = table.rows[LO].searchsorted(np.array([lo - table.longest, hi], table.rows.dtype)).tolist()
-    rows = table.rows[:, first:last]
+    starts = table.rows[LO].data
+    first = bisect_left(starts, lo - table.longest)
+    rows = table.rows[:, first : bisect_left(starts, hi, first)]
     # Sorted by `lo` they are already.
     return rows[:, rows[LANE].argsort(kind="stable")]
 

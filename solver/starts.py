@@ -35,6 +35,10 @@ class Group:
     by_staff: bool
     cut: bool
 
+    def __hash__(self) -> int:
+        # Not over thousands of lanes at every query.
+        return hash((len(self.lanes), self.lanes[:1], self.lanes[-1:], self.by_staff, self.cut))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:

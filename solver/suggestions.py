@@ -74,8 +74,10 @@ def rank(slots: Slots, limit: int | None = None, preferences: Preferences = INDI
     lo, hi = scoring.near(limit)
     costs, bound = scoring.costs(lo, hi), math.inf
     if limit is not None and limit <= hi - lo:
-        bound = np.partition(costs[0], limit - 1)[limit - 1]
-        reach = scoring.reach(float(bound)) if hi - lo < len(slots) else (lo, hi)
+        partitioned = costs[0].copy()
+        partitioned.partition(limit - 1)
+        bound = float(partitioned[limit - 1])
+        reach = scoring.reach(bound) if hi - lo < len(slots) else (lo, hi)
         if reach[0] < lo or hi < reach[1]:
             lo, hi = reach
             costs = scoring.costs(lo, hi)
