@@ -176,7 +176,8 @@ PERMISSIONS = {
     "importTable": managers("exchange:write"),
     "exportTable": managers("exchange:read"),
     "exportCalendar": managers("exchange:read"),
-    # what has been done
+    # what happens and what has been done
+    "streamEvents": workers("events:read"),
     "listAudit": owners("audit:read"),
     "verifyAudit": owners("audit:read"),
     "listJobs": managers("jobs:read"),

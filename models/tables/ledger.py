@@ -24,10 +24,12 @@ outbox_event = tenant_table(
     Column("aggregate_id", UUID, nullable=False),
     Column("aggregate_version", Integer, nullable=False),
     Column("payload", JSONB, nullable=False),
+    Column("xid", XID8, nullable=False, server_default=text("pg_current_xact_id()")),
     created_at(),
     Column("published_at", TIME),
 )
 """One event a change, written in the change's own transaction; published at least once."""
+Index(None, outbox_event.c.business_id, outbox_event.c.xid, outbox_event.c.id)
 Index(
     "ix_outbox_event_unpublished",
     outbox_event.c.business_id,

@@ -13,6 +13,7 @@ from service.api import (
     businesses,
     catalogue,
     clients,
+    events,
     exchange,
     health,
     jobs,
@@ -65,6 +66,7 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
         async with installation as app.state.interlock:
             app.state.businesses = {}
             app.state.limiter = Limiter(app.state.interlock.db, settings().rate_limits)
+            app.state.hub = events.Hub(app.state.interlock.db)
             yield
 
     app = FastAPI(title="Interlock", version="0.1.0", description=DESCRIPTION, lifespan=lifespan)
@@ -87,6 +89,7 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
         jobs,
         members,
         exchange,
+        events,
         origins,
     )
     for part in parts:

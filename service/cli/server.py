@@ -64,6 +64,7 @@ def run_server(port: int, *, worker: bool = True) -> None:
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             # Streams of events end by themselves, and balancers are told to look elsewhere.
             app.state.draining = True
+            app.state.hub.draining.set()
             super().handle_exit(sig, frame)
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

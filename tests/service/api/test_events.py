@@ -1,0 +1,95 @@
+"""Live updates over HTTP: in order, resumed where they stopped, none passed over."""
+
+import asyncio
+
+import orjson
+import psycopg
+import pytest
+
+from service.api import events as api_events
+from service.queries import events
+from service.queries.events import Cursor
+from tests.service.api.conftest import BASE, refused
+from tests.service.worlds import ANA, CUT, MONDAY_10
+
+AT_10 = {"service_id": str(CUT), "staff_id": str(ANA), "starts_at": MONDAY_10.isoformat()}
+SHOWN = {"streamEvents": "test_what_happens_is_told_and_resumed"}
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def short(app):
+    """Streams that end soon, for the test's transport reads them whole."""
+    app.state.hub.lasts_s = 1.5
+    return app
+
+
+def parsed(text: str) -> list[tuple[str, str, dict]]:
+    """Return id, name and data of each event of a stream."""
+    blocks = [
+        dict(line.split(": ", 1) for line in block.split("\n")) for block in text.split("\n\n") if "data:" in block
+    ]
+    return [(block["id"], block["event"], orjson.loads(block["data"])) for block in blocks]
+
+
+async def test_what_happens_is_told_and_resumed(short, api, client_id):
+    async def change():
+        await asyncio.sleep(0.4)
+        await api.post(f"{BASE}/bookings", json={**AT_10, "client_id": client_id})
+        await api.post(f"{BASE}/clients", json={"name": "Mia"})
+
+    answer, _ = await asyncio.gather(api.get(f"{BASE}/events"), change())
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.text.startswith("retry: 3000\n\n")
+    first, second = parsed(answer.text)
+    assert (first[1], second[1]) == ("appointment.confirmed", "client.registered")
+    assert first[2]["version"] == 1
+    resumed = await api.get(f"{BASE}/events", headers={"Last-Event-ID": first[0]})
+    assert parsed(resumed.text) == [second]
+    only = await api.get(f"{BASE}/events", params={"topic": "appointment"}, headers={"Last-Event-ID": first[0]})
+    assert parsed(only.text) == []
+
+
+async def test_an_event_that_is_not_kept_is_a_reset(short, api, client_id):
+    [event] = parsed((await api.get(f"{BASE}/events", headers={"Last-Event-ID": "1-1"})).text)
+    assert event[1:] == ("reset", {"topic": "reset"})
+
+
+@pytest.mark.parametrize("bad", ["x", "1", "-", "1-x", "9" * 19 + "-1", "1-1'; --"])
+async def test_what_is_no_id(api, bad):
+    refused(await api.get(f"{BASE}/events", headers={"Last-Event-ID": bad}), 422, "invalid-input")
+
+
+async def test_what_commits_late_is_not_passed_over(scope, owner_url, app_url):
+    """A cursor that follows the last number seen would have passed the first event over."""
+    start = await events.now(scope.db, scope.business_id)
+    insert = (
+        "INSERT INTO outbox_event (business_id, topic, aggregate_id, aggregate_version, payload) "
+        "VALUES (%s, %s, gen_random_uuid(), 1, '{}') RETURNING id"
+    )
+    with psycopg.connect(owner_url) as slow, psycopg.connect(owner_url, autocommit=True) as quick:
+        first = slow.execute(insert, [scope.business_id, "slow"]).fetchone()[0]
+        second = quick.execute(insert, [scope.business_id, "quick"]).fetchone()[0]
+        assert first < second
+        assert await events.after(scope.db, scope.business_id, start) == []
+        slow.commit()
+    told = await events.after(scope.db, scope.business_id, start)
+    assert [event["topic"] for _, event in told] == ["slow", "quick"]
+    by_number = [event["topic"] for place, event in told if place.id > second]
+    assert by_number == [], "the slow one is behind the number that a reader had seen"
+
+
+async def test_anothers_events_are_not_told(short, api, rival):
+    everything_since = str(Cursor(1, 1))
+    answer = await api.get(f"{BASE}/events", headers={"Last-Event-ID": everything_since})
+    assert {name for _, name, _ in parsed(answer.text)} == {"reset"}
+
+
+async def test_streams_are_bounded_and_end_when_it_drains(short, api, monkeypatch):
+    monkeypatch.setattr(api_events, "MOST_OF_ONE", 0)
+    refused(await api.get(f"{BASE}/events"), 429, "limit-reached")
+    monkeypatch.undo()
+    short.state.hub.lasts_s = 60
+    short.state.hub.draining.set()
+    assert parsed((await api.get(f"{BASE}/events")).text) == []
+    assert short.state.hub._streams == short.state.hub._tails == {}
