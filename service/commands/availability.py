@@ -16,8 +16,7 @@ from service.db import claims
 from service.db.command import command
 from service.db.database import Transaction
 from service.db.ledger import record
-from service.db.views import hours_of
-from solver.snapshot import Hours
+from service.db.rows import hours_of
 
 SET_DAY = """
 INSERT INTO staff_day (business_id, lane_no, day, hours, appointment_only)
@@ -219,15 +218,11 @@ async def end_time_off(tx: Transaction, claim_id: int) -> None:
 async def add_holidays(tx: Transaction, request: Holidays) -> HoursSet:
     """Close the business on some dates, but for staff whose own day says otherwise. Raises `Displaces` as `set_day`."""
     lanes = await lock_lanes(tx, None)
-    closed: dict[date, Spans | None] = {day: () for day, _ in request.days}
-
-    def close(hours: Hours) -> Hours:
-        return with_days({day: spans for day, spans in closed.items() if day not in hours.overrides})(hours)
-
+    closed = [day for day, _ in request.days]
     first, last = min(closed), max(closed)
     if (last - first).days > 2 * 366:
         raise InvalidInput("The holidays span more than two years.")
-    out = await displaced(tx, lanes, first, (last - first).days + 1, close)
+    out = await displaced(tx, lanes, first, (last - first).days + 1, closing=closed)
     refuse(out, accepted=request.displace)
     await tx.execute(
         "INSERT INTO holiday (business_id, day, name) SELECT %s, * FROM unnest(%s::date[], %s::text[]) "

@@ -13,6 +13,7 @@ from service.commands.allowances import Allowed, store_allowed
 from service.commands.attendance import Booking, Step, step
 from service.commands.clients import NewClient, insert
 from service.commands.legality import Wanted, legal_items
+from service.commands.limits import respect_client_limits, respect_limits
 from service.commands.nearest import offering_nearest
 from service.db import claims
 from service.db.command import command
@@ -163,6 +164,8 @@ async def hold(tx: Transaction, request: HoldRequest, *, view: View, now: dateti
 
     Raises
     ------
+    LimitReached
+        The service or the staff member is at a limit that day or week; for a client's own see `confirm`.
     Past, OutsidePolicy, Closed, NotAllocated
         The time is not on offer, by the rules and the snapshot.
     SlotTaken, StaleSnapshot
@@ -184,6 +187,7 @@ async def hold(tx: Transaction, request: HoldRequest, *, view: View, now: dateti
         await _limit_holds(tx, key)
     with offering_nearest(view, request.service_id, request.starts_at, now):
         items = legal_items(view, request.items, now)
+        await respect_limits(tx, view, items, None)
         outcome = await claims.take(tx, held, items)
     first = items[0]
     return Hold(appointment_id, token, first.staff_id, first.starts_at, first.ends_at, outcome["expires_at"])
@@ -236,9 +240,9 @@ async def book(tx: Transaction, request: BookRequest, *, view: View, now: dateti
         asks_approval=request.by is Party.CLIENT,
     )
     with offering_nearest(view, request.service_id, request.starts_at, now):
-        outcome = await claims.take(
-            tx, appointment, legal_items(view, request.items, now, by_staff=request.by is not Party.CLIENT)
-        )
+        items = legal_items(view, request.items, now, by_staff=request.by is not Party.CLIENT)
+        await respect_limits(tx, view, items, request.client_id)
+        outcome = await claims.take(tx, appointment, items)
     if request.allowed is not None:
         await store_allowed(tx, appointment.id, request.allowed)
     return Booking(appointment.id, AppointmentStatus(outcome["status"]), 1)
@@ -250,9 +254,13 @@ async def confirm(tx: Transaction, request: Confirmation) -> Booking:
 
     Raises
     ------
+    LimitReached
+        The client may not come for that service so often.
     HoldExpired, NotFound
         The hold ran out by the database's clock, was released, or the token is another's; it never was.
     """
+    if request.client_id is not None:
+        await respect_client_limits(tx, request.appointment_id, request.client_id)
     wanted = claims.Change(
         request.appointment_id,
         AppointmentStatus.CONFIRMED,

@@ -1,6 +1,6 @@
 """Which live bookings a change of hours would leave outside them; asked under the lanes' locks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
@@ -11,11 +11,11 @@ from psycopg.rows import DictRow
 
 from models.errors import Displaces, InvalidInput, NotFound
 from service.db.database import Transaction
-from service.db.views import hours_of
+from service.db.rows import holidays_of, hours_of
 from solver.clock import epoch_minute
 from solver.errors import InvalidProblem
+from solver.hours import Hours, working_time
 from solver.lanes import Minutes
-from solver.snapshot import Hours, working_time
 
 # FOR NO KEY UPDATE waits for bookings under way on the lanes (they hold them FOR SHARE) and makes later ones wait.
 LOCK_LANES = """
@@ -55,9 +55,16 @@ async def lock_lanes(tx: Transaction, staff_id: UUID | None) -> list[LockedLane]
 
 
 async def displaced(
-    tx: Transaction, lanes: list[LockedLane], first: date, days: int, change: Callable[[Hours], Hours]
+    tx: Transaction,
+    lanes: list[LockedLane],
+    first: date,
+    days: int,
+    change: Callable[[Hours], Hours] = lambda hours: hours,
+    closing: Collection[date] = (),
 ) -> list[UUID]:
     """Return the appointments inside the present hours of local dates [first, first + days) but not the changed ones.
+
+    `change` gives a lane's new hours, `closing` are holidays to come.
 
     Raises
     ------
@@ -67,12 +74,13 @@ async def displaced(
     first, days = first - MARGIN, days + 2 * MARGIN.days + 1
     start = datetime.combine(first, datetime.min.time(), UTC)
     numbers = [lane.lane_no for lane in lanes]
-    hours = await hours_of(tx, numbers, first, days)
+    hours, holidays = await hours_of(tx, numbers, first, days), await holidays_of(tx, first, days)
     window = {"start": start, "end": start + timedelta(days=days)}
     booked = await tx.rows(BOOKED, {"business": tx.business_id, "lanes": numbers, **window})
     found: dict[UUID, None] = {}
     for lane in lanes:
-        before, after = _worked(lane.zone, first, days, hours[lane.lane_no], change)
+        before = working_time(lane.zone, first, days, hours[lane.lane_no], holidays)
+        after = _changed(lane.zone, first, days, change(hours[lane.lane_no]), holidays.union(closing))
         of_lane = [row for row in booked if row["lane_no"] == lane.lane_no]
         found |= {row["appointment_id"]: None for row in of_lane if _inside(row, before) and not _inside(row, after)}
     return list(found)
@@ -99,11 +107,9 @@ def with_days(changes: Mapping[date, tuple[tuple[int, int], ...] | None]) -> Cal
     return change
 
 
-def _worked(
-    zone: ZoneInfo, first: date, days: int, hours: Hours, change: Callable[[Hours], Hours]
-) -> tuple[Minutes, Minutes]:
+def _changed(zone: ZoneInfo, first: date, days: int, hours: Hours, holidays: Collection[date]) -> Minutes:
     try:
-        return working_time(zone, first, days, hours), working_time(zone, first, days, change(hours))
+        return working_time(zone, first, days, hours, holidays)
     except InvalidProblem as error:
         raise InvalidInput("The hours would run into the next day's, or the day before's into them.") from error
 

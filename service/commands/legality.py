@@ -1,27 +1,28 @@
 """From a wanted time to the lane time that it would claim, or the rule that it breaks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-import numpy as np
 from uuid_utils.compat import uuid7
 
 from models.errors import (
     Closed,
     InterlockError,
     InvalidInput,
+    LimitReached,
     NotAllocated,
     NotFound,
     OutsidePolicy,
     Past,
     SlotTaken,
 )
-from service.db.claims import Item, Room, lane_spans
+from service.db.claims import Item, Room
 from service.db.views import View
-from solver.clock import DAY, epoch_minute, moment
-from solver.slots import SlotQuery, Slots, find_slots
+from solver.clock import epoch_minute, moment
+from solver.slots import SlotQuery, find_slots
+from solver.whynot import Ruled, ruled_out
 
 MOST_ITEMS = 10
 """Of one booking."""
@@ -59,10 +60,12 @@ def legal_items(view: View, wanted: Sequence[Wanted], now: datetime, *, by_staff
 
 
 def with_item(view: View, item: Item) -> View:
-    """Return the view in which an item's time is taken."""
-    index = {info.lane_no: i for i, info in enumerate(view.lanes.values())}
-    spans = [(index[lane], epoch_minute(start), epoch_minute(end, up=True)) for lane, start, end in lane_spans([item])]
-    return replace(view, snapshot=view.snapshot.with_claims(spans))
+    """Return the view in which an item's time is taken, its rooms' too."""
+    index, names = view.snapshot.lane_index, view.of_number()
+    spans = [(item.lane_no, item.claim_starts_at, item.claim_ends_at)]
+    spans += [(room.lane_no, room.starts_at, room.ends_at) for room in item.rooms]
+    claims = [(index[names[no]], epoch_minute(start), epoch_minute(end, up=True)) for no, start, end in spans]
+    return replace(view, snapshot=view.snapshot.with_claims(claims))
 
 
 def legal_item(
@@ -83,9 +86,10 @@ def legal_item(
     if staff_id not in snapshot.staff_index:
         raise NotFound("There is no such staff member.")
     start = epoch_minute(starts_at)
-    found = find_slots(snapshot, SlotQuery(service_id, moment(start), moment(start + 1), [staff_id], by_staff), now)
+    query = SlotQuery(service_id, moment(start), moment(start + 1), [staff_id], by_staff=by_staff)
+    found = find_slots(snapshot, query, now)
     if len(found) == 0 or moment(start) != starts_at:
-        raise _broken_rule(view, service_id, staff_id, starts_at, now)
+        raise _broken_rule(view, query, starts_at, now)
     lane = view.lanes[staff_id]
     return Item(
         uuid7(),
@@ -98,37 +102,42 @@ def legal_item(
         moment(found.claim_start[0]),
         moment(found.claim_end[0]),
         capacity=found.service.seats,
-        rooms=tuple(_rooms(view, found)),
+        rooms=tuple(_room(view, claim) for claim in found.claims(0)[1:]),
     )
 
 
-def _rooms(view: View, found: Slots) -> Iterator[Room]:
-    """Yield the lane time of the resources that the finder chose for the first of its slots."""
-    for lane, start, end in found.claims(0)[1:]:
-        info = view.of_lane(lane)
-        yield Room(info.lane_no, info.availability_version, moment(start), moment(end))
+def _room(view: View, claim: tuple[int, int, int]) -> Room:
+    lane, start, end = claim
+    info = view.of_lane(lane)
+    return Room(info.lane_no, info.availability_version, moment(start), moment(end))
 
 
-def _broken_rule(view: View, service_id: UUID, staff_id: UUID, starts_at: datetime, now: datetime) -> InterlockError:
-    snapshot = view.snapshot
-    service = snapshot.services[snapshot.service_index[service_id]]
-    member = snapshot.staff_index[staff_id]
-    duration = int(snapshot.durations[snapshot.service_index[service_id], member])
-    start, minute = epoch_minute(starts_at), epoch_minute(now, up=True)
-    if duration == 0:
-        return NotAllocated("That staff member does not perform the service.")
-    if starts_at < now:
+BROKEN: Mapping[Ruled, tuple[type[InterlockError], str]] = {
+    Ruled.NOT_ALLOCATED: (NotAllocated, "That staff member does not perform the service."),
+    Ruled.HOLIDAY: (Closed, "The business is closed that day."),
+    Ruled.CLOSED: (Closed, "That staff member does not work then."),
+    Ruled.WINDOW: (OutsidePolicy, "The service is not offered at that time."),
+    Ruled.APPOINTMENT_ONLY: (OutsidePolicy, "That time cannot be booked online; please call."),
+    Ruled.FULL: (SlotTaken, "The group that begins then is full."),
+    Ruled.BOOKED: (SlotTaken, "That time is taken."),
+    Ruled.BUFFER: (SlotTaken, "That time is too close to another booking."),
+    Ruled.SERVICE_LIMIT: (LimitReached, "The service is booked as often as it can be that day or week."),
+    Ruled.STAFF_LIMIT: (LimitReached, "That staff member is booked as often as they can be that day or week."),
+    Ruled.RESOURCE: (SlotTaken, "A room or device that the service needs is taken then."),
+}
+"""What to say of the first rule that a time breaks."""
+
+
+def _broken_rule(view: View, query: SlotQuery, starts_at: datetime, now: datetime) -> InterlockError:
+    service = view.snapshot.services[view.snapshot.service_index[query.service]]
+    broken = ruled_out(view.snapshot, query, now)
+    if Ruled.NOT_ALLOCATED not in broken and starts_at < now:
         return Past("That time has passed.")
-    if start < minute + service.minimum_notice:
+    if Ruled.NOT_ALLOCATED not in broken and starts_at < now + timedelta(minutes=service.minimum_notice):
         return Past(f"The service needs {service.minimum_notice} minutes' notice.")
-    if start > minute + service.maximum_advance * DAY:
+    if Ruled.ADVANCE in broken:
         return OutsidePolicy(f"The service can be booked at most {service.maximum_advance} days ahead.")
-    lane = snapshot.lanes[member]
-    end = start + duration
-    worked = np.minimum(lane.work[:, 1], end) - np.maximum(lane.work[:, 0], start)
-    if np.maximum(worked, 0).sum() < duration:
-        return Closed("That staff member does not work then.")
-    claimed = (lane.busy[:, 0] < end + service.buffer_after) & (lane.busy[:, 1] > start - service.buffer_before)
-    if claimed.any():
-        return SlotTaken("That time is taken, or too close to another booking.")
+    for rule, (error, words) in BROKEN.items():
+        if rule in broken:
+            return error(words)
     return OutsidePolicy(f"The service starts every {service.slot_interval} minutes; that time is in between.")

@@ -9,6 +9,7 @@ from models.errors import InvalidInput, OutsidePolicy
 from models.states import AppointmentStatus, Party
 from service.commands.attendance import Booking, Step
 from service.commands.legality import legal_item
+from service.commands.limits import respect_limits
 from service.commands.nearest import offering_nearest
 from service.db import rescheduling
 from service.db.command import command
@@ -70,9 +71,9 @@ async def reschedule(tx: Transaction, request: Reschedule, *, view: View, now: d
     places = [_place(item, standing, request) for item in standing.items]
     freed = without(view, standing.items)
     with offering_nearest(freed, standing.items[0].service_id, places[0][1], now):
-        [version] = await rescheduling.move(
-            tx, [_moved(freed, standing, places, now, by_staff=request.by is not Party.CLIENT)]
-        )
+        wanted = _moved(freed, standing, places, now, by_staff=request.by is not Party.CLIENT)
+        await respect_limits(tx, view, wanted.items, standing.client_id, [standing.id])
+        [version] = await rescheduling.move(tx, [wanted])
     return Booking(standing.id, AppointmentStatus(standing.status), version)
 
 

@@ -1,20 +1,37 @@
 """Rows to arrays: one business's snapshot with what a commit needs beside it, kept up with the change log."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Hashable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
-from typing import LiteralString
+from typing import Any
 from uuid import UUID
 
 from psycopg.rows import DictRow
 
 from models.errors import NotFound, Unavailable
 from service.db.database import Database, Transaction
+from service.db.rows import (
+    ALLOCATIONS,
+    BUSINESS,
+    LaneRow,
+    Rows,
+    busy_of,
+    groups,
+    holidays_of,
+    hours_of,
+    lanes_of,
+    midnight,
+    of_business,
+    services_of,
+    spans,
+    visits,
+)
 from service.db.session import seconds_left
-from solver.snapshot import Hours, Service, Snapshot
+from solver.clock import utc_day
+from solver.snapshot import Hours, Limits, Service, Snapshot
 
 DAYS_BACK = 1
 DAYS_AHEAD = 127
@@ -30,52 +47,15 @@ FROM (VALUES (1)) AS once
 LEFT JOIN change_log c ON c.business_id = %s AND c.xid >= %s::text::xid8 ORDER BY c.id
 """
 CURSOR = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS cursor"
-BUSINESS = "SELECT zone FROM business WHERE id = %s"
-STAFF = """
-SELECT s.id, s.lane_no, s.name, l.availability_version FROM staff s
-JOIN lane l ON l.business_id = s.business_id AND l.lane_no = s.lane_no
-WHERE s.business_id = %s AND s.active ORDER BY s.lane_no
-"""
-SERVICES = """
-SELECT id, duration, buffer_before, buffer_after, slot_interval, minimum_notice, maximum_advance FROM service
-WHERE business_id = %s AND active ORDER BY id
-"""
-ALLOCATIONS = """
-SELECT a.service_id, a.staff_id, a.duration FROM allocation a
-JOIN staff s ON s.business_id = a.business_id AND s.id = a.staff_id AND s.active
-JOIN service v ON v.business_id = a.business_id AND v.id = a.service_id AND v.active
-WHERE a.business_id = %s ORDER BY a.service_id, a.staff_id
-"""
-WEEKLY = """
-SELECT lane_no, weekday, opens, closes, valid_from, valid_to FROM working_hours
-WHERE business_id = %(business)s AND lane_no = ANY(%(lanes)s) ORDER BY lane_no, weekday, opens, valid_from
-"""
-OVERRIDES = """
-SELECT d.lane_no, d.day, lower(h) AS opens, upper(h) AS closes
-FROM staff_day d LEFT JOIN LATERAL unnest(d.hours) AS h ON true
-WHERE d.business_id = %(business)s AND d.lane_no = ANY(%(lanes)s) AND d.hours IS NOT NULL
-  AND d.day >= %(first)s - 2 AND d.day <= %(last)s + 2 ORDER BY d.lane_no, d.day, opens
-"""
-HOLIDAYS = """
-SELECT day FROM holiday WHERE business_id = %(business)s AND day >= %(first)s - 2 AND day <= %(last)s + 2 ORDER BY day
-"""
-BUSY = """
-SELECT lane_no, floor(extract(epoch FROM starts_at) / 60)::bigint AS starts,
-       ceil(extract(epoch FROM ends_at) / 60)::bigint AS ends, expires_at
-FROM claim
-WHERE business_id = %(business)s AND lane_no = ANY(%(lanes)s) AND released_at IS NULL
-  AND starts_at >= %(start)s AND starts_at < %(end)s AND (expires_at IS NULL OR expires_at > clock_timestamp())
-ORDER BY lane_no, starts_at
-"""
 # A claim may last 31 days: the first load looks that far back for those that reach into the horizon.
 LONGEST_CLAIM = timedelta(days=31)
 
 
 @dataclass(frozen=True, slots=True)
 class LaneInfo:
-    """What a commit needs of a staff member's lane."""
+    """What a commit needs of a staff member's or resource's lane."""
 
-    staff_id: UUID
+    id: UUID
     lane_no: int
     name: str
     availability_version: int
@@ -100,9 +80,9 @@ class View:
         """Return what a commit needs of the snapshot's lane at an index."""
         return next(islice(self.lanes.values(), index, None))
 
-    def staff_of_lane(self) -> dict[int, UUID]:
-        """Return the staff member of each lane number."""
-        return {info.lane_no: info.staff_id for info in self.lanes.values()}
+    def of_number(self) -> dict[int, UUID]:
+        """Return the staff member or resource of each lane number."""
+        return {info.lane_no: info.id for info in self.lanes.values()}
 
 
 @dataclass(slots=True)
@@ -178,7 +158,7 @@ async def refreshed(db: Database, view: View) -> View:
         hours = {row["lane_no"] for row in fresh if row["day"] is None}
         tiles = {(row["lane_no"], row["day"]) for row in fresh if row["day"] is not None}
         tiles |= _expired(view, look[0]["looked_at"])
-        view = await _with_hours(tx, view, hours & view.staff_of_lane().keys())
+        view = await _with_hours(tx, view, hours & view.of_number().keys())
         view = await _with_tiles(tx, view, tiles)
     return replace(view, cursor=look[0]["cursor"], seen=frozenset(row["id"] for row in changes))
 
@@ -187,85 +167,70 @@ async def _load(tx: Transaction, first_day: date, days: int) -> View:
     cursor, business = await tx.row(CURSOR), await tx.row(BUSINESS, [tx.business_id])
     if cursor is None or business is None:
         raise NotFound("There is no such business.")
-    staff = [LaneInfo(r["id"], r["lane_no"], r["name"], r["availability_version"]) for r in await _of(tx, STAFF)]
-    by_lane = {info.lane_no: info.staff_id for info in staff}
-    start = _midnight(first_day)
-    busy = await _busy(tx, list(by_lane), start - LONGEST_CLAIM, start + timedelta(days=days))
-    hours = await hours_of(tx, list(by_lane), first_day, days)
-    horizon_start = int(start.timestamp()) // 60
+    lanes, services = await lanes_of(tx), await services_of(tx)
+    by_lane = {lane.lane_no: lane for lane in lanes}
+    of_staff = {lane.lane_no: lane.id for lane in lanes if lane.kind is None}
+    start = midnight(first_day)
+    limits: dict[Hashable, Limits] = {lane.id: lane.limits for lane in lanes if lane.limits != (None, None)}
+    counted = _counted(services, limits)
+    busy = await busy_of(tx, list(by_lane), start - LONGEST_CLAIM, start + timedelta(days=days), counted=counted)
+    index: dict[Hashable, int] = {service.id: i for i, service in enumerate(services)}
     snapshot = Snapshot.build(
         zone=business["zone"],
         first_day=first_day,
         days=days,
-        staff=[info.staff_id for info in staff],
-        hours={by_lane[lane]: of_lane for lane, of_lane in hours.items()},
-        services=[Service(**row) for row in await _of(tx, SERVICES)],
-        allocations=[(r["service_id"], r["staff_id"], r["duration"]) for r in await _of(tx, ALLOCATIONS)],
-        busy={
-            by_lane[lane]: [(r["starts"], r["ends"]) for r in rows if r["ends"] > horizon_start]
-            for lane, rows in busy.items()
-        },
+        staff=[lane.id for lane in lanes if lane.kind is None],
+        hours=_open(by_lane, await hours_of(tx, list(by_lane), first_day, days)),
+        services=services,
+        allocations=[(r["service_id"], r["staff_id"], r["duration"]) for r in await of_business(tx, ALLOCATIONS)],
+        busy={by_lane[no].id: spans(rows, utc_day(first_day)) for no, rows in busy.items()},
+        zones={lane.id: lane.zone for lane in lanes if lane.zone is not None},
+        holidays=await holidays_of(tx, first_day, days),
+        limits=limits,
+        resources=[(lane.id, lane.kind) for lane in lanes if lane.kind is not None],
+        booked={of_staff[no]: visits(rows, index) for no, rows in busy.items() if no in of_staff and counted},
+        sessions={of_staff[no]: groups(rows, index) for no, rows in busy.items() if no in of_staff},
     )
-    lanes = {info.staff_id: info for info in staff}
-    return View(
-        tx.business_id, snapshot, lanes, cursor["cursor"], frozenset(), _expiries(r for rs in busy.values() for r in rs)
-    )
+    infos = {lane.id: LaneInfo(lane.id, lane.lane_no, lane.name, lane.availability_version) for lane in lanes}
+    expiries = _expiries(row for rows in busy.values() for row in rows)
+    return View(tx.business_id, snapshot, infos, cursor["cursor"], frozenset(), expiries)
 
 
-async def _of(tx: Transaction, sql: LiteralString) -> list[DictRow]:
-    return await tx.rows(sql, [tx.business_id])
+def _counted(services: Iterable[Service], of_staff: Mapping[Any, Limits]) -> bool:
+    """Return whether any limit counts visits; a client's own are counted when they ask."""
+    return bool(of_staff) or any(s.daily_limit is not None or s.weekly_limit is not None for s in services)
 
 
-async def _busy(tx: Transaction, lanes: list[int], start: datetime, end: datetime) -> dict[int, list[DictRow]]:
-    rows = await tx.rows(BUSY, {"business": tx.business_id, "lanes": lanes, "start": start, "end": end})
-    by_lane: dict[int, list[DictRow]] = {lane: [] for lane in lanes}
-    for row in rows:
-        by_lane[row["lane_no"]].append(row)
-    return by_lane
-
-
-async def hours_of(tx: Transaction, lanes: list[int], first_day: date, days: int) -> dict[int, Hours]:
-    """Return when some lanes work over UTC days [first_day, first_day + days), the dates beside them included.
-
-    A holiday closes the lanes that have no hours of their own that day.
-    """
-    last = first_day + timedelta(days=days)
-    params = {"business": tx.business_id, "lanes": lanes, "first": first_day, "last": last}
-    weekly: dict[int, list[tuple[int, int, int, date | None, date | None]]] = {lane: [] for lane in lanes}
-    for r in await tx.rows(WEEKLY, params):
-        weekly[r["lane_no"]].append((r["weekday"], r["opens"], r["closes"], r["valid_from"], r["valid_to"]))
-    overrides: dict[int, dict[date, tuple[tuple[int, int], ...]]] = {lane: {} for lane in lanes}
-    for r in await tx.rows(OVERRIDES, params):
-        days_of = overrides[r["lane_no"]]
-        span = () if r["opens"] is None else ((r["opens"], r["closes"]),)
-        days_of[r["day"]] = (*days_of.get(r["day"], ()), *span)
-    for r in await tx.rows(HOLIDAYS, params):
-        for days_of in overrides.values():
-            days_of.setdefault(r["day"], ())
-    return {lane: Hours(tuple(weekly[lane]), overrides[lane]) for lane in lanes}
+def _open(lanes: Mapping[int, LaneRow], hours: Mapping[int, Hours]) -> dict[Hashable, Hours]:
+    """Return the hours by lane; a resource without any is always open."""
+    return {lanes[no].id: h for no, h in hours.items() if lanes[no].kind is None or h.weekly or h.overrides}
 
 
 async def _with_hours(tx: Transaction, view: View, lanes: set[int]) -> View:
     if not lanes:
         return view
-    snapshot, infos, by_lane = view.snapshot, dict(view.lanes), view.staff_of_lane()
-    versions = {row["lane_no"]: row["availability_version"] for row in await _of(tx, STAFF)}
-    for lane, hours in (await hours_of(tx, sorted(lanes), snapshot.first_day, snapshot.days)).items():
-        member = by_lane[lane]
-        snapshot = snapshot.with_hours(member, hours)
-        infos[member] = replace(infos[member], availability_version=versions[lane])
+    snapshot, infos = view.snapshot, dict(view.lanes)
+    rows = {row.lane_no: row for row in await lanes_of(tx)}
+    known = {no: rows[no] for no in lanes if no in rows}
+    hours = _open(known, await hours_of(tx, sorted(known), snapshot.first_day, snapshot.days))
+    for row in known.values():
+        snapshot = snapshot.with_hours(row.id, hours.get(row.id))
+        infos[row.id] = replace(infos[row.id], availability_version=row.availability_version)
     return replace(view, snapshot=snapshot, lanes=infos)
 
 
 async def _with_tiles(tx: Transaction, view: View, tiles: set[tuple[int, date]]) -> View:
     """Read again the claims that begin on some lanes' UTC days."""
-    snapshot, expiries, by_lane = view.snapshot, dict(view.expiries), view.staff_of_lane()
+    snapshot, expiries, by_lane = view.snapshot, dict(view.expiries), view.of_number()
+    counted = _counted(snapshot.services, snapshot.limits)
+    index = dict(snapshot.service_index)
     for lane, day in sorted(tile for tile in tiles if tile[0] in by_lane and _inside(view, tile[1])):
-        start = _midnight(day)
-        rows = (await _busy(tx, [lane], start, start + timedelta(days=1)))[lane]
-        horizon = snapshot.start
-        spans = [(row["starts"], row["ends"]) for row in rows if row["ends"] > horizon]
-        snapshot = snapshot.with_day(by_lane[lane], day, spans)
+        start = midnight(day)
+        rows = (await busy_of(tx, [lane], start, start + timedelta(days=1), counted=counted))[lane]
+        beside: tuple[Rows, ...] = ()
+        if by_lane[lane] in snapshot.staff_index:
+            beside = (visits(rows, index) if counted else [], groups(rows, index))
+        snapshot = snapshot.with_day(by_lane[lane], day, spans(rows, snapshot.start), *beside)
         expiries.pop((lane, day), None)
         expiries.update(_expiries(rows))
     return replace(view, snapshot=snapshot, expiries=expiries)
@@ -289,7 +254,3 @@ def _expiries(rows: Iterable[DictRow]) -> dict[tuple[int, date], datetime]:
             tile = (row["lane_no"], date.fromordinal(719163 + row["starts"] // 1440))
             expiries[tile] = min(row["expires_at"], expiries.get(tile, row["expires_at"]))
     return expiries
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, datetime.min.time(), UTC)

@@ -89,7 +89,7 @@ class _Moves:
     def _item(self, p: Placement, service_id: UUID) -> Item:
         info = self.night.view.of_lane(p.lane)
         times = (moment(p.start), moment(p.end), moment(p.occupied_start), moment(p.occupied_end))
-        return Item(uuid7(), service_id, info.staff_id, info.lane_no, info.availability_version, *times)
+        return Item(uuid7(), service_id, info.id, info.lane_no, info.availability_version, *times)
 
     def _also_versions(self, p: Placement) -> dict[str, int]:
         """Versions of the hours of further staff that come along; rooms have none that the arrays know."""

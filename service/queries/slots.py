@@ -21,23 +21,34 @@ LAST_YEAR = 9000
 
 @dataclass(frozen=True, slots=True)
 class SlotsWanted:
-    """A question to the finder: which starts in [start, end), by anyone allocated or one of `staff_ids`."""
+    """A question to the finder: which starts in [start, end), by anyone allocated or one of `staff_ids`.
+
+    With `by_staff` the blocks that only staff may book count as open. `client_booked` is when the client comes for the
+    service already, for its limits on one client.
+    """
 
     service_id: UUID
     start: datetime
     end: datetime
     staff_ids: tuple[UUID, ...] | None = None
+    by_staff: bool = False
+    client_booked: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A time on offer. `score` ranks suggestions: higher is better, None where slots are listed by time."""
+    """A time on offer: with whom, in which rooms, and for a group how many seats are left.
+
+    `score` ranks suggestions: higher is better, None where slots are listed by time.
+    """
 
     staff_id: UUID
     staff: str
     starts_at: datetime
     ends_at: datetime
     score: float | None = None
+    seats_left: int | None = None
+    resources: tuple[str, ...] = ()
 
 
 def check_range(start: datetime, end: datetime) -> None:
@@ -109,7 +120,7 @@ class WhyNone:
 def why_none(view: View, wanted: SlotsWanted, now: datetime) -> WhyNone:
     """Return why a question finds nothing or little; raises as `find`."""
     told = why_not(view.snapshot, _query(view, wanted), now)
-    names: dict[Hashable, str] = {info.staff_id: info.name for info in view.lanes.values()}
+    names: dict[Hashable, str] = {info.id: info.name for info in view.lanes.values()}
     words = tuple(sentence(relaxation, view.snapshot, names) for relaxation in told.relaxations)
     return WhyNone(told.candidates, told.free, {k.value: n for k, n in told.ruled_out.items()}, words)
 
@@ -122,14 +133,32 @@ def _query(view: View, wanted: SlotsWanted) -> SlotQuery:
     if any(member not in snapshot.staff_index for member in wanted.staff_ids or ()):
         raise NotFound("There is no such staff member.")
     try:
-        return SlotQuery(wanted.service_id, wanted.start, wanted.end, wanted.staff_ids)
+        return SlotQuery(
+            wanted.service_id,
+            wanted.start,
+            wanted.end,
+            wanted.staff_ids,
+            by_staff=wanted.by_staff,
+            client_booked=wanted.client_booked,
+        )
     except InvalidProblem as error:
         raise InvalidInput(str(error)) from error
 
 
 def _rows(view: View, slots: Slots, scores: list[float] | None = None) -> list[Slot]:
     infos = list(view.lanes.values())
+    seats = slots.seats.tolist() if slots.service.seats > 1 else repeat(None)
+    rooms = slots.resources.tolist() if slots.service.requirements else repeat(())
+    columns = (slots.lane.tolist(), slots.start.tolist(), slots.end.tolist(), scores or repeat(None), seats, rooms)
     return [
-        Slot(infos[lane].staff_id, infos[lane].name, moment(start), moment(end), score)
-        for lane, start, end, score in zip(slots.lane, slots.start, slots.end, scores or repeat(None), strict=False)
+        Slot(
+            infos[lane].id,
+            infos[lane].name,
+            moment(start),
+            moment(end),
+            score,
+            left,
+            tuple(infos[room].name for room in of_slot if room >= 0),
+        )
+        for lane, start, end, score, left, of_slot in zip(*columns, strict=False)
     ]

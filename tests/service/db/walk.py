@@ -1,5 +1,6 @@
 """A business that two processes change and watch: the steps of a random walk, and what must hold after each."""
 
+import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -24,7 +25,7 @@ NOW = datetime(2026, 3, 24, 7, 0, tzinfo=UTC)
 FIRST_DAY, DAYS = date(2026, 3, 22), 14
 """A short horizon, with Lisbon's change to summer time in it."""
 SPANS = (None, (), ((540, 750),), ((600, 720), (780, 1500)), ((1380, 1560),), ((0, 200), (600, 900)))
-SOON = timedelta(milliseconds=150)
+SOON = timedelta(milliseconds=40)
 
 
 class Walk:
@@ -131,7 +132,12 @@ class Walk:
         if not self.holds:
             return "nothing"
         held = self.holds[which % len(self.holds)]
-        values = {"soon": SOON, "id": held.id, "business": self.business}
+        # Late enough that both processes look while it is still live, however busy the machine.
+        started = time.perf_counter()
+        for process in (0, 1):
+            await self.look(process)
+        soon = SOON + 4 * timedelta(seconds=time.perf_counter() - started)
+        values = {"soon": soon, "id": held.id, "business": self.business}
         self.owner.execute(
             "WITH a AS (UPDATE appointment SET expires_at = clock_timestamp() + %(soon)s WHERE id = %(id)s "
             "AND status = 'hold' AND expires_at > clock_timestamp() RETURNING expires_at) "
@@ -141,7 +147,7 @@ class Walk:
         )
         for process in (0, 1):
             await self.look(process)
-        self.owner.execute("SELECT pg_sleep_for(%s)", [SOON * 1.2])
+        self.owner.execute("SELECT pg_sleep_for(%s)", [soon * 1.2])
         return "done"
 
     async def sweep(self, process: int) -> None:
