@@ -93,12 +93,12 @@ def filled(view: View, start: int, end: int) -> list[Filled]:
     """Return how full each staff member's time in [start, end) (epoch minutes) is."""
     shortest = min((s.duration + s.buffer_before + s.buffer_after for s in view.snapshot.services), default=0)
     found = []
-    for info in view.lanes.values():
-        lane = view.snapshot.lanes[view.snapshot.staff_index[info.staff_id]]
+    for member, lane in zip(view.snapshot.staff, view.snapshot.lanes, strict=False):
+        info = view.lanes[UUID(str(member))]
         work = np.clip(lane.work[:, :2], start, end)
         gaps, claimed = _gaps(work.tolist(), lane.busy.tolist())
         worked = int((work[:, 1] - work[:, 0]).sum())
-        found.append(Filled(info.staff_id, info.name, worked, claimed, sum(g for g in gaps if g < shortest)))
+        found.append(Filled(info.id, info.name, worked, claimed, sum(g for g in gaps if g < shortest)))
     return sorted(found, key=lambda f: f.name)
 
 
