@@ -33,6 +33,8 @@ COMMANDS = {
     "key": "service.cli.people:keys",
     "import": "service.cli.exchange:import_",
     "export": "service.cli.exchange:export",
+    "backup": "service.cli.backup:backup",
+    "restore": "service.cli.backup:restore",
     "db": "service.cli.database:app",
 }
 EXIT_CODES = """
