@@ -29,7 +29,7 @@ ServiceName = Annotated[str, typer.Option("--service", "-s", help="The service, 
 StaffName = Annotated[str | None, typer.Option("--staff", help="The staff member, by name or id; any if left out.")]
 
 
-async def _service_named(interlock: Interlock, business: Business, name: str) -> businesses.Service:
+async def service_named(interlock: Interlock, business: Business, name: str) -> businesses.Service:
     known = await businesses.services(interlock.db, business.id)
     for service in known:
         if name in (service.name, str(service.id)):
@@ -64,7 +64,7 @@ def slots(
         of = await businesses.by_slug(interlock.db, business)
         now = interlock.clock()
         first = now if start is None else parsed_time(start, of.zone)
-        chosen = await _service_named(interlock, of, service)
+        chosen = await service_named(interlock, of, service)
         who = await staff_named(interlock, of, staff)
         view = await interlock.views.current(of.id, now)
         wanted = slot_queries.SlotsWanted(chosen.id, first, first + timedelta(days=days), who)
@@ -96,7 +96,7 @@ def book(
 
     async def run(interlock: Interlock) -> tuple[Business, Booking, slot_queries.Slot]:
         of = await businesses.by_slug(interlock.db, business)
-        chosen = await _service_named(interlock, of, service)
+        chosen = await service_named(interlock, of, service)
         who = await staff_named(interlock, of, staff)
         now, starts_at = interlock.clock(), parsed_time(at, of.zone)
         view = await interlock.views.current(of.id, now)

@@ -59,6 +59,25 @@ async def test_bookings_are_moved_and_swapped(interlock):
     assert (taken.returncode, taken.stderr) == (1, "interlock: Say when, or with whom.\n")
 
 
+async def test_a_series_is_booked_and_the_schedule_shown(interlock):
+    start = json.loads(interlock("slots", "-s", "Cut", "--staff", "Ana", "--limit", "1", "--json").stdout)[0][
+        "starts_at"
+    ]
+    wanted = ("-s", "Cut", "--staff", "Ana", "--at", start, "--name", "Maria")
+    made = json.loads(interlock("repeat", *wanted, "--rule", "FREQ=WEEKLY;COUNT=2", "--json").stdout)
+    assert [o["version"] for o in made["occurrences"]] == [1, 1]
+    table = interlock("repeat", *wanted, "--rule", "FREQ=WEEKLY;COUNT=3").stdout
+    assert "nearest free" in table
+    refused = interlock("repeat", *wanted, "--rule", "FREQ=SECONDLY;COUNT=3")
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1)
+    day = json.loads(interlock("schedule", "--day", start[:10], "--json").stdout)
+    assert [row["appointment_id"] for row in day] == [made["occurrences"][0]["appointment_id"]]
+    assert "Maria" in interlock("schedule", "--day", start[:10]).stdout
+    assert interlock("schedule", "--day", "soon").returncode == 1
+    assert json.loads(interlock("offers", "--json").stdout) == {"offers": [], "done": None}
+    assert interlock("offers", "--accept", made["id"]).stderr == "interlock: There is no such offer.\n"
+
+
 async def test_a_booking_is_marked(interlock):
     start = json.loads(interlock("slots", "-s", "Cut", "--limit", "1", "--json").stdout)[0]["starts_at"]
     booked = json.loads(interlock("book", "-s", "Cut", "--at", start, "--name", "Maria", "--json").stdout)["booking"][
