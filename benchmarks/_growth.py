@@ -15,7 +15,7 @@ STEPS: dict[str, tuple[float, ...]] = {
     "load": (2, 4, 6, 8, 10),
     "waiting": (1, 2, 4, 6, 10),
 }
-WALL = 20.0
+WALL = 12.0
 
 
 def growth(wall: float = WALL) -> list[dict[str, Any]]:
