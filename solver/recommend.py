@@ -1,11 +1,12 @@
 """Recommendations: the starts of one new request, ranked by what each does to the objective of the whole book."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from solver.columns import Int
+from solver.columns import Int, Preference, preferred
 from solver.lanes import Minutes
 from solver.objective import BALANCED, Policy, Term
 from solver.places import shortest_sold
@@ -38,7 +39,13 @@ class Recommendations:
         return self.slots.to_frame().assign(change=self.change, **self.parts)
 
 
-def recommend(slots: Slots, now: int, policy: Policy = BALANCED, limit: int | None = None) -> Recommendations:
+def recommend(
+    slots: Slots,
+    now: int,
+    policy: Policy = BALANCED,
+    limit: int | None = None,
+    prefers: Sequence[Preference] = (),
+) -> Recommendations:
     """Rank legal starts by the change that each makes to the book's objective.
 
     Parameters
@@ -49,16 +56,19 @@ def recommend(slots: Slots, now: int, policy: Policy = BALANCED, limit: int | No
         Epoch minutes.
     limit : int, optional
         At most so many.
+    prefers : sequence of Preference, optional
+        What the client would like.
 
     Notes
     -----
-    Exact for the terms that a single booking can change: earliness, idle fragments (the gap that it splits) and
-    fairness (its lane's load beyond an even share of the book as it stands).
+    Exact for the terms that a single booking can change: preference, earliness, idle fragments (the gap that it
+    splits) and fairness (its lane's load beyond an even share of the book as it stands).
     """
     sellable = shortest_sold(slots.snapshot)
     before, after = slots.claim_start - slots.gap_lo, slots.gap_hi - slots.claim_end
     whole = slots.gap_hi - slots.gap_lo
     units = {
+        str(Term.PREFERENCE): preferred(prefers, slots.lane, slots.start, slots.end),
         str(Term.EARLINESS): (slots.start - now) // 60,
         str(Term.FRAGMENTS): _short(before, sellable) + _short(after, sellable) - _short(whole, sellable),
         str(Term.FAIRNESS): _load_beyond(slots),

@@ -8,12 +8,15 @@ import pytest
 
 from solver.book import Extras
 from solver.checker import Rule, check, require
+from solver.clock import epoch_minute, moment
 from solver.columns import Entry, Intervals, Preference
 from solver.errors import InvalidProblem
 from solver.objective import Policy, Term
 from solver.placement import placement_problem
 from solver.rebalance import alternatives, rebalance_problem
+from solver.recommend import recommend
 from solver.result import Reason
+from solver.slots import SlotQuery, find_slots
 from solver.snapshot import Hours, Requirement, Service, Snapshot
 from solver.solve import solve
 from tests.solver.test_rebalance import (
@@ -170,6 +173,38 @@ def test_a_booked_client_moves_to_what_they_prefer_where_that_is_worth_a_move():
     for points, moves in ((500, 1), (300, 0)):
         policy = Policy("likes", {Term.PREFERENCE: points, Term.MOVES: 400})
         assert len(plan([booking(1, 0, 0, prefers=likes)], (), policy)[1].moves) == moves
+
+
+def test_recommendations_put_what_the_client_prefers_first():
+    slots = find_slots(snapshot(), SlotQuery("cut", moment(NINE), moment(NINE + 180)), NOW)
+    ranked = recommend(slots, NINE, LIKES, prefers=(Preference(9, staff=(1,), windows=((NINE + 60, NINE + 90),)),))
+    assert (ranked.slots.lane[0], ranked.slots.start[0]) == (1, NINE + 60)
+    assert ranked.parts["preference"][0] == 90
+    assert ranked.change[0] == 90 - 1  # an hour later
+
+
+@pytest.mark.parametrize(
+    ("term", "units", "entry"),
+    [
+        (Term.WAITING, 3, {"since": epoch_minute(NOW) - 3 * 1440}),
+        (Term.WAITING, 60, {"since": 0}),
+        (Term.EARLINESS, 73, {}),  # from Friday at eight to Monday at nine
+        (Term.WAITLIST, 7, {"priority": 7}),
+    ],
+)
+def test_each_term_of_a_placement_counts_in_its_own_unit(term, units, entry):
+    entry = Entry("w", service="cut", windows=FIRST_HALF_HOUR, **{"since": epoch_minute(NOW), **entry})
+    policy = Policy("one", {Term.WAITLIST: 10_000, term: 1})
+    _, result = plan([], [entry], policy)
+    assert {s.name: s.units for s in result.scores}[term] == units
+
+
+@pytest.mark.parametrize(("before", "moves"), [(0, 1), (1, 1), (2, 0)])
+def test_whoever_was_moved_before_is_moved_again_only_where_it_pays_for_that_too(before, moves):
+    likes = (Preference(1, windows=((NINE + 60, NINE + 90),)),)
+    policy = Policy("again", {Term.PREFERENCE: 1000, Term.MOVES: 100, Term.MOVED_BEFORE: 600})
+    _, result = plan([booking(1, 0, 0, prefers=likes, moved_before=before)], (), policy)
+    assert len(result.moves) == moves
 
 
 @pytest.mark.parametrize("points", [-1, 0.5, True])
