@@ -1,5 +1,6 @@
 """The search of one connected program: relax, round, drop columns by reduced cost, prove the rest."""
 
+import math
 import time
 from dataclasses import replace
 from functools import partial
@@ -22,9 +23,9 @@ CP_SAT_COLUMNS = 2500
 WIDE_COLUMNS = 20_000
 """From here on a search looks at the cheapest columns first and widens."""
 NARROW_COLUMNS = 1000
-"""So many, the dearest by reduced cost, hold a plan within a percent or better; CP-SAT finds it in a second."""
+"""So many at least, the dearest by reduced cost, hold a plan within a percent or so; CP-SAT finds it in a second."""
 NARROW_SHARE = 0.02
-"""Of the deterministic effort, for that plan."""
+"""Of the deterministic effort, for that plan among so many columns."""
 SHARE_FOR_BOUND = 0.2
 """Of the wall time, before the search for a better plan goes on."""
 
@@ -45,6 +46,7 @@ def search(program: Program, effort: Effort, incumbent: Int | None = None) -> An
     if _proven(program, point) or effort.stopped:
         return point
     if len(program) > WIDE_COLUMNS:
+        point = _narrow(program, effort, relaxed, point, until)
         point = _priced_apart(program, effort, relaxed, point, until)
         point = _widen(program, effort, relaxed, point, until)
         return _prove_rest(program, effort, relaxed, point, until)
@@ -65,11 +67,24 @@ def _prove(program: Program, effort: Effort, relaxed: Relaxation, point: Answer,
     """Cut, look for a good plan among few columns, drop what no better plan can use, search what is left."""
     tight, relaxed = tightened(program, relaxed, effort, until)
     point = replace(point, bound=min(point.bound, whole_bound(relaxed.bound)))
-    order = np.argsort(-relaxed.reduced, kind="stable")
-    width = max(0.0, -float(relaxed.reduced[order[min(NARROW_COLUMNS, len(order)) - 1]]))
-    light = replace(effort, deterministic=NARROW_SHARE * effort.deterministic)
-    point = _search_within(tight, light, relaxed, point, width, until - time.monotonic())
+    point = _narrow(tight, effort, relaxed, point, until)
     return _search_rest(tight, effort, relaxed, point, until)
+
+
+def _narrow(program: Program, effort: Effort, relaxed: Relaxation, point: Answer, until: float) -> Answer:
+    """A good plan among few columns, by CP-SAT: for its worth drops columns, not for its bound."""
+    left = until - time.monotonic()
+    if _proven(program, point) or effort.stopped or left <= 0:
+        return point
+    columns = min(len(program), max(NARROW_COLUMNS, len(program) // 10))
+    width = max(0.0, -float(np.sort(relaxed.reduced)[-columns]))
+    members = _within(relaxed, point, width)
+    share = NARROW_SHARE * math.sqrt(columns / NARROW_COLUMNS)
+    light = replace(effort, deterministic=share * effort.deterministic, wall=left)
+    answer = solve_cp_sat(keep(program, members), light, None if point.x is None else point.x[members])
+    found = _merged(program, point, members, answer, complete=_complete(program, point, width))
+    _tell(program, effort, found)
+    return found
 
 
 def _prove_rest(program: Program, effort: Effort, relaxed: Relaxation, point: Answer, until: float) -> Answer:
