@@ -41,8 +41,8 @@ def draw_ways(rows: Sequence[dict[str, Any]], name: str) -> None:
 def draw_growth(rows: Sequence[dict[str, Any]], name: str) -> None:
     """CPU seconds, and the gap left, as staff, days and load grow."""
     kinds = list(dict.fromkeys(row["by"] for row in rows))
-    figure, grid = plt.subplots(1, len(kinds), figsize=(3.2 * len(kinds), 3.2), sharey=True)
-    for axes, kind in zip(grid, kinds, strict=True):
+    figure, grid = plt.subplots(1, len(kinds), figsize=(3.2 * len(kinds), 3.2), sharey=True, squeeze=False)
+    for axes, kind in zip(grid[0], kinds, strict=True):
         mine = [row for row in rows if row["by"] == kind]
         axes.plot([row["size"] for row in mine], [row["cpu"] for row in mine], "-", color=COLOURS["interlock"])
         for row in mine:
@@ -53,7 +53,7 @@ def draw_growth(rows: Sequence[dict[str, Any]], name: str) -> None:
                     f"{100 * row['gap']:.2f} %", (row["size"], row["cpu"]), fontsize=8, ha="right", va="bottom"
                 )
         axes.set(yscale="log", xlabel={"load": "booked a staff-day", "waiting": "waiting a staff-day"}.get(kind, kind))
-    grid[0].set_ylabel("CPU seconds (hollow: gap left)")
+    grid[0, 0].set_ylabel("CPU seconds (hollow: gap left)")
     _save(figure, name)
 
 
