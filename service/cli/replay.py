@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from service.bootstrap import database_urls
-from service.cli.output import AsJson, console, print_json
+from service.cli.output import AsJson, console, print_json, stray_lines_dropped
 from service.settings import settings
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from service.jobs.replay.run import Chosen
 
 
-def replay(
+def replay(  # noqa: PLR0913 - its options
     file: Annotated[Path | None, typer.Argument(help="A CSV of requests, plain or gzipped.")] = None,
     *,
     generated: Annotated[bool, typer.Option("--generated", help="Replay a generated twin instead of a file.")] = False,
@@ -27,6 +27,9 @@ def replay(
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="What clinics and clients are drawn from.")] = 1,
     picture: Annotated[Path | None, typer.Option(help="Draw the outcome: .png, .svg or .pdf.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the replay's database.")] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Only compare joint placement with first come and a greedy, in memory.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Replay requests clinic by clinic with their own clock: book, wait, cancel, optimise every evening.
@@ -39,10 +42,42 @@ def replay(
     if generated == (file is not None):
         raise typer.BadParameter("give either a FILE or --generated", param_hint="FILE")
     source, requests = _requests(file, seed)
-    outcome = _with_progress(source, requests, Chosen(clinic, limit, seed, jobs, keep))
+    if compare:
+        _compare(source, requests, Chosen(clinic, limit, seed, jobs), picture, as_json=as_json)
+        return
+    with stray_lines_dropped():
+        outcome = _with_progress(source, requests, Chosen(clinic, limit, seed, jobs, keep))
     _show(outcome, picture, as_json=as_json)
     if outcome.overlaps or outcome.total("adrift"):
         raise typer.Exit(1)
+
+
+def _compare(source: str, requests: "RequestFile", chosen: "Chosen", picture: Path | None, *, as_json: bool) -> None:
+    from service.jobs.replay.comparison import compare  # noqa: PLC0415 - as above
+    from service.jobs.replay.comparison_picture import draw_comparison, table  # noqa: PLC0415 - as above
+    from service.jobs.replay.run import clinics_of  # noqa: PLC0415 - as above
+
+    clinics = clinics_of(requests, chosen)
+    with stray_lines_dropped(), _progress() as progress:
+        task = progress.add_task("comparing", total=None)
+
+        def told(done: int, of: int) -> None:
+            progress.update(task, completed=done, total=of)
+
+        found = compare(source, requests, clinics, (chosen.seed, chosen.jobs), told)
+    if picture is not None:
+        draw_comparison(found, picture)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        console.print(table(found))
+    if any(tally.overlaps for tally in found.totals.values()):
+        raise typer.Exit(1)
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
 
 
 def _requests(file: Path | None, seed: int) -> "tuple[str, RequestFile]":
@@ -57,8 +92,7 @@ def _requests(file: Path | None, seed: int) -> "tuple[str, RequestFile]":
 def _with_progress(source: str, requests: "RequestFile", chosen: "Chosen") -> "Replay":
     from service.jobs.replay.run import replay as run  # noqa: PLC0415 - as above
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as progress:
+    with _progress() as progress:
         task = progress.add_task("replaying", total=None)
 
         def told(done: int, of: int) -> None:

@@ -113,13 +113,13 @@ def _staff(member: Staff, member_id: UUID, calendar: Calendar) -> NewStaff:
     spans = [
         Span(weekday, opens, closes, valid_from, valid_to)
         for weekday in range(5)
-        for valid_from, valid_to in _open_stretches(weekday, calendar)
+        for valid_from, valid_to in open_stretches(weekday, calendar)
         for opens, closes in member.hours
     ]
     return NewStaff(member.name, tuple(spans), member_id)
 
 
-def _open_stretches(weekday: int, calendar: Calendar) -> list[tuple[date, date | None]]:
+def open_stretches(weekday: int, calendar: Calendar) -> list[tuple[date, date | None]]:
     """Return the validity of one weekday's hours: from the first day on, but for the holidays."""
     bounds: list[date] = [calendar.days[0]]
     for day in calendar.holidays():

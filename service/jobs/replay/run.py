@@ -86,7 +86,7 @@ def replay(
     """
     since = time.perf_counter()
     calendar = Calendar.of(file.requests)
-    clinics = _choose(file, chosen)
+    clinics = clinics_of(file, chosen)
     jobs, count = min(chosen.jobs, len(clinics)), sum(len(requests) for _, requests in clinics)
     with replay_database(*urls, keep=chosen.keep) as database:
         shares = [_Share(database.app_url, chosen.seed, calendar, share) for share in shared_out(clinics, jobs)]
@@ -117,7 +117,8 @@ def shared_out(clinics: Clinics, jobs: int) -> list[Clinics]:
     return shares
 
 
-def _choose(file: RequestFile, chosen: Chosen) -> Clinics:
+def clinics_of(file: RequestFile, chosen: Chosen) -> Clinics:
+    """Return the chosen requests of each clinic; raises `InvalidInput` where there is no such clinic."""
     requests = file.requests
     if chosen.clinic is not None:
         name = normalize("NFC", chosen.clinic).casefold()

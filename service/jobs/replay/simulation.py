@@ -74,7 +74,7 @@ class Simulation:
         """Replay every request, cancellation and evening up to a moment; `told` is called after each request."""
         self.agenda = [(request.requested_at, REQUEST, i) for i, request in enumerate(self.requests)]
         evenings = (day for day in self._evenings() if day <= last_evening)
-        self.agenda += [(_evening(day), EVENING, day.toordinal()) for day in evenings]
+        self.agenda += [(evening_of(day), EVENING, day.toordinal()) for day in evenings]
         heapq.heapify(self.agenda)
         while self.agenda and (until is None or self.agenda[0][0] <= until):
             now, kind, number = heapq.heappop(self.agenda)
@@ -98,7 +98,7 @@ class Simulation:
         """Book the best slot of the wanted day, or join the waitlist."""
         request, wish = self.requests[number], self.clinic.wishes[number]
         service, staff = self.opened.services[wish.service], self._staff(wish)
-        wanted = SlotsWanted(service, _midnight(request.day), _midnight(request.day + timedelta(days=1)), staff)
+        wanted = SlotsWanted(service, midnight(request.day), midnight(request.day + timedelta(days=1)), staff)
         with self._timed("slots"):
             offers = find(self.views.view, wanted, now, limit=1, ranked=True)
         if not offers:
@@ -117,7 +117,7 @@ class Simulation:
         joining = waitlist.Joining(
             self.opened.clients[request.client],
             self.opened.services[wish.service],
-            ((max(now, _midnight(request.day)), _midnight(last + timedelta(days=1))),),
+            ((max(now, midnight(request.day)), midnight(last + timedelta(days=1))),),
             self._staff(wish),
             wish.priority,
         )
@@ -174,7 +174,7 @@ class Simulation:
         self.visits[number] = Visit(appointment, staff, starts_at, claim, placed)
         self.views.claim(staff, claim)
         if wish.cancels:
-            heapq.heappush(self.agenda, (_cancels_at(wish, starts_at, now), CANCELLATION, number))
+            heapq.heappush(self.agenda, (cancels_at(wish, starts_at, now), CANCELLATION, number))
 
     def _give_up(self, today: date) -> None:
         """Let go of entries whose last day has passed."""
@@ -191,15 +191,17 @@ class Simulation:
         self.seconds[command].append(time.perf_counter() - since)
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
+    """Return when a local date of the clinics begins."""
     return datetime.combine(day, datetime.min.time(), ZONE)
 
 
-def _evening(day: date) -> datetime:
-    return _midnight(day).replace(hour=EVENING_HOUR)
+def evening_of(day: date) -> datetime:
+    """Return when the optimiser runs on a date."""
+    return midnight(day).replace(hour=EVENING_HOUR)
 
 
-def _cancels_at(wish: Wish, starts_at: datetime, now: datetime) -> datetime:
+def cancels_at(wish: Wish, starts_at: datetime, now: datetime) -> datetime:
     """Return when a client cancels: before the day of the visit; one booked for that day, before the visit."""
-    eve = _midnight(starts_at.astimezone(ZONE).date())
+    eve = midnight(starts_at.astimezone(ZONE).date())
     return now + wish.cancels_after * ((eve if eve > now else starts_at) - now)

@@ -134,3 +134,16 @@ def _wait_until(holds: Callable[[], bool], otherwise: str) -> None:
             return
         time.sleep(0.1)
     pytest.fail(f"{otherwise} after a minute")
+
+
+def test_a_comparison_is_one_json_document_and_touches_no_database(interlock, file, tmp_path):
+    picture = tmp_path / "comparison.png"
+    done = interlock("replay", file, "--compare", "--jobs", 1, "--json", "--picture", picture)
+    assert done.returncode == 0, done.stderr
+    outcome = json.loads(done.stdout)
+    assert outcome["requests"] == 120
+    assert outcome["strategies"].keys() == {"first come", "greedy", "jointly"}
+    assert all(tally["overlaps"] == 0 for tally in outcome["strategies"].values())
+    assert picture.stat().st_size > 10_000
+    wrong = interlock("replay", file, "--compare", "--clinic", "nowhere")
+    assert (wrong.returncode, wrong.stdout, len(wrong.stderr.splitlines())) == (1, "", 1)
