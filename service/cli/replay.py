@@ -30,6 +30,9 @@ def replay(  # noqa: PLR0913 - its options
     compare: Annotated[
         bool, typer.Option("--compare", help="Only compare joint placement with first come and a greedy, in memory.")
     ] = False,
+    capacity: Annotated[
+        float, typer.Option(min=0.1, max=2.0, help="With --compare: open time over what the busiest days ask for.")
+    ] = 0.92,
     as_json: AsJson = False,
 ) -> None:
     """Replay requests clinic by clinic with their own clock: book, wait, cancel, optimise every evening.
@@ -43,7 +46,7 @@ def replay(  # noqa: PLR0913 - its options
         raise typer.BadParameter("give either a FILE or --generated", param_hint="FILE")
     source, requests = _requests(file, seed)
     if compare:
-        _compare(source, requests, Chosen(clinic, limit, seed, jobs), picture, as_json=as_json)
+        _compare(source, requests, (Chosen(clinic, limit, seed, jobs), capacity), picture, as_json=as_json)
         return
     with stray_lines_dropped():
         outcome = _with_progress(source, requests, Chosen(clinic, limit, seed, jobs, keep))
@@ -52,11 +55,14 @@ def replay(  # noqa: PLR0913 - its options
         raise typer.Exit(1)
 
 
-def _compare(source: str, requests: "RequestFile", chosen: "Chosen", picture: Path | None, *, as_json: bool) -> None:
+def _compare(
+    source: str, requests: "RequestFile", how: "tuple[Chosen, float]", picture: Path | None, *, as_json: bool
+) -> None:
     from service.jobs.replay.comparison import compare  # noqa: PLC0415 - as above
     from service.jobs.replay.comparison_picture import draw_comparison, table  # noqa: PLC0415 - as above
     from service.jobs.replay.run import clinics_of  # noqa: PLC0415 - as above
 
+    chosen, capacity = how
     clinics = clinics_of(requests, chosen)
     with stray_lines_dropped(), _progress() as progress:
         task = progress.add_task("comparing", total=None)
@@ -64,7 +70,7 @@ def _compare(source: str, requests: "RequestFile", chosen: "Chosen", picture: Pa
         def told(done: int, of: int) -> None:
             progress.update(task, completed=done, total=of)
 
-        found = compare(source, requests, clinics, (chosen.seed, chosen.jobs), told)
+        found = compare(source, requests, clinics, (chosen.seed, chosen.jobs, capacity), told)
     if picture is not None:
         draw_comparison(found, picture)
     if as_json:

@@ -14,6 +14,7 @@ from models.optimisation import RunKind
 from service.commands import optimisation
 from service.db.command import Scope
 from service.db.pruning import prune
+from service.jobs.accept import accept
 from service.jobs.optimise import Wanted, carry_out, start
 from service.jobs.queue import WITH_BACKOFF, installation_of
 from service.queries.optimisation import latest
@@ -122,7 +123,9 @@ async def optimise(
     else:
         run_id = run.id
     if apply:
-        await optimisation.apply(scope, run_id, now=installation.clock())
+        accepted = await accept(scope, installation.views, run_id, None, installation.clock())
+        if accepted.replanned_by is not None:
+            await optimisation.apply(scope, accepted.replanned_by, now=installation.clock())
 
 
 def _night_of(slug: str, settings: dict[str, object]) -> Night | None:

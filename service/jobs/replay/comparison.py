@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from service.jobs.replay.draw import Clinic, draw
+from service.jobs.replay.draw import CAPACITY, Clinic, draw
 from service.jobs.replay.opening import MAXIMUM_ADVANCE, SLOT_INTERVAL, Calendar, open_stretches
 from service.jobs.replay.requests import ZONE, Request, RequestFile
 from service.jobs.replay.simulation import CANCELLATION, COMING_DAYS, EVENING, REQUEST, cancels_at, evening_of, midnight
@@ -68,6 +68,7 @@ class Comparison:
 
     source: str
     seed: int
+    capacity: float
     clinics: tuple[tuple[str, int, dict[str, Tally]], ...]
     elapsed_seconds: float
 
@@ -86,6 +87,7 @@ class Comparison:
         return {
             "source": self.source,
             "seed": self.seed,
+            "capacity": self.capacity,
             "clinics": len(self.clinics),
             "requests": sum(requests for _, requests, _ in self.clinics),
             "elapsed_seconds": round(self.elapsed_seconds, 2),
@@ -242,9 +244,14 @@ def empty_snapshot(clinic: Clinic, calendar: Calendar) -> Snapshot:
     )
 
 
-def compare_clinic(name: str, requests: Sequence[Request], calendar: Calendar, seed: int) -> dict[str, Tally]:
-    """Return one clinic's tally by strategy, each from the same empty book."""
-    clinic = draw(name, list(requests), seed)
+def compare_clinic(
+    name: str, requests: Sequence[Request], calendar: Calendar, seed: int, capacity: float = CAPACITY
+) -> dict[str, Tally]:
+    """Return one clinic's tally by strategy, each from the same empty book.
+
+    `capacity` is its open time as a share of what is asked for on its busiest tenth of days.
+    """
+    clinic = draw(name, list(requests), seed, capacity)
     empty = empty_snapshot(clinic, calendar)
     return {way: _Timeline(clinic, requests, empty, place).run() for way, place in STRATEGIES.items()}
 
@@ -253,19 +260,21 @@ def compare(
     source: str,
     file: RequestFile,
     clinics: Sequence[tuple[str, list[Request]]],
-    chosen: tuple[int, int],
+    chosen: tuple[int, int, float],
     told: Callable[[int, int], None],
 ) -> Comparison:
-    """Compare the strategies over some clinics of a file, in `chosen` (seed, processes); `told` gets requests done."""
-    seed, jobs = chosen
+    """Compare the strategies over some clinics, in `chosen` (seed, processes, capacity); `told` gets requests done."""
+    seed, jobs, capacity = chosen
     since, calendar, found = time.perf_counter(), Calendar.of(file.requests), {}
     count, done = sum(len(requests) for _, requests in clinics), 0
     with ProcessPoolExecutor(min(jobs, len(clinics)), mp_context=multiprocessing.get_context("spawn")) as pool:
-        waiting = {pool.submit(compare_clinic, name, of, calendar, seed): (name, len(of)) for name, of in clinics}
+        waiting = {
+            pool.submit(compare_clinic, name, of, calendar, seed, capacity): (name, len(of)) for name, of in clinics
+        }
         for future in as_completed(waiting):
             name, requests = waiting[future]
             found[name] = (name, requests, future.result())
             done += requests
             told(done, count)
     ordered = sorted(found.values(), key=lambda row: (-row[1], row[0]))
-    return Comparison(source, seed, tuple(ordered), time.perf_counter() - since)
+    return Comparison(source, seed, capacity, tuple(ordered), time.perf_counter() - since)

@@ -19,7 +19,7 @@ BEST, RIVAL = "jointly", "first come"
 def table(comparison: Comparison) -> Table:
     """Return one row a strategy, over all clinics."""
     requests = sum(count for _, count, _ in comparison.clinics)
-    title = f"{comparison.source}: {requests:,} requests at {len(comparison.clinics)} clinics, seed {comparison.seed}"
+    title = f"{comparison.source}: {requests:,} requests at {len(comparison.clinics)} clinics, {_scarcity(comparison)}"
     made = Table(title=title, title_justify="left")
     made.add_column("placing the waitlist")
     for column in ("at once", "waited", "placed", "points", "of all", "days waited", "hours sold", "overlaps", "s"):
@@ -64,9 +64,11 @@ def _headline(comparison: Comparison) -> str:
     best, rival = comparison.totals[BEST], comparison.totals[RIVAL]
     more = best.points / rival.points - 1 if rival.points else 0.0
     where = "one clinic" if len(comparison.clinics) == 1 else f"{len(comparison.clinics)} clinics"
-    return (
-        f"{comparison.source}, {where}, same capacity: placed jointly, {more:+.1%} points over first come first served"
-    )
+    return f"{where}, {_scarcity(comparison)}: placed jointly, {more:+.1%} points over first come first served"
+
+
+def _scarcity(comparison: Comparison) -> str:
+    return f"open for {comparison.capacity:.0%} of what the busiest days ask for"
 
 
 def _bars(axes: "Axes", comparison: Comparison, title: str, figure: str) -> None:

@@ -95,14 +95,14 @@ class Clinic:
         return sum(member.minutes for member in self.staff)
 
 
-def draw(name: str, requests: list[Request], seed: int) -> Clinic:
+def draw(name: str, requests: list[Request], seed: int, capacity: float = CAPACITY) -> Clinic:
     """Draw the business of a clinic and the wish behind each of its requests, given in order of time."""
     shape, wanting, cancelling = _streams(name, seed)
     services = _services(shape)
     mix = shape.dirichlet(DURATION_WEIGHTS)
     wanted = wanting.choice(len(services), len(requests), p=mix)
     minutes = _busy_minutes(daily_demand(requests, np.array([s.occupied for s in services])[wanted]))
-    staff = _staff(max(minutes * CAPACITY, *(s.occupied for s in services)), len(services), shape)
+    staff = _staff(max(minutes * capacity, *(s.occupied for s in services)), len(services), shape)
     wishes = _wishes(wanted, staff, wanting, cancelling)
     return Clinic(name, services, staff, wishes)
 
