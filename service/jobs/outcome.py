@@ -39,7 +39,7 @@ def plan_of(night: Night, problem: Problem, result: Result, effort: Effort) -> P
         terms=tuple(TermLine(b.name, a.weight, b.units, a.units, b.value, a.value) for b, a in lines),
         solve_seconds=sum(result.seconds.values()),
         moves=tuple(_Moves(night, problem, accounts, words).of(result)),
-        left_out=(*_left_out(problem, result, words, again), *_stranded(night, words)),
+        left_out=(*_left_out(problem, result, words, again), *_stranded(night, words), *_apart(night)),
     )
 
 
@@ -121,6 +121,11 @@ def _stranded(night: Night, words: Words) -> Sequence[LeftOut]:
         for b in night.booked
         if b.id in night.leaving and b.id not in offered and night.wished(b.id)
     ]
+
+
+def _apart(night: Night) -> list[LeftOut]:
+    why = "The service takes a room, or a seat in a group: a plan does not claim those. Book it by hand."
+    return [LeftOut(entry.id, "by_hand", why) for entry in night.by_hand]
 
 
 def _by_hand(night: Night, booked: Booked) -> str:

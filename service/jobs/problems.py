@@ -60,6 +60,18 @@ class Night:
         return frozenset(b.id for b in self.booked if not _inside(b, hours[self.lane(b)]))
 
     @cached_property
+    def by_hand(self) -> tuple[WaitingEntry, ...]:
+        """Entries that a plan cannot place: their service takes rooms, or seats in a group, which no plan claims."""
+        services = {s.id: s for s in self.view.snapshot.services}
+        return tuple(
+            entry
+            for entry in self.waiting
+            if (service := services.get(entry.service_id)) is not None
+            and (service.seats > 1 or service.requirements)
+            and self.wished(entry.id)
+        )
+
+    @cached_property
     def snapshot(self) -> Snapshot:
         """The view's arrays with the shifts that the horizon touches alone: idle time and load count within it."""
         start, end = (epoch_minute(moment) for moment in self.horizon)
@@ -103,7 +115,9 @@ def problem_of(night: Night, policy: str) -> Problem:
     InvalidProblem
         The rows contradict each other; the message names the one.
     """
-    wishes = [wish for entry in night.waiting if night.wished(entry.id) and (wish := _wish(night, entry)) is not None]
+    apart = {entry.id for entry in night.by_hand}
+    entries = [entry for entry in night.waiting if night.wished(entry.id) and entry.id not in apart]
+    wishes = [wish for entry in entries if (wish := _wish(night, entry)) is not None]
     if night.kind is RunKind.WAITLIST:
         return placement_problem(night.view.snapshot, wishes, night.now)
     bookings = rebalance_bookings(night)

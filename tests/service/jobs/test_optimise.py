@@ -215,3 +215,12 @@ async def test_days_that_cannot_be_planned_are_refused(db, days):
     with pytest.raises(InvalidInput):
         await planned(scope, days=(first, last))
     assert await queries.newest(db, scope.business_id) == []
+
+
+async def test_who_waits_for_a_group_or_a_room_is_named_and_not_placed(db, owner_url):
+    scope = await salon(db)
+    await fragmented(scope)
+    owner_does(owner_url, "UPDATE service SET seats = 4 WHERE name = 'Colour'")
+    for kind in (RunKind.WAITLIST, RunKind.REBALANCE):
+        run = await planned(scope, kind)
+        assert (run.moves, [u.code for u in run.unplaced]) == ((), ["by_hand"])
