@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 
 from models.errors import InvalidInput
 from models.zones import zone_named
 from service.api.bodies import StrictRoute
+from service.api.conditional import json_unless_known
 from service.api.context import Booker, By, Commanding, Db, Expected, Fresh, Now, OfPath, Seen, tagged
 from service.api.optimisation import allowed
 from service.api.schemas import (
@@ -32,9 +33,9 @@ from service.queries import slots as slot_queries
 router = APIRouter(tags=["bookings"], route_class=StrictRoute)
 
 
-@router.get("/slots", operation_id="findSlots")
+@router.get("/slots", operation_id="findSlots", response_model=list[slot_queries.Slot])
 async def find_slots(
-    business: OfPath,
+    request: Request,
     view: Seen,
     now: Now,
     service_id: UUID,
@@ -44,13 +45,14 @@ async def find_slots(
     limit: Annotated[Digits, Query(ge=1, le=1000)] = 100,
     *,
     ranked: bool = False,
-) -> list[slot_queries.Slot]:
+) -> Response:
     """Times that can be booked now, by start, or the best first with `ranked`.
 
-    To who sends the token of a hold, its own time shows as free.
+    To who sends the token of a hold, its own time shows as free. The ETag is the answer's own: sent back in
+    `If-None-Match`, it spares what has not changed (304).
     """
     query = slot_queries.SlotsWanted(service_id, start, end, None if staff_id is None else tuple(staff_id))
-    return slot_queries.find(view, query, now, limit=limit, ranked=ranked)
+    return json_unless_known(request, slot_queries.find(view, query, now, limit=limit, ranked=ranked))
 
 
 @router.get("/slots/days", operation_id="countSlotsByDay")
