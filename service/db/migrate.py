@@ -1,5 +1,6 @@
 """Bring a database to the newest schema, as its owner."""
 
+import time
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from models.errors import NotConfigured
 MIGRATIONS = Path(str(files("service.db") / "migrations"))
 # One migration at a time over all processes; the number only has to be ours.
 MIGRATION_LOCK = 0x1E7E710C
+
+
+LOCK_TIMEOUT, TRIES, PAUSE_S = "1s", 60, 0.2
 
 
 def upgrade(owner_url: str, revision: str = "head") -> None:
@@ -61,8 +65,19 @@ def _run(owner_url: str, revision: str) -> None:
         with engine.connect() as connection:
             connection.execute(text(f"SELECT pg_advisory_lock({MIGRATION_LOCK})"))
             connection.commit()
+            connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
+            connection.commit()
             config.attributes["connection"] = connection
-            command.upgrade(config, revision)
+            for left in reversed(range(TRIES)):
+                try:
+                    command.upgrade(config, revision)
+                    break
+                except OperationalError as error:
+                    # Behind its request for a lock everybody else's wait: it lets them by, and asks again.
+                    if not left or not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+                        raise
+                    connection.rollback()
+                    time.sleep(PAUSE_S)
     except OperationalError as error:
         raise NotConfigured(f"The database cannot be migrated: {str(error.orig).splitlines()[0]}") from error
     finally:
