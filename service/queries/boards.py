@@ -16,12 +16,14 @@ SELECT id, lane_no, name, kind FROM resource WHERE business_id = %s AND active O
 """
 CLAIMS = """
 SELECT c.id AS claim_id, c.lane_no, c.kind, c.starts_at AS claim_starts_at, c.ends_at AS claim_ends_at,
-       a.id, a.status, a.version, a.client_id, cl.name AS client, i.service_id, s.name AS service, i.staff_id,
-       i.starts_at, i.ends_at
+       a.id, a.status, a.version, a.client_id, cl.name AS client, s.id AS service_id, s.name AS service,
+       coalesce(i.staff_id, g.staff_id) AS staff_id, coalesce(i.starts_at, g.starts_at) AS starts_at,
+       coalesce(i.ends_at, g.ends_at) AS ends_at, g.taken, g.seats
 FROM claim c
+LEFT JOIN group_session g ON g.business_id = c.business_id AND g.id = c.session_id
 LEFT JOIN appointment_item i ON i.business_id = c.business_id AND i.id = c.item_id
 LEFT JOIN appointment a ON a.business_id = i.business_id AND a.id = i.appointment_id
-LEFT JOIN service s ON s.business_id = i.business_id AND s.id = i.service_id
+LEFT JOIN service s ON s.business_id = c.business_id AND s.id = coalesce(i.service_id, g.service_id)
 LEFT JOIN client cl ON cl.business_id = a.business_id AND cl.id = a.client_id
 WHERE c.business_id = %(business)s AND c.lane_no = ANY(%(lanes)s) AND c.released_at IS NULL
   AND (c.expires_at IS NULL OR c.expires_at > clock_timestamp())
@@ -43,7 +45,10 @@ class LaneRow:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A live claim; what is behind it is None for time off and foreign calendars. Times in UTC."""
+    """A live claim; what is behind it is None for time off and foreign calendars. Times in UTC.
+
+    A group's session has no appointment of its own: it is `taken` out of `seats`.
+    """
 
     claim_id: int
     lane_no: int
@@ -60,6 +65,17 @@ class Claim:
     staff_id: UUID | None
     starts_at: datetime | None
     ends_at: datetime | None
+    taken: int | None
+    seats: int | None
+
+    @property
+    def who(self) -> str:
+        """Who or what it is, in words."""
+        if self.seats is not None:
+            return f"{self.taken} of {self.seats}"
+        if self.id is None:
+            return "Time off" if self.kind == "time_off" else "Busy elsewhere"
+        return self.client or "held"
 
 
 async def lanes(db: Database, business_id: UUID, *, rooms: bool = False) -> list[LaneRow]:

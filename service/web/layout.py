@@ -116,7 +116,7 @@ def drawn_day(columns: Sequence[Column], claims: Iterable[Claim], midnight: date
     """Return the hours worth drawing: from the first opening or visit to the last, 09:00 to 17:00 where none is."""
     lane = WIDE_LANE if len(columns) <= FEW else LANE
     times = [t for column in columns for span in column.work for t in span]
-    times += [t for c in claims if c.kind == "item" for t in (c.claim_starts_at, c.claim_ends_at)]
+    times += [t for c in claims if c.starts_at for t in (c.claim_starts_at, c.claim_ends_at)]
     times = [min(max(t, midnight), tomorrow) for t in times]
     if not times:
         return Day(midnight.replace(hour=9), midnight.replace(hour=17), lane)
@@ -132,7 +132,8 @@ def drawing(
     x_of = {column.lane_no: AXIS + i * day.lane for i, column in enumerate(columns)}
     x_of_id = {column.id: x_of[column.lane_no] for column in columns}
     hues = hue_of({c.service for c in claims if c.service} | {g.service for g in ghosts})
-    placed = {(g.staff_id, g.starts_at) for g in ghosts if g.status == "applied"}
+    marks = {(g.staff_id, g.starts_at): "placed" for g in ghosts if g.status == "applied"}
+    marks |= {g.before[:2]: "leaving" for g in ghosts if g.status == "planned" and g.before}
     shown = [g for g in ghosts if g.staff_id in x_of_id and day.start <= g.starts_at < day.end]
     return Drawing(
         start=day.start,
@@ -142,8 +143,8 @@ def drawing(
         hours=_hours(day),
         heads=[(column, x_of[column.lane_no]) for column in columns],
         work=[_span(day, a, b, x_of[column.lane_no], "work") for column in columns for a, b in column.work],
-        buffers=[box for c in claims if c.id for box in _buffers(day, c, x_of[c.lane_no])],
-        blocks=[_block(day, c, x_of[c.lane_no], hues, now, placed) for c in claims],
+        buffers=[box for c in claims for box in _buffers(day, c, x_of[c.lane_no])],
+        blocks=[_block(day, c, x_of[c.lane_no], hues, now, marks) for c in claims],
         ghosts=[_ghost(day, g, x_of_id[g.staff_id], hues) for g in shown if g.status != "applied"],
         arrows=[arrow for g in shown if g.before and (arrow := _arrow(day, g, x_of_id)) is not None],
         now_y=day.y(now) if day.start <= now < day.end else None,
@@ -176,15 +177,15 @@ def _buffers(day: Day, claim: Claim, x: float) -> list[Box]:
 
 
 def _block(
-    day: Day, claim: Claim, x: float, hues: dict[str, int], now: datetime, placed: set[tuple[UUID, datetime]]
+    day: Day, claim: Claim, x: float, hues: dict[str, int], now: datetime, marks: dict[tuple[UUID, datetime], str]
 ) -> Box:
-    if claim.id is None or claim.starts_at is None or claim.ends_at is None:
+    if claim.starts_at is None or claim.ends_at is None:
         span = _span(day, claim.claim_starts_at, claim.claim_ends_at, x, "off")
-        words = "Time off" if claim.kind == "time_off" else "Busy elsewhere"
-        return Box(span.x, span.y, span.width, span.height, "off", title=words, hint=words, key=str(claim.claim_id))
-    span = _span(day, claim.starts_at, claim.ends_at, x, claim.status or "")
-    service, client = claim.service or "", claim.client or "held"
-    from_plan = claim.staff_id is not None and (claim.staff_id, claim.starts_at) in placed
+        return Box(span.x, span.y, span.width, span.height, "off", title=claim.who, hint=claim.who)
+    status = claim.status or "confirmed"
+    span = _span(day, claim.starts_at, claim.ends_at, x, status)
+    service, client = claim.service or "", claim.who
+    mark = marks.get((claim.staff_id, claim.starts_at)) if claim.staff_id else None
     zone = day.start.tzinfo
     times = f"{claim.starts_at.astimezone(zone):%H:%M} to {claim.ends_at.astimezone(zone):%H:%M}"
     return Box(
@@ -192,12 +193,12 @@ def _block(
         span.y,
         span.width,
         max(span.height, 6),
-        "placed" if from_plan else claim.status or "",
+        mark or status,
         hues[service],
         client,
         service,
-        f"{times}, {client}: {service} ({(claim.status or '').replace('_', ' ')})",
-        str(claim.id),
+        f"{times}, {client}: {service} ({status.replace('_', ' ')})",
+        str(claim.id or ""),
         claim.version or 0,
         int((claim.ends_at - claim.starts_at).total_seconds() // 60),
         late=claim.status == "confirmed" and claim.starts_at < now < claim.ends_at,

@@ -117,11 +117,16 @@ def changed_days(run: Run, zone: ZoneInfo) -> list[tuple[date, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """One plan in the trade-off: hundredths of the drawing across (clients moved) and up (clients placed)."""
+    """Plans with the same figures in the trade-off: where, in hundredths of the drawing, and by which policies."""
 
     x: float
     y: float
-    plan: Alternative
+    plans: tuple[Alternative, ...]
+
+    @property
+    def label(self) -> str:
+        """The policies' names."""
+        return ", ".join(plan.policy for plan in self.plans)
 
 
 def trade_off(plans: Sequence[Alternative]) -> list[Dot]:
@@ -129,7 +134,8 @@ def trade_off(plans: Sequence[Alternative]) -> list[Dot]:
     done = [p for p in plans if p.status not in ("running", "failed")]
     most_moved = max((p.moved + p.reseated for p in done), default=0) or 1
     most_placed = max((p.placed for p in done), default=0) or 1
-    return [
-        Dot(round(12 + 76 * (p.moved + p.reseated) / most_moved, 1), round(82 - 70 * p.placed / most_placed, 1), p)
-        for p in done
-    ]
+    dots: dict[tuple[float, float], list[Alternative]] = {}
+    for p in done:
+        x, y = 12 + 76 * (p.moved + p.reseated) / most_moved, 82 - 70 * p.placed / most_placed
+        dots.setdefault((round(x, 1), round(y, 1)), []).append(p)
+    return [Dot(x, y, tuple(plans)) for (x, y), plans in dots.items()]

@@ -8,6 +8,7 @@ from PIL import Image
 from service.commands import catalogue
 from service.commands.catalogue import Change
 from service.jobs.demo import set_up
+from service.jobs.demo_salon import set_up_salon
 from service.queries import businesses, own_settings
 from tests.e2e.conftest import DESK, PHONE, TABLET
 from tests.service.worlds import NOW
@@ -31,14 +32,16 @@ def demo(world):
         for n, service in enumerate(await businesses.services(db, business.id)):
             await catalogue.change_service(scope, Change(service.id, {"price_cents": 2500 + 1000 * n}))
         staff = await businesses.staff(db, business.id)
-        return business.id, made.run_id, staff[0].id, made.first_day
+        evening = await set_up_salon(db, made.first_day, NOW)
+        salon = await businesses.by_slug(db, evening.slug)
+        return business.id, salon.id, evening, staff[0].id, made.first_day
 
     return world.do(fill)
 
 
 @pytest.mark.parametrize("size", [PHONE, TABLET, DESK], ids=lambda size: str(size["width"]))
 def test_pictures(demo, visitor, size):
-    business_id, run, member, day = demo
+    business_id, salon_id, evening, member, day = demo
     page = visitor.manager(business_id, viewport=size, timezone_id="Europe/Berlin")
     board = "/board/demo-clinic"
     pages = {
@@ -49,7 +52,6 @@ def test_pictures(demo, visitor, size):
         "week": f"{board}?day={day}&span=week",
         "list": f"{board}?day={day}&span=list",
         "plans": f"{board}/plans",
-        "review": f"{board}/plans/{run}",
         "today": f"{board}/today?day={day}",
         "reports": f"{board}/reports?first={day}",
         "settings": f"{board}/settings",
@@ -61,6 +63,9 @@ def test_pictures(demo, visitor, size):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is cut off"
         _keep(page, name, size)
+    boss = visitor.manager(salon_id, viewport=size)
+    boss.goto(f"/board/{evening.slug}/plans/{evening.run_id}")
+    _keep(boss, "review", size)
     page.goto("/b/demo-clinic")
     page.locator(".suggestion").first.click()
     page.get_by_label("Name").fill("Maria Costa")
