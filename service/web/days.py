@@ -31,7 +31,7 @@ class LanesOfDay:
 
     def drawn(self, now: datetime, ghosts: Sequence[Ghost] = ()) -> Drawing:
         """Return the drawing of the day, with a plan's ghosts over it."""
-        day = drawn_day(self.columns, self.claims, *self.span)
+        day = drawn_day(self.columns, self.claims, *self.span, ghosts)
         return drawing(day, self.columns, self.claims, now, ghosts)
 
     @property

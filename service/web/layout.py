@@ -112,11 +112,18 @@ class Drawing:
     axis: int = AXIS
 
 
-def drawn_day(columns: Sequence[Column], claims: Iterable[Claim], midnight: datetime, tomorrow: datetime) -> Day:
+def drawn_day(
+    columns: Sequence[Column],
+    claims: Iterable[Claim],
+    midnight: datetime,
+    tomorrow: datetime,
+    ghosts: Iterable[Ghost] = (),
+) -> Day:
     """Return the hours worth drawing: from the first opening or visit to the last, 09:00 to 17:00 where none is."""
     lane = WIDE_LANE if len(columns) <= FEW else LANE
     times = [t for column in columns for span in column.work for t in span]
     times += [t for c in claims if c.starts_at for t in (c.claim_starts_at, c.claim_ends_at)]
+    times += [t for g in ghosts if midnight <= g.starts_at < tomorrow for t in (g.starts_at, g.ends_at)]
     times = [min(max(t, midnight), tomorrow) for t in times]
     if not times:
         return Day(midnight.replace(hour=9), midnight.replace(hour=17), lane)
