@@ -35,7 +35,8 @@ def a_run(moves: list[Move], gap: float | None = 0.0, saved: int = 0) -> Run:
     terms = (Term("fragments", -3, 100 + saved, 100, 0, 0),)
     return Run(
         UUID(int=1), "rebalance", "balanced", "planned", NOW, NOW, 0, 20.0, 0, "done", 1.0, stop_requested=False,
-        error=None, alternative_to=None, replan_of=None, same_as=None, solver_status="optimal", objective=1.0, bound=1.0, gap=gap,
+        error=None, alternative_to=None, replan_of=None, same_as=None, solver_status="optimal",
+        objective=1.0, bound=1.0, gap=gap,
         terms=terms, solve_seconds=1.0, created_at=NOW, replanned_by=None, moves=tuple(moves), unplaced=(),
     )  # fmt: skip
 
