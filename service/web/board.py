@@ -170,6 +170,11 @@ def _opening(here: House, view: View, entry: WaitingEntry, span: tuple[datetime,
     return None
 
 
+def reason(refusal: InterlockError) -> str:
+    """Return why something cannot be; the nearest free times stand as buttons beside it."""
+    return refusal.detail.split(" Nearest free:")[0]
+
+
 async def nearest(here: House, service_id: UUID, start: datetime) -> list[Slot]:
     """Return the times nearest to one that was refused."""
     return Wish(await here.view(), service_id, None, here.zone, here.now).nearest(start)

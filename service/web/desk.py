@@ -12,7 +12,7 @@ from models.states import Party
 from service.commands import attendance, availability, bookings, clients
 from service.commands.attendance import Step
 from service.queries import storefronts
-from service.web.board import Board, Refused, day_page, nearest, on_board
+from service.web.board import Board, Refused, day_page, nearest, on_board, reason
 from service.web.details import Details, Typed
 from service.web.house import House
 from service.web.pages import PageRoute
@@ -106,7 +106,7 @@ async def book(
         raise
     except InterlockError as refusal:
         near = await nearest(here, service, chosen.starts_at)
-        return await day_page(board, refused=Refused(refusal.detail, near, typed=typed))
+        return await day_page(board, refused=Refused(reason(refusal), near, typed=typed))
     return back(board, day=chosen.starts_at.astimezone(here.zone).date(), open=booked.id, said="booked", new=None)
 
 

@@ -12,7 +12,7 @@ from service.commands.reschedule import Reschedule, reschedule
 from service.queries import bookings as queries
 from service.queries import moving
 from service.queries.slots import SlotsWanted, find
-from service.web.board import Board, Refused, day_page, nearest, on_board
+from service.web.board import Board, Refused, day_page, nearest, on_board, reason
 from service.web.desk import back, typed_time
 from service.web.pages import PageRoute
 from service.web.visit import Chosen
@@ -41,7 +41,7 @@ async def move(
         raise
     except InterlockError as refusal:
         near = await nearest(here, item.service_id, chosen.starts_at)
-        return await day_page(board, refused=Refused(refusal.detail, near, booking_id))
+        return await day_page(board, refused=Refused(reason(refusal), near, booking_id))
     undo = f"{booking_id}!{Chosen(item.staff_id, item.starts_at)}!{moved.version}"
     day_of = chosen.starts_at.astimezone(here.zone).date()
     return back(board, day=day_of, open=booking_id, said="moved", undo=undo)
