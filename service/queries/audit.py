@@ -12,8 +12,12 @@ from service.db.database import Database, Transaction
 PAGE = 10_000
 """Links checked in one statement."""
 LIST = """
-SELECT id, created_at AS at, actor, action, aggregate_id, before, after, address, request_id, position
-FROM audit_entry
+SELECT id, created_at AS at, actor, action, aggregate_id, coalesce(before, (
+           SELECT p.after FROM audit_entry p
+           WHERE p.business_id = %(business)s AND p.aggregate_id = e.aggregate_id AND p.id < e.id
+           ORDER BY p.id DESC LIMIT 1)) AS before,
+       after, address, request_id, position
+FROM audit_entry e
 WHERE business_id = %(business)s
   AND (%(aggregate)s::uuid IS NULL OR aggregate_id = %(aggregate)s)
   AND (%(action)s::text IS NULL OR action = %(action)s OR starts_with(action, %(action)s || '.'))
@@ -44,7 +48,10 @@ BUSINESSES = "SELECT business_id, slug FROM every_business()"
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One change: who did what to which aggregate, before and after, from where; `position` once it is sealed."""
+    """One change: who did what to which aggregate, from where; `position` once it is sealed.
+
+    `before` is what the entry says, or else what the aggregate's entry before it left.
+    """
 
     id: int
     at: datetime

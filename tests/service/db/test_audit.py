@@ -35,6 +35,10 @@ async def test_an_entry_says_who_did_what_from_where(db):
         "desk", "appointment.confirmed", "2001:db8::7", "req-1",
     )  # fmt: skip
     assert made.after["items"][0]["staff_id"] == str(ANA)
+    assert made.before is None
+    await bookings.cancel(scope, bookings.Cancellation(booking.id), now=NOW)
+    [cancelled, _] = await entries(db, scope.business_id, AuditFilter(aggregate_id=booking.id))
+    assert (cancelled.before, cancelled.after["status"]) == (made.after, "cancelled")
     # The connection's next transaction comes from somewhere else.
     other = await client(replace(scope, origin=Origin()))
     [registered] = await entries(db, scope.business_id, AuditFilter(aggregate_id=other))
