@@ -143,7 +143,14 @@ async def test_without_a_look_at_the_hold_an_offer_is_answered_twice(crowd, owne
     unconditional = claims.CHANGE_ONE.replace(
         "AND status = ANY(%(sources)s::text[])", "AND %(sources)s::text[] IS NOT NULL"
     )
+    look = offers._open_offer
+
+    async def look_together(tx, offer_id):
+        found = await look(tx, offer_id)
+        await asyncio.sleep(0.05)
+        return found
+
+    monkeypatch.setattr(offers, "_open_offer", look_together)
     monkeypatch.setattr(claims, "CHANGE_ONE", unconditional)
     with pytest.raises(AssertionError):
         await offers_for_many(crowd, owner_url, 4)
-    await asyncio.sleep(0)
