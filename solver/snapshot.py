@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import ArrayLike
 
+from solver.arrays import check_known, durations_of, index_of, numbered, sorted_busy
 from solver.clock import DAY, utc_day, zone_named
 from solver.errors import InvalidProblem
 from solver.hours import Hours, blocks, shifts, working_time
@@ -122,13 +123,13 @@ class Snapshot:
             raise InvalidProblem(f"a snapshot spans 1 to {MAXIMUM_DAYS} days, not {days}")
         if len(services) > MAXIMUM_SERVICES:
             raise InvalidProblem(f"a snapshot has at most {MAXIMUM_SERVICES} services, not {len(services)}")
-        staff_index = _index("staff", staff)
-        lane_index = _index("staff and resources", [*staff, *(name for name, _ in resources)])
-        service_index = _index("services", [s.id for s in services])
+        staff_index = index_of("staff", staff)
+        lane_index = index_of("staff and resources", [*staff, *(name for name, _ in resources)])
+        service_index = index_of("services", [s.id for s in services])
         zones, limits, booked, sessions = zones or {}, limits or {}, booked or {}, sessions or {}
-        _known({"hours": hours, "busy": busy}, "staff member or resource", lane_index)
+        check_known({"hours": hours, "busy": busy}, "staff member or resource", lane_index)
         of_staff = {"zones": zones, "limits": limits, "booked": booked, "sessions": sessions}
-        _known(of_staff, "staff member", staff_index)
+        check_known(of_staff, "staff member", staff_index)
         snapshot = Snapshot(
             zone_named(zone),
             first_day,
@@ -136,7 +137,7 @@ class Snapshot:
             tuple(staff),
             (),
             tuple(services),
-            _durations(services, allocations, staff_index, service_index),
+            durations_of(services, allocations, staff_index, service_index),
             staff_index,
             service_index,
             lane_index,
@@ -150,9 +151,9 @@ class Snapshot:
             calendar.lane(
                 index,
                 hours.get(name),
-                _sorted_busy(busy.get(name, ()), name),
-                _rows("booked", booked.get(name, ()), 2, len(services)),
-                _rows("sessions", sessions.get(name, ()), 3, len(services)),
+                sorted_busy(busy.get(name, ()), name),
+                numbered("booked", booked.get(name, ()), 2, len(services)),
+                numbered("sessions", sessions.get(name, ()), 3, len(services)),
             )
             for name, index in lane_index.items()
         )
@@ -231,7 +232,7 @@ class Snapshot:
         """
         lane = self.lanes[self.lane_index[name]]
         start = utc_day(day)
-        claims = lane.day_replaced(start, start + DAY, _sorted_busy(busy, name))
+        claims = lane.day_replaced(start, start + DAY, sorted_busy(busy, name))
         if booked is None and sessions is None:
             return self._with_lane(lane.with_busy(claims))
         return self._with_lane(
@@ -245,7 +246,7 @@ class Snapshot:
             return rows
         claimed = rows[:, 1] - np.array([s.buffer_before for s in self.services], np.int64)[rows[:, 0]]
         others = rows[(claimed < start) | (claimed >= start + DAY)]
-        return np.concatenate([others, _rows("booked", new, rows.shape[1], len(self.services))])
+        return np.concatenate([others, numbered("booked", new, rows.shape[1], len(self.services))])
 
     def with_claims(self, claims: Iterable[tuple[int, int, int]]) -> "Snapshot":
         """Return a snapshot with more claims: (index of the lane, start, end) in epoch minutes."""
@@ -255,7 +256,7 @@ class Snapshot:
         snapshot = self
         for index, spans in more.items():
             lane = self.lanes[index]
-            busy = _sorted_busy([*lane.busy.tolist(), *spans], index)
+            busy = sorted_busy([*lane.busy.tolist(), *spans], index)
             snapshot = snapshot._with_lane(lane.with_busy(busy))
         return snapshot
 
@@ -306,52 +307,3 @@ class _Calendar:
 
 
 _NONE = Hours()
-
-
-def _sorted_busy(busy: ArrayLike, name: Hashable) -> Minutes:
-    array = np.array(busy, np.int64).reshape(-1, 2)
-    if np.any(array[:, 1] <= array[:, 0]):
-        raise InvalidProblem(f"appointments: one of {name!r} ends before it starts")
-    return array[np.lexsort((array[:, 1], array[:, 0]))]
-
-
-def _rows(table: str, rows: ArrayLike, columns: int, services: int) -> Minutes:
-    array = np.array(rows, np.int64).reshape(-1, columns)
-    if np.any((array[:, 0] < 0) | (array[:, 0] >= services)):
-        raise InvalidProblem(f"{table}: a row names a service that there is not")
-    if columns == 3 and np.any(array[:, 2] < 0):
-        raise InvalidProblem(f"{table}: a group has fewer than no seats left")
-    return array
-
-
-def _durations(
-    services: Sequence[Service],
-    allocations: Iterable[tuple[Hashable, Hashable, int | None]],
-    staff_index: Mapping[Hashable, int],
-    service_index: Mapping[Hashable, int],
-) -> Minutes:
-    durations = np.zeros((len(services), len(staff_index)), np.int64)
-    for service, member, own in allocations:
-        if service not in service_index or member not in staff_index:
-            _known({"allocations": [service]}, "service", service_index)
-            _known({"allocations": [member]}, "staff member", staff_index)
-        row = service_index[service]
-        durations[row, staff_index[member]] = services[row].duration if own is None else own
-    if np.any((durations < 0) | (durations > DAY)):
-        raise InvalidProblem("allocations: an own duration is not 1 to 1440 minutes")
-    durations.flags.writeable = False
-    return durations
-
-
-def _index(table: str, names: Sequence[Hashable]) -> dict[Hashable, int]:
-    index = {name: i for i, name in enumerate(names)}
-    if len(index) < len(names):
-        raise InvalidProblem(f"{table}: an id stands twice")
-    return index
-
-
-def _known(tables: Mapping[str, Iterable[Hashable]], what: str, index: Mapping[Hashable, int]) -> None:
-    for table, names in tables.items():
-        for name in names:
-            if name not in index:
-                raise InvalidProblem(f"{table}: there is no {what} {name!r}")
