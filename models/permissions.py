@@ -108,6 +108,9 @@ PERMISSIONS = {
     # free time
     "findSlots": anyone("catalogue:read"),
     "countSlotsByDay": anyone("catalogue:read"),
+    "findVisits": anyone("catalogue:read"),
+    "findSeries": anyone("catalogue:read"),
+    "suggestSlots": anyone("catalogue:read"),
     "explainSlots": workers("catalogue:read"),
     "setDay": managers("availability:write", staff=True),
     "setWeeklyHours": managers("availability:write", staff=True),

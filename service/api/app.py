@@ -15,6 +15,7 @@ from service.api import (
     clients,
     events,
     exchange,
+    finding,
     health,
     jobs,
     lifecycle,
@@ -89,6 +90,7 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
         jobs,
         members,
         exchange,
+        finding,
         events,
         origins,
     )

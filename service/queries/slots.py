@@ -67,7 +67,7 @@ def find(view: View, wanted: SlotsWanted, now: datetime, *, limit: int, ranked: 
     InvalidInput
         The range is empty, too long or without an offset.
     """
-    found = find_slots(view.snapshot, _query(view, wanted), now)
+    found = find_slots(view.snapshot, query_of(view, wanted), now)
     if not ranked:
         return _rows(view, found.take(slice(None, limit)))
     ranking = rank(found, limit)
@@ -98,7 +98,7 @@ def by_day(
     view: View, wanted: SlotsWanted, now: datetime, first_day: date, last_day: date, zone: ZoneInfo
 ) -> list[DayOfSlots]:
     """Return every local date of a range in a zone, for a week strip or a month; raises as `find`."""
-    found = find_slots(view.snapshot, _query(view, wanted), now).by_day(zone)
+    found = find_slots(view.snapshot, query_of(view, wanted), now).by_day(zone)
     days = (first_day + timedelta(days=i) for i in range((last_day - first_day).days + 1))
     counted = []
     for day in days:
@@ -119,13 +119,14 @@ class WhyNone:
 
 def why_none(view: View, wanted: SlotsWanted, now: datetime) -> WhyNone:
     """Return why a question finds nothing or little; raises as `find`."""
-    told = why_not(view.snapshot, _query(view, wanted), now)
+    told = why_not(view.snapshot, query_of(view, wanted), now)
     names: dict[Hashable, str] = {info.id: info.name for info in view.lanes.values()}
     words = tuple(sentence(relaxation, view.snapshot, names) for relaxation in told.relaxations)
     return WhyNone(told.candidates, told.free, {k.value: n for k, n in told.ruled_out.items()}, words)
 
 
-def _query(view: View, wanted: SlotsWanted) -> SlotQuery:
+def query_of(view: View, wanted: SlotsWanted) -> SlotQuery:
+    """Return the finder's query; raises as `find`."""
     check_range(wanted.start, wanted.end)
     snapshot = view.snapshot
     if wanted.service_id not in snapshot.service_index:
