@@ -62,6 +62,12 @@ class HoldExpired(InterlockError):
     code, title, status = "hold-expired", "The hold has expired", 409
 
 
+class LinkExpired(InterlockError):
+    """A signed link is not good, or not any more."""
+
+    code, title, status = "link-expired", "This link is not valid any more", 410
+
+
 class NotAllowed(InterlockError):
     """The state machine has no such transition."""
 

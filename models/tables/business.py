@@ -130,7 +130,7 @@ service = tenant_table(
     CheckConstraint("duration BETWEEN 1 AND 1440", name="duration_minutes"),
     CheckConstraint("buffer_before BETWEEN 0 AND 720", name="buffer_before_minutes"),
     CheckConstraint("buffer_after BETWEEN 0 AND 720", name="buffer_after_minutes"),
-    CheckConstraint("slot_interval BETWEEN 5 AND 120 AND 1440 % slot_interval = 0", name="slot_interval_minutes"),
+    CheckConstraint("slot_interval BETWEEN 5 AND 120", name="slot_interval_minutes"),
     CheckConstraint("minimum_notice BETWEEN 0 AND 527040", name="minimum_notice_minutes"),
     CheckConstraint("maximum_advance BETWEEN 1 AND 366", name="maximum_advance_days"),
     CheckConstraint("slot_offset >= 0 AND slot_offset < slot_interval", name="slot_offset_minutes"),

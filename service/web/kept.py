@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Form, Response
 from fastapi.responses import RedirectResponse
 
-from models.errors import Forbidden, InterlockError, NotFound, Unauthenticated, Unavailable
+from models.errors import Forbidden, InterlockError, LinkExpired, NotFound, Unauthenticated, Unavailable
 from models.states import MOVABLE, Party
 from service.commands import bookings
 from service.commands.reschedule import Reschedule, reschedule
@@ -24,12 +24,6 @@ from service.web.pages import PageRoute
 from service.web.visit import Chosen, Visit, Visiting
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
-
-
-class LinkExpired(InterlockError):
-    """A signed link is not good, or not any more."""
-
-    code, title, status = "link-expired", "This link is not valid any more", 410
 
 
 @dataclass(frozen=True, slots=True)

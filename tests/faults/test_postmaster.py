@@ -93,5 +93,8 @@ async def test_a_killed_server_loses_nothing_that_was_answered(home):
 
 async def test_answered_before_it_is_flushed_it_is_lost(home, monkeypatch):
     monkeypatch.setattr("service.db.session.SESSION", "SET synchronous_commit = off; SET search_path = public, jobs")
-    lost, beyond, _ = await killed_under_load(home, 4)
-    assert lost or beyond, "nothing was lost"
+    for _ in range(5):  # what a kill loses is a matter of milliseconds
+        lost, beyond, _ = await killed_under_load(home, 4)
+        if lost or beyond:
+            return
+    pytest.fail("nothing was lost")

@@ -246,7 +246,7 @@ async def test_applied_move_by_move_a_component_is_left_half_done(crowd, owner_u
 
     monkeypatch.setattr(optimisation, "apply_component", one_by_one)
     with pytest.raises(AssertionError):
-        await edited_while_applied(crowd, owner_url, rng, 30)
+        await edited_while_applied(crowd, owner_url, rng, 90)
 
 
 async def test_without_the_hours_version_someone_is_moved_to_a_closed_day(crowd, owner_url, rng, monkeypatch):

@@ -76,10 +76,11 @@ def dates_one_by_one(snapshot, query, now, staff):
     while query.until is None or day <= query.until:
         starts = minutes.get(day, [])
         start = starts[wanted.fold if len(starts) > 1 else 0] if starts else None
+        # What the clocks skip lies where its wall time would have come.
+        if (epoch_minute(datetime.combine(day, wanted.time(), zone)) if start is None else start) >= snapshot.end:
+            return
         if start is None:
             yield day, []
-        elif start >= snapshot.end:
-            return
         else:
             found = find_slots(snapshot, SlotQuery(query.service, moment(start), moment(start + 1), staff), now)
             yield day, found.lane.tolist()

@@ -1,7 +1,11 @@
 """Visits, series and suggestions over HTTP."""
 
+from datetime import datetime
+
+import numpy as np
 import pytest
 
+from solver.preferences import part_of_day
 from tests.service.api.conftest import BASE, refused
 from tests.service.worlds import ANA, COLOUR, CUT, MONDAY_10
 
@@ -41,7 +45,8 @@ async def test_a_series_names_the_dates_that_are_not_free(api):
 async def test_the_best_three_differ(api):
     asked = {"service_id": str(CUT), "from": "2026-03-02T09:00:00Z", "to": "2026-03-06T17:00:00Z"}
     best = (await api.get(f"{BASE}/slots/suggestions", params=asked)).json()
-    parts = {(s["starts_at"][:10], s["starts_at"][11:13] < "12") for s in best}
+    at = [datetime.fromisoformat(s["starts_at"]) for s in best]
+    parts = {(moment.date(), int(part_of_day(np.array([moment.hour * 60 + moment.minute]))[0])) for moment in at}
     assert (len(best), len(parts)) == (3, 3)
     assert [s["score"] for s in best] == sorted((s["score"] for s in best), reverse=True)
     near = (await api.get(f"{BASE}/slots/suggestions", params=asked | {"near": "2026-03-04T10:00:00Z"})).json()

@@ -192,6 +192,7 @@ def test_codes_are_stable_and_each_names_one_error():
         "not-found": 404,
         "slot-taken": 409,
         "hold-expired": 409,
+        "link-expired": 410,
         "not-allowed": 409,
         "inseparable-moves": 409,
         "displaces-bookings": 409,

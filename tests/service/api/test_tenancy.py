@@ -34,11 +34,15 @@ def foreign_requests(ids: dict, ours: str) -> list[tuple[str, str, dict]]:
     slot = {"service_id": str(CUT), "staff_id": str(ANA), "starts_at": AT_15}
     wish = {"client_id": ours, "service_id": str(CUT), "windows": [WINDOW]}
     days = {"first_day": DAY, "last_day": DAY}
+    of_theirs = [{"service_id": theirs["service"]}, {"service_id": str(CUT), "staff_ids": [theirs["staff"]]}]
     asked = [({"service_id": theirs["service"]}), ({"service_id": str(CUT), "staff_id": theirs["staff"]})]
     return [
         *(("GET", "/slots", {"params": {**ask, **RANGE}}) for ask in asked),
         *(("GET", "/slots/why-not", {"params": {**ask, **RANGE}}) for ask in asked),
         *(("GET", "/slots/days", {"params": {**ask, **days}}) for ask in asked),
+        *(("GET", "/slots/suggestions", {"params": {**ask, **RANGE}}) for ask in asked),
+        *(("GET", "/slots/series", {"params": {**ask, "first": AT_15, "count": "2"}}) for ask in asked),
+        *(("POST", "/slots/visits", {"json": {"items": [item], **WINDOW}}) for item in of_theirs),
         ("POST", "/holds", {"json": {**slot, "service_id": theirs["service"]}}),
         ("POST", "/holds", {"json": {**slot, "staff_id": theirs["staff"]}}),
         ("DELETE", f"/holds/{theirs['hold']}", {"headers": {"Hold-Token": "guess"}}),
