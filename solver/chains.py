@@ -31,7 +31,8 @@ Book = Callable[[Booking | None, Chain, tuple[int, int]], Booking | None]
 class Options:
     """The slots of one item as int64 columns of shape (n,), sorted by `key`: the start, or lane and start.
 
-    `resources`, of shape (n, widest), are padded with -1.
+    `resources`, of shape (n, widest), are padded with -1. Who `joins` a group that has begun to fill claims nothing:
+    the group's claim, which the other slots clear already, stands.
     """
 
     lane: Minutes
@@ -41,6 +42,7 @@ class Options:
     claim_end: Minutes
     seats: Minutes
     resources: Minutes
+    joins: NDArray[np.bool_]
     key: Minutes
 
     @staticmethod
@@ -49,11 +51,12 @@ class Options:
         joined = {name: np.concatenate([getattr(p, name) for p in parts]).astype(np.int64) for name in COLUMNS}
         if beside := widest - joined["resources"].shape[1]:
             joined["resources"] = np.pad(joined["resources"], ((0, 0), (0, beside)), constant_values=-1)
+        joins = np.concatenate([p.seats < p.service.seats for p in parts])
         lane, start = joined["lane"], joined["start"]
         order = np.lexsort((start, lane)) if by_lane else np.lexsort((lane, joined["end"], start))
         columns = {name: column[order] for name, column in joined.items()}
         key = (columns["lane"] << LANE_BITS) + columns["start"] if by_lane else columns["start"]
-        return Options(**columns, key=key)
+        return Options(**columns, joins=joins[order], key=key)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,8 +188,8 @@ class Chains:
         # What clashes are the few starts of the same lane within the buffers: step over them.
         while len(todo):
             rows = feasible.rows[place[todo]]
-            same = follower.lane[rows] == slots.lane[todo]
-            todo = todo[same & (follower.claim_start[rows] < slots.claim_end[todo])]
+            both = (follower.lane[rows] == slots.lane[todo]) & ~follower.joins[rows] & ~slots.joins[todo]
+            todo = todo[both & (follower.claim_start[rows] < slots.claim_end[todo])]
             place[todo] += 1
             todo = todo[place[todo] < stop[todo]]
         return np.where(place < stop, place, -1)
@@ -194,11 +197,12 @@ class Chains:
     def clashes(self, item: Minutes, row: Minutes) -> NDArray[np.bool_]:
         """Return which chains hold a lane twice at once: possible where a buffer outlasts the item between."""
         lane, begins, ends = (self.column(name, item, row) for name in ("lane", "claim_start", "claim_end"))
+        claims = self.column("joins", item, row) == 0
         clash = np.zeros(len(item), bool)
         for later in range(2, item.shape[1]):
             earlier = slice(0, later - 1)
             held = (lane[:, earlier] == lane[:, [later]]) & (begins[:, [later]] < ends[:, earlier])
-            clash |= held.any(axis=1)
+            clash |= (held & claims[:, earlier] & claims[:, [later]]).any(axis=1)
         return clash
 
     def column(self, name: str, item: Minutes, row: Minutes) -> Minutes:
