@@ -8,12 +8,12 @@ from typing import LiteralString
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from icalendar import Calendar, Event
 from psycopg.rows import DictRow
 
 from models.errors import InvalidInput
 from models.week import written
 from service.db.database import Database
+from service.queries.calendar_file import Entry, calendar_file
 
 CLIENTS = """
 SELECT name, email, phone FROM client WHERE business_id = %(business)s AND erased_at IS NULL ORDER BY id
@@ -90,20 +90,13 @@ async def table(db: Database, business_id: UUID, kind: str, days: Range) -> str:
 
 async def calendar(db: Database, business_id: UUID, days: Range) -> bytes:
     """Return the bookings that start in [start, end) as an iCalendar file (RFC 5545)."""
-    calendar = Calendar()
-    calendar.add("prodid", "-//Interlock//EN")
-    calendar.add("version", "2.0")
-    for row in await _read(db, business_id, BOOKINGS, days):
-        event = Event()
-        event.add("uid", f"{row['id']}@interlock")
-        event.add("dtstamp", datetime.now(UTC))
-        event.add("dtstart", row["starts_at"].astimezone(UTC))
-        event.add("dtend", row["ends_at"].astimezone(UTC))
-        # A line break would begin a property of the writer's choosing.
-        event.add("summary", " ".join(f"{row['service']}: {row['client'] or 'held'} with {row['staff']}".split()))
-        event.add("sequence", row["version"])
-        calendar.add_component(event)
-    return bytes(calendar.to_ical())
+    now = datetime.now(UTC)
+    return calendar_file(_entry(row, now) for row in await _read(db, business_id, BOOKINGS, days))
+
+
+def _entry(row: DictRow, now: datetime) -> Entry:
+    title = f"{row['service']}: {row['client'] or 'held'} with {row['staff']}"
+    return Entry(row["id"], title, None, row["starts_at"], row["ends_at"], now, row["version"])
 
 
 async def _read(db: Database, business_id: UUID, sql: LiteralString, days: Range) -> list[DictRow]:

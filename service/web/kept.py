@@ -17,8 +17,8 @@ from service.db.command import Scope
 from service.queries import bookings as queries
 from service.queries import businesses, catalogue, moving, principals
 from service.queries.bookings import BookedItem
+from service.queries.calendar_file import Entry, calendar_file
 from service.queries.catalogue import ServiceDetails
-from service.web.calendar_file import Entry
 from service.web.offer import WEEK, Wish, by_part
 from service.web.pages import PageRoute
 from service.web.visit import Chosen, Visit, Visiting
@@ -129,7 +129,7 @@ def _page(booking: Kept, *, refusal: InterlockError | None = None) -> Response:
 async def calendar(booking: Opened) -> Response:
     """The booking as a calendar file."""
     headers = {"Content-Disposition": f'attachment; filename="{booking.visit.store.slug}.ics"'}
-    return Response(booking.entry.file(), media_type="text/calendar; charset=utf-8", headers=headers)
+    return Response(calendar_file([booking.entry]), media_type="text/calendar; charset=utf-8", headers=headers)
 
 
 @router.post("/b/{slug}/booking/{token}/cancel")

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from icalendar import Calendar
 
-from service.web.calendar_file import Entry
+from service.queries.calendar_file import Entry, calendar_file
 from service.web.details import Details
 
 
@@ -35,7 +35,7 @@ def test_a_calendar_file_has_one_event_whatever_the_names():
     start = datetime(2026, 3, 2, 10, tzinfo=UTC)
     hostile = "Cut\r\nATTENDEE:mailto:x@example.org\r\nEND:VEVENT"
     entry = Entry(UUID(int=1), hostile, "Rua 1; Lisboa, PT\r\nX:1", start, start + timedelta(minutes=30), start)
-    calendar = Calendar.from_ical(entry.file())
+    calendar = Calendar.from_ical(calendar_file([entry]))
     [event] = calendar.walk("VEVENT")
     assert "ATTENDEE" not in event
     assert str(event["location"]) == "Rua 1; Lisboa, PT X:1"

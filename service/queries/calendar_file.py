@@ -1,5 +1,6 @@
-"""A booking as a calendar file (RFC 5545) and as links that open a calendar."""
+"""Bookings as a calendar file (RFC 5545) and as links that open a calendar."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlencode
@@ -22,23 +23,6 @@ class Entry:
     written_at: datetime
     sequence: int = 0
 
-    def file(self) -> bytes:
-        """Return the entry as a calendar file; a later sequence replaces an earlier one."""
-        event = Event()
-        event.add("uid", f"{self.id}@interlock")
-        event.add("dtstamp", self.written_at.astimezone(UTC))
-        event.add("dtstart", self.starts_at.astimezone(UTC))
-        event.add("dtend", self.ends_at.astimezone(UTC))
-        event.add("summary", _one_line(self.title))
-        event.add("sequence", self.sequence)
-        if self.place:
-            event.add("location", _one_line(self.place))
-        calendar = Calendar()
-        calendar.add("prodid", "-//Interlock//EN")
-        calendar.add("version", "2.0")
-        calendar.add_component(event)
-        return bytes(calendar.to_ical())
-
     def google(self) -> str:
         """Return the address that opens Google Calendar with the entry."""
         span = f"{self.starts_at.astimezone(UTC):{STAMP}}/{self.ends_at.astimezone(UTC):{STAMP}}"
@@ -55,6 +39,29 @@ class Entry:
             "location": self.place or "",
         }
         return f"https://outlook.live.com/calendar/0/deeplink/compose?{urlencode(query)}"
+
+
+def calendar_file(entries: Iterable[Entry]) -> bytes:
+    """Return entries as one calendar file; in a calendar a later sequence replaces an earlier one."""
+    calendar = Calendar()
+    calendar.add("prodid", "-//Interlock//EN")
+    calendar.add("version", "2.0")
+    for entry in entries:
+        calendar.add_component(_event(entry))
+    return bytes(calendar.to_ical())
+
+
+def _event(entry: Entry) -> Event:
+    event = Event()
+    event.add("uid", f"{entry.id}@interlock")
+    event.add("dtstamp", entry.written_at.astimezone(UTC))
+    event.add("dtstart", entry.starts_at.astimezone(UTC))
+    event.add("dtend", entry.ends_at.astimezone(UTC))
+    event.add("summary", _one_line(entry.title))
+    event.add("sequence", entry.sequence)
+    if entry.place:
+        event.add("location", _one_line(entry.place))
+    return event
 
 
 def _one_line(text: str) -> str:
