@@ -29,6 +29,11 @@ EMPTY = "; ".join(
         *(f"DELETE FROM jobs.{table}" for table in QUEUE),
     ]
 )
+# What a test's database must still have when the next one gets it.
+GUARDS = """
+SELECT (SELECT count(*) FROM pg_constraint), (SELECT count(*) FROM pg_policy), (SELECT count(*) FROM pg_index),
+       (SELECT count(*) FROM pg_trigger WHERE tgenabled = 'O'), (SELECT count(*) FROM pg_class WHERE relrowsecurity)
+"""
 
 
 OWNED = pytest.StashKey[IO[str]]()
@@ -100,11 +105,20 @@ def worker_database(server: embedded.Server) -> Iterator[str]:
         yield name
 
 
+@pytest.fixture(scope="session")
+def guards(server: embedded.Server, worker_database: str) -> object:
+    """How many constraints, policies, indexes and triggers a migrated database has."""
+    with psycopg.connect(server.owner_url(worker_database), autocommit=True) as owner:
+        return owner.execute(GUARDS).fetchone()
+
+
 @pytest.fixture
-def database_name(server: embedded.Server, worker_database: str) -> str:
+def database_name(server: embedded.Server, worker_database: str, guards: object) -> str:
     """An empty, migrated database: emptied by deleting, a fraction of a millisecond; a copy takes 60."""
     with psycopg.connect(server.owner_url(worker_database), autocommit=True) as owner:
         owner.execute(EMPTY)
+        left = owner.execute(GUARDS).fetchone()
+    assert left == guards, "an earlier test altered the schema of a database that others use after it"
     return worker_database
 
 

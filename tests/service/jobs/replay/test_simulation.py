@@ -161,17 +161,24 @@ async def test_the_counts_of_a_drawn_clinic_add_up(db):
     assert booked + placed <= min(opened, asked_for)
 
 
-async def test_the_overlap_check_finds_what_the_constraint_would_have_refused(db, owner_url):
-    simulation = await simulate(db, [asked() for _ in range(3)])
-    scope = simulation.opened.scope
-    assert await book.overlaps(scope) == 0
+class TestWithoutTheConstraint:
+    """In a database of its own, which has lost it."""
 
-    with psycopg.connect(owner_url) as connection:
-        connection.execute("ALTER TABLE claim DROP CONSTRAINT ex_claim_no_overlap")
-        copied = "business_id, lane_no, starts_at, starts_at + interval '1 hour', 'time_off'"
-        columns = "(business_id, lane_no, starts_at, ends_at, kind)"
-        connection.execute(f"INSERT INTO claim {columns} SELECT {copied} FROM claim ORDER BY starts_at LIMIT 1")
-    assert await book.overlaps(scope) == 3
+    @pytest.fixture
+    def database_name(self, own_database):
+        return own_database
+
+    async def test_the_overlap_check_finds_what_it_would_have_refused(self, db, owner_url):
+        simulation = await simulate(db, [asked() for _ in range(3)])
+        scope = simulation.opened.scope
+        assert await book.overlaps(scope) == 0
+
+        with psycopg.connect(owner_url) as connection:
+            connection.execute("ALTER TABLE claim DROP CONSTRAINT ex_claim_no_overlap")
+            copied = "business_id, lane_no, starts_at, starts_at + interval '1 hour', 'time_off'"
+            columns = "(business_id, lane_no, starts_at, ends_at, kind)"
+            connection.execute(f"INSERT INTO claim {columns} SELECT {copied} FROM claim ORDER BY starts_at LIMIT 1")
+        assert await book.overlaps(scope) == 3
 
 
 async def test_a_view_that_has_missed_a_commit_is_adrift(db):
