@@ -58,7 +58,8 @@ async def scope_of_request(
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
 ) -> Scope:
     """Return the scope of a command: the path's business, who asks, and the caller's idempotency key."""
-    return Scope(db, business.id, actor=who.actor, key=idempotency_key, origin=origin)
+    visitor = origin.address if who.is_anonymous else None
+    return Scope(db, business.id, who.actor, idempotency_key, origin, visitor)
 
 
 Commanding = Annotated[Scope, Depends(scope_of_request)]

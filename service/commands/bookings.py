@@ -11,7 +11,7 @@ from models.errors import HoldExpired, InvalidInput, LimitReached, NotFound
 from models.states import AppointmentStatus, Party, sources
 from service.commands.allowances import Allowed, store_allowed
 from service.commands.attendance import Booking, Step, step
-from service.commands.clients import NewClient, insert
+from service.commands.clients import NewClient, recognised
 from service.commands.legality import Wanted, legal_items
 from service.commands.limits import respect_client_limits, respect_limits
 from service.commands.nearest import offering_nearest
@@ -96,7 +96,7 @@ class BookRequest:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """The hold to turn into a booking: its token, and for whom: a known client, or one who is new."""
+    """The hold to turn into a booking: its token, and for whom: a client's id, or who they say they are."""
 
     appointment_id: UUID
     token: str
@@ -107,7 +107,7 @@ class Confirmation:
 
     def __post_init__(self) -> None:
         if (self.client_id is None) == (self.client is None):
-            raise InvalidInput("Give a client's id, or who the new client is.")
+            raise InvalidInput("Give a client's id, or who the client is.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +252,8 @@ async def book(tx: Transaction, request: BookRequest, *, view: View, now: dateti
 async def confirm(tx: Transaction, request: Confirmation) -> Booking:
     """Turn a hold into a booking, or a pending one as in `book`: one UPDATE with every condition in its WHERE.
 
+    A client who says who they are is recognised, or added, in the same transaction.
+
     Raises
     ------
     LimitReached
@@ -259,15 +261,16 @@ async def confirm(tx: Transaction, request: Confirmation) -> Booking:
     HoldExpired, NotFound
         The hold ran out by the database's clock, was released, or the token is another's; it never was.
     """
-    if request.client_id is not None:
-        await respect_client_limits(tx, request.appointment_id, request.client_id)
+    client_id = request.client_id if request.client is None else await recognised(tx, request.client)
+    if client_id is not None:
+        await respect_client_limits(tx, request.appointment_id, client_id)
     wanted = claims.Change(
         request.appointment_id,
         AppointmentStatus.CONFIRMED,
         sources("confirm", request.by),
         release=False,
         holder=claims.hashed(request.token),
-        client_id=request.client_id if request.client is None else await insert(tx, request.client),
+        client_id=client_id,
         asks_approval=request.by is Party.CLIENT,
     )
     changed = await claims.change(tx, wanted)

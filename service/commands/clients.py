@@ -25,6 +25,12 @@ KNOWN: dict[str, LiteralString] = {
     "email": "SELECT id FROM client WHERE business_id = %s AND email_hash = %s ORDER BY id LIMIT 1",
     "phone": "SELECT id FROM client WHERE business_id = %s AND phone_hash = %s ORDER BY id LIMIT 1",
 }
+SAME = """
+SELECT id, name FROM client
+WHERE business_id = %(business)s AND (%(email)s::bytea IS NULL OR email_hash = %(email)s)
+  AND (%(phone)s::bytea IS NULL OR phone_hash = %(phone)s) AND erased_at IS NULL
+ORDER BY created_at, id LIMIT 20
+"""
 ERASE = """
 UPDATE client SET name = %(erased)s, email = NULL, phone = NULL, email_hash = NULL, phone_hash = NULL,
     erased_at = clock_timestamp()
@@ -54,6 +60,24 @@ class NewClient:
 async def register(tx: Transaction, request: NewClient) -> UUID:
     """Add a client and return the id."""
     return await insert(tx, request)
+
+
+@command
+async def recognise(tx: Transaction, request: NewClient) -> UUID:
+    """Return the client with that name and every contact given, who is added if there is none."""
+    return await recognised(tx, request)
+
+
+async def recognised(tx: Transaction, client: NewClient) -> UUID:
+    """Do what `recognise` does inside another command's transaction."""
+    hashes = {kind: tx.vault.hash(tx.business_id, kind, getattr(client, kind)) for kind in ("email", "phone")}
+    if any(hashes.values()):
+        rows = await tx.rows(SAME, {"business": tx.business_id, **hashes})
+        # Their names are sealed in the database: it cannot compare them.
+        same = next((row["id"] for row in rows if row["name"].lower() == client.name.lower()), None)
+        if same is not None:
+            return UUID(str(same))
+    return await insert(tx, client)
 
 
 async def insert(tx: Transaction, client: NewClient) -> UUID:

@@ -35,13 +35,17 @@ WHERE business_id = %(business)s AND principal = %(principal)s AND route = %(rou
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """For whom a command runs: the business, who asks from where, the key under which it may take effect once."""
+    """For whom a command runs: the business, who asks from where, the key under which it may take effect once.
+
+    `visitor` tells those apart who share an actor because they have no account: each has keys of their own.
+    """
 
     db: Database
     business_id: UUID
     actor: str = "system"
     key: str | None = None
     origin: Origin = NOWHERE
+    visitor: str | None = None
 
     def __post_init__(self) -> None:
         if self.key is not None and not 1 <= len(self.key) <= 255:
@@ -83,7 +87,7 @@ def _key_row(scope: Scope, route: str, request: object) -> dict[str, Any]:
     body = orjson.dumps(request, option=orjson.OPT_SORT_KEYS, default=str)
     return {
         "business": scope.business_id,
-        "principal": scope.actor,
+        "principal": scope.actor if scope.visitor is None else f"{scope.actor}:{scope.visitor}",
         "route": route,
         "key": scope.key,
         "hash": hashlib.sha256(body).digest(),

@@ -19,12 +19,6 @@ JOIN staff st ON st.business_id = i.business_id AND st.id = i.staff_id
 WHERE a.business_id = %s AND a.id = %s AND a.holder = %s AND a.status = 'hold'
 ORDER BY i.position LIMIT 1
 """
-KNOWN_CLIENTS = """
-SELECT id, name FROM client
-WHERE business_id = %(business)s AND (%(email)s::bytea IS NULL OR email_hash = %(email)s)
-  AND (%(phone)s::bytea IS NULL OR phone_hash = %(phone)s) AND (email_hash IS NOT NULL OR phone_hash IS NOT NULL)
-ORDER BY created_at LIMIT 20
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +73,3 @@ async def own_hold(db: Database, business_id: UUID, hold_id: UUID, token: str) -
         return None
     row.pop("status")
     return OwnHold(**row)
-
-
-async def known_client(db: Database, business_id: UUID, name: str, email: str | None, phone: str | None) -> UUID | None:
-    """Return the client with that name and every contact given, if there is one."""
-    async with db.transaction(business_id) as tx:
-        hashes = {
-            "email": tx.vault.hash(business_id, "email", email),
-            "phone": tx.vault.hash(business_id, "phone", phone),
-        }
-        rows = await tx.rows(KNOWN_CLIENTS, {"business": business_id, **hashes})
-    return next((row["id"] for row in rows if row["name"].lower() == name.lower()), None)

@@ -48,22 +48,14 @@ async def confirm(
     if details.problems:
         own = await storefronts.own_hold(visit.db, visit.store.id, hold_id, token)
         return await _form(visit, chosen, details, seconds=own.seconds_left if own else 0.0, status=422)
-    client_id = await client_of(visit, details)
+    client = clients.NewClient(details.name, *details.contact)
     try:
-        booking = await _booked(visit, Confirmation(hold_id, token, client_id), chosen, other=instead is not None)
+        booking = await _booked(visit, Confirmation(hold_id, token, client=client), chosen, other=instead is not None)
     except (NotFound, Unavailable):
         raise
     except InterlockError as refusal:
         return await _form(visit, chosen, details, refusal=refusal, status=409)
-    return await _confirmation(visit, booking, chosen, client_id)
-
-
-async def client_of(visit: Visit, details: Details) -> UUID:
-    email, phone = details.contact
-    known = await storefronts.known_client(visit.db, visit.store.id, details.name, email, phone)
-    if known is not None:
-        return known
-    return await clients.register(visit.scope, clients.NewClient(details.name, email, phone))
+    return await _confirmation(visit, booking, chosen)
 
 
 async def _booked(visit: Visit, held: Confirmation, chosen: Chosen, *, other: bool) -> Booking:
@@ -77,7 +69,7 @@ async def _booked(visit: Visit, held: Confirmation, chosen: Chosen, *, other: bo
         except (HoldExpired, KeyReused):
             pass
     anew = await held_instead(visit, chosen)
-    return await bookings.confirm(visit.scope, Confirmation(anew.id, anew.token, held.client_id))
+    return await bookings.confirm(visit.scope, replace(held, appointment_id=anew.id, token=anew.token))
 
 
 async def _form(
@@ -118,9 +110,12 @@ async def _staff_name(visit: Visit, staff_id: UUID) -> str:
     return found
 
 
-async def _confirmation(visit: Visit, booking: Booking, chosen: Chosen, client_id: UUID) -> Response:
+async def _confirmation(visit: Visit, booking: Booking, chosen: Chosen) -> Response:
     lasts = timedelta(days=LINK_DAYS) + max(chosen.starts_at - visit.now, timedelta(0))
-    token = links.signed(visit.request.app.state.interlock.keyring, visit.store.id, client_id, booking.id, lasts)
+    keyring = visit.request.app.state.interlock.keyring
+    token = await links.of_booking(visit.db, keyring, visit.store.id, booking.id, lasts)
+    if token is None:
+        raise NotFound("There is no such booking with a client.")
     address = visit.url(f"/booking/{token.removeprefix('link.')}", day=None, first=None, said="booked")
     answer = RedirectResponse(address, status_code=303)
     answer.delete_cookie(COOKIE, path=f"/b/{visit.store.slug}")

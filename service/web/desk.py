@@ -11,7 +11,6 @@ from models.errors import InterlockError, InvalidInput, NotFound, Unavailable
 from models.states import Party
 from service.commands import attendance, availability, bookings, clients
 from service.commands.attendance import Step
-from service.queries import storefronts
 from service.web.board import Board, Refused, day_page, nearest, on_board, reason
 from service.web.details import Details, Typed
 from service.web.house import House
@@ -111,12 +110,7 @@ async def book(
 
 
 async def _client(here: House, details: Details) -> UUID:
-    email, phone = details.contact
-    if email or phone:
-        known = await storefronts.known_client(here.db, here.business.id, details.name, email, phone)
-        if known is not None:
-            return known
-    return await clients.register(here.scope, clients.NewClient(details.name, email, phone))
+    return await clients.recognise(here.scope, clients.NewClient(details.name, *details.contact))
 
 
 @router.post("/board/{slug}/blocks")

@@ -6,8 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Response
 
-from service.commands import waitlist
-from service.web.confirming import client_of
+from service.commands import clients, waitlist
 from service.web.details import Details, Typed
 from service.web.pages import PageRoute
 from service.web.visit import Visit, Visiting
@@ -81,7 +80,7 @@ async def join(visit: Visiting, details: Typed, days: Annotated[Days, Depends(ty
     windows = days.windows(visit, service.duration)
     if details.problems or isinstance(windows, str):
         return await _form(visit, days, details, problem=windows if isinstance(windows, str) else None, status=422)
-    client_id = await client_of(visit, details)
+    client_id = await clients.recognise(visit.scope, clients.NewClient(details.name, *details.contact))
     staff = None if visit.asked.staff is None else (visit.asked.staff,)
     joining = waitlist.Joining(client_id, service.id, tuple(windows), staff)
     await waitlist.join(visit.scope, joining, now=visit.now)
