@@ -27,8 +27,12 @@ outbox_event = tenant_table(
     Column("xid", XID8, nullable=False, server_default=text("pg_current_xact_id()")),
     created_at(),
     Column("published_at", TIME),
+    Column("request_id", Text, server_default=text("nullif(current_setting('app.request', true), '')")),
 )
-"""One event a change, written in the change's own transaction; published at least once."""
+"""One event a change, written in the change's own transaction; published at least once.
+
+`request_id` is of the request that made the change, or caused the job that made it.
+"""
 Index(None, outbox_event.c.business_id, outbox_event.c.xid, outbox_event.c.id)
 Index(
     "ix_outbox_event_unpublished",

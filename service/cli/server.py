@@ -13,7 +13,7 @@ import typer
 from models.errors import NotConfigured
 from service.cli.worker import beside
 from service.settings import settings
-from service.telemetry import logs
+from service.telemetry import logs, traces
 
 LOOPBACK = "127.0.0.1"
 QUIET_S, LINGER_S = 0.3, 5
@@ -56,6 +56,8 @@ def run_server(port: int, *, worker: bool = True) -> None:
             raise NotConfigured(f"Something else listens on port {port}; choose another with --port.") from error
     logs.install(logging.INFO if settings().environment == "production" else logging.WARNING)
     app = server_app()
+    if traces.wanted():
+        traces.install(app)
     config = uvicorn.Config(
         app, host=LOOPBACK, port=port, log_config=None, server_header=False, timeout_graceful_shutdown=DRAIN_S
     )

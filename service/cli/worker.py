@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import subprocess
 import sys
@@ -10,6 +11,9 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import typer
+
+from service.settings import settings
+from service.telemetry import logs, traces
 
 AGAIN_S = 1.0
 STOP_S = 30
@@ -26,6 +30,10 @@ def worker(
     Any number may run, on any machine that reaches the database.
     """
     from service.bootstrap import run_worker  # noqa: PLC0415 - a second that other commands need not wait
+
+    logs.install(logging.INFO if settings().environment == "production" else logging.WARNING)
+    if traces.wanted():
+        traces.install()
 
     async def work() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()

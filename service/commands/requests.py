@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
 
+import structlog
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 from pydantic import TypeAdapter
@@ -80,7 +81,8 @@ async def answer(db: Database, business_id: UUID, view: View, now: datetime) -> 
     async def work(tx: Transaction) -> int:
         waiting = await tx.rows(NEXT, [business_id, BATCH])
         for row in waiting:
-            status, answered = await _decided(tx, row, view, now)
+            with structlog.contextvars.bound_contextvars(request_id=row["request_id"]):
+                status, answered = await _decided(tx, row, view, now)
             await tx.execute(ANSWER, [status, Jsonb(answered), business_id, row["id"]])
         return len(waiting)
 

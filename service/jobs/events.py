@@ -14,7 +14,7 @@ from procrastinate import App
 from procrastinate.job_context import JobContext
 from psycopg.rows import DictRow
 
-from service.db.database import Transaction
+from service.db.database import Origin, Transaction
 from service.jobs.queue import WITH_BACKOFF, Installation, installation_of
 
 CHANNEL = "interlock_events"
@@ -25,7 +25,7 @@ HANDLE = "interlock.handle"
 # One publisher a business at a time, or two batches could be handed over in the wrong order.
 LEASE = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 1)) AS leased"
 UNPUBLISHED = """
-SELECT id, topic, aggregate_id, aggregate_version FROM outbox_event
+SELECT id, topic, aggregate_id, aggregate_version, request_id FROM outbox_event
 WHERE business_id = %s AND published_at IS NULL ORDER BY id LIMIT %s
 """
 PUBLISHED = """
@@ -33,14 +33,17 @@ UPDATE outbox_event SET published_at = clock_timestamp() WHERE business_id = %s 
 """
 TELL = "SELECT pg_notify(%s, told) FROM unnest(%s::text[]) AS told"
 READ = """
-SELECT business_id, id, topic, aggregate_id, aggregate_version AS version, payload, created_at AS at
+SELECT business_id, id, topic, aggregate_id, aggregate_version AS version, payload, created_at AS at, request_id
 FROM outbox_event WHERE business_id = %s AND id = %s
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change of one aggregate. Who has seen a `version` may pass over it and those before: it comes again."""
+    """One change of one aggregate. Who has seen a `version` may pass over it and those before: it comes again.
+
+    `request_id` is of the request that caused it, if one did.
+    """
 
     business_id: UUID
     id: int
@@ -49,6 +52,12 @@ class Event:
     version: int
     payload: dict[str, object]
     at: datetime
+    request_id: str | None = None
+
+    @property
+    def origin(self) -> Origin:
+        """From where what a consumer does about it comes."""
+        return Origin(request_id=self.request_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +105,8 @@ async def _hand_over(tx: Transaction, queue: App, consumer: str, events: list[Di
         # The lock keeps one aggregate's events in their order, a retried one before those that wait behind it.
         lock = f"{consumer}/{event['aggregate_id']}"
         job = queue.configure_task(HANDLE, lock=lock, connection=tx.connection)
-        await job.defer_async(business_id=str(tx.business_id), event_id=event["id"], consumer=consumer)
+        cause = {} if event["request_id"] is None else {"request_id": event["request_id"]}
+        await job.defer_async(business_id=str(tx.business_id), event_id=event["id"], consumer=consumer, **cause)
 
 
 def _told(business_id: UUID, event: DictRow) -> str:
@@ -110,8 +120,13 @@ def _told(business_id: UUID, event: DictRow) -> str:
     return orjson.dumps(told).decode()
 
 
-async def handle(context: JobContext, *, business_id: str, event_id: int, consumer: str) -> None:
-    """Let one consumer handle one event; what it raises is tried again later."""
+async def handle(
+    context: JobContext, *, business_id: str, event_id: int, consumer: str, request_id: str | None = None
+) -> None:
+    """Let one consumer handle one event; what it raises is tried again later.
+
+    The request's id is for the job's logs (`service.jobs.worker`).
+    """
     installation, consumers = installation_of(context), context.additional_context["consumers"]
     business = UUID(business_id)
     async with installation.db.transaction(business) as tx:

@@ -18,7 +18,7 @@ WHERE business_id = %s AND appointment_id = %s ORDER BY position
 
 async def hear(installation: Installation, event: Event) -> None:
     """Close the offer that has ended with its hold, and offer the time that an appointment has given back."""
-    scope = Scope(installation.db, event.business_id, actor="system")
+    scope = Scope(installation.db, event.business_id, actor="system", origin=event.origin)
     if event.topic in ("appointment.expired", "appointment.released"):
         await offers.close(scope, event.aggregate_id)
     for freed in await _freed(installation, event):

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 
+import structlog
 from procrastinate import App
 from procrastinate.app import WorkerOptions
 from procrastinate.exceptions import ConnectorException
@@ -19,6 +21,7 @@ from service.jobs import events, upkeep
 from service.jobs.duties import do_round, duties
 from service.jobs.events import Consumers
 from service.jobs.queue import Installation, queue_on
+from service.telemetry import traces
 
 TASKS = (events.declare, upkeep.declare)
 IDLE_S = 0.2
@@ -42,6 +45,7 @@ INSERT INTO jobs.failure (job_id, error) VALUES (%(job)s, %(error)s)
 ON CONFLICT (job_id) DO UPDATE SET error = excluded.error, at = clock_timestamp()
 """
 log = logging.getLogger(__name__)
+jobs_log = structlog.get_logger("interlock.jobs")
 
 
 async def run(
@@ -122,7 +126,7 @@ def _options(installation: Installation, consumers: Consumers) -> WorkerOptions:
         "install_signal_handlers": False,
         "additional_context": {"installation": installation, "consumers": consumers},
         "shutdown_graceful_timeout": DRAIN_S,
-        "worker_middleware": [_with_reason],
+        "worker_middleware": [_named, _with_reason],
     }
 
 
@@ -135,6 +139,23 @@ async def _until(stop: asyncio.Event, work: Coroutine[None, None, None]) -> None
     stopping.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await working
+
+
+async def _named(call_next: AsyncCallNext, context: JobContext, worker: Worker) -> object:
+    """Have every log line and span of a job name it and the request that caused it; log how it ended."""
+    task, cause, begun, status = context.job.task_name, _cause(context), time.perf_counter(), "failed"
+    with structlog.contextvars.bound_contextvars(job=context.job.id, task=task, **cause), traces.span("job", task=task):
+        try:
+            result = await call_next()
+            status = "done"
+            return result
+        finally:
+            jobs_log.info("job", status=status, ms=round((time.perf_counter() - begun) * 1000, 2))
+
+
+def _cause(context: JobContext) -> dict[str, str]:
+    request_id = context.job.task_kwargs.get("request_id")
+    return {} if request_id is None else {"request_id": str(request_id)}
 
 
 async def _with_reason(call_next: AsyncCallNext, context: JobContext, worker: Worker) -> object:

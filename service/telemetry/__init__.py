@@ -1,1 +1,1 @@
-"""What an installation tells of itself: logs and metrics."""
+"""What an installation tells of itself: logs, metrics, and traces where they are wanted."""

@@ -8,6 +8,8 @@ from typing import Any
 
 import structlog
 
+from service.telemetry.traces import trace_id
+
 MASK = "***"
 PRIVATE = frozenset(
     [
@@ -58,10 +60,16 @@ def _masked(name: str, value: object) -> object:
     return value
 
 
+def _traced(_: object, __: str, event: Event) -> Event:
+    found = trace_id()
+    return event if found is None else {**event, "trace_id": found}
+
+
 def install(level: int = logging.INFO) -> None:
     """Send every log of this process, those of libraries too, to stderr as JSON lines."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _traced,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
