@@ -110,7 +110,7 @@ async def day_page(board: Board, *, refused: Refused | None = None, stamp: str |
         asked=asked,
         day=board.day,
         lanes=lanes,
-        drawing=lanes.drawn(here.now),
+        drawing=lanes.drawn(here.now, say=here.words.text),
         items=items,
         chosen=_prefilled(board),
         undo=_undone(asked.undo),

@@ -11,7 +11,7 @@ from service.db.views import View
 from service.queries import boards
 from service.queries.boards import Claim, LaneRow
 from service.web.house import House
-from service.web.layout import Column, Drawing, Ghost, drawing, drawn_day
+from service.web.layout import Column, Drawing, Ghost, Say, drawing, drawn_day
 from solver.clock import epoch_minute, moment
 from solver.lanes import Minutes
 
@@ -29,10 +29,10 @@ class LanesOfDay:
     span: Span
     pages: int
 
-    def drawn(self, now: datetime, ghosts: Sequence[Ghost] = ()) -> Drawing:
+    def drawn(self, now: datetime, ghosts: Sequence[Ghost] = (), say: Say = str) -> Drawing:
         """Return the drawing of the day, with a plan's ghosts over it."""
         day = drawn_day(self.columns, self.claims, *self.span, ghosts)
-        return drawing(day, self.columns, self.claims, now, ghosts)
+        return drawing(day, self.columns, self.claims, now, ghosts, say)
 
     @property
     def idle(self) -> int:

@@ -13,8 +13,9 @@ from service.db.command import Scope
 from service.db.database import Database
 from service.db.views import View
 from service.queries.businesses import Business
-from service.web.pages import page
+from service.web.pages import house_page, house_words
 from service.web.session import Visitor, may
+from service.web.words import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ class House:
         """The app's database."""
         return self.scope.db
 
+    @property
+    def words(self) -> Words:
+        """The language that the pages speak."""
+        return house_words(self.request)
+
     def may(self, operation: str) -> bool:
         """Return whether whoever looks at the page may do an operation."""
         return refusal(self.principal, PERMISSIONS[operation], self.business.id) is None
@@ -64,7 +70,7 @@ class House:
     def page(self, template: str, status: int = 200, **context: object) -> Response:
         """Return a page of the house."""
         shared = {"house": self, "business": self.business, "zone": self.zone, "today": self.today}
-        return page(self.request, template, shared | context, status)
+        return house_page(self.request, template, shared | context, status)
 
 
 def house(operation: str) -> Any:  # noqa: ANN401 - FastAPI types Depends so

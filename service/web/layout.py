@@ -1,6 +1,6 @@
 """Where things stand on a day's drawing: a pure function from lanes, claims and moves to coordinates in pixels."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -12,6 +12,8 @@ AXIS, LANE, WIDE_LANE, MARGIN = 56, 150, 190, 12
 FEW = 5
 MINUTE = 1.2
 HUES = 12
+Say = Callable[[str], str]
+"""Turns English into the page's language."""
 """Fills of services; the stylesheet has as many."""
 
 
@@ -27,11 +29,11 @@ class Column:
     worked_minutes: int
 
     @property
-    def load(self) -> str:
-        """How much of the day is booked, in words."""
+    def load(self) -> int | None:
+        """How much of the day is booked, in hundredths; None where nothing is worked."""
         if self.worked_minutes == 0:
-            return "off"
-        return f"{min(100, round(100 * self.booked_minutes / self.worked_minutes))} % booked"
+            return None
+        return min(100, round(100 * self.booked_minutes / self.worked_minutes))
 
     @property
     def idle(self) -> int:
@@ -133,7 +135,12 @@ def drawn_day(
 
 
 def drawing(
-    day: Day, columns: Sequence[Column], claims: Sequence[Claim], now: datetime, ghosts: Sequence[Ghost] = ()
+    day: Day,
+    columns: Sequence[Column],
+    claims: Sequence[Claim],
+    now: datetime,
+    ghosts: Sequence[Ghost] = (),
+    say: Say = str,
 ) -> Drawing:
     """Place a day's claims and a plan's ghosts; what stands on no lane shown is left out."""
     x_of = {column.lane_no: AXIS + i * day.lane for i, column in enumerate(columns)}
@@ -151,7 +158,7 @@ def drawing(
         heads=[(column, x_of[column.lane_no]) for column in columns],
         work=[_span(day, a, b, x_of[column.lane_no], "work") for column in columns for a, b in column.work],
         buffers=[box for c in claims for box in _buffers(day, c, x_of[c.lane_no])],
-        blocks=[_block(day, c, x_of[c.lane_no], hues, now, marks) for c in claims],
+        blocks=[_block(day, c, x_of[c.lane_no], hues, now, marks, say) for c in claims],
         ghosts=[_ghost(day, g, x_of_id[g.staff_id], hues) for g in shown if g.status != "applied"],
         arrows=[arrow for g in shown if g.before and (arrow := _arrow(day, g, x_of_id)) is not None],
         now_y=day.y(now) if day.start <= now < day.end else None,
@@ -184,17 +191,23 @@ def _buffers(day: Day, claim: Claim, x: float) -> list[Box]:
 
 
 def _block(
-    day: Day, claim: Claim, x: float, hues: dict[str, int], now: datetime, marks: dict[tuple[UUID, datetime], str]
+    day: Day,
+    claim: Claim,
+    x: float,
+    hues: dict[str, int],
+    now: datetime,
+    marks: dict[tuple[UUID, datetime], str],
+    say: Say,
 ) -> Box:
     if claim.starts_at is None or claim.ends_at is None:
         span = _span(day, claim.claim_starts_at, claim.claim_ends_at, x, "off")
-        return Box(span.x, span.y, span.width, span.height, "off", title=claim.who, hint=claim.who)
+        return Box(span.x, span.y, span.width, span.height, "off", title=say(claim.who), hint=say(claim.who))
     status = claim.status or "confirmed"
     span = _span(day, claim.starts_at, claim.ends_at, x, status)
-    service, client = claim.service or "", claim.who
+    service, client = claim.service or "", say(claim.who)
     mark = marks.get((claim.staff_id, claim.starts_at)) if claim.staff_id else None
     zone = day.start.tzinfo
-    times = f"{claim.starts_at.astimezone(zone):%H:%M} to {claim.ends_at.astimezone(zone):%H:%M}"
+    times = f"{claim.starts_at.astimezone(zone):%H:%M} {say('to')} {claim.ends_at.astimezone(zone):%H:%M}"
     return Box(
         span.x,
         span.y,
@@ -204,7 +217,7 @@ def _block(
         hues[service],
         client,
         service,
-        f"{times}, {client}: {service} ({status.replace('_', ' ')})",
+        f"{times}, {client}: {service} ({say(status.replace('_', ' '))})",
         str(claim.id or ""),
         claim.version or 0,
         int((claim.ends_at - claim.starts_at).total_seconds() // 60),

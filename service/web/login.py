@@ -1,21 +1,19 @@
 """Signing in and out with a browser, and the page that shows where one belongs."""
 
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from fastapi.templating import Jinja2Templates
 
 from models.errors import InvalidGrant, TooManyRequests, Unauthenticated
 from service.commands import accounts as commands
 from service.commands import sessions
 from service.db.limits import PERSON
 from service.queries import accounts as queries
+from service.web.pages import house_page
 from service.web.session import forget, local_path, remember, signed_in
 
 router = APIRouter(include_in_schema=False)
-templates = Jinja2Templates(Path(__file__).parent / "templates")
 
 
 @router.get("/login", response_class=HTMLResponse)
@@ -75,11 +73,9 @@ async def account(request: Request) -> Response:
     if principal.account_id is None:
         return RedirectResponse("/login", status_code=303)
     known = await queries.read(request.app.state.interlock.db, principal.account_id)
-    page: Response = templates.TemplateResponse(request, "account.html", {"account": known})
-    return page
+    return house_page(request, "account.html", {"account": known})
 
 
 def _page(request: Request, wanted: str, error: str = "", email: str = "", status: int = 200) -> Response:
     context = {"next": wanted, "error": error, "email": email}
-    page: Response = templates.TemplateResponse(request, "login.html", context, status_code=status)
-    return page
+    return house_page(request, "login.html", context, status)

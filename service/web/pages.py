@@ -27,6 +27,9 @@ POLICY = (
 )
 """The Content-Security-Policy of a page; the braces take who may frame it."""
 
+LANGUAGE = "language"
+"""The cookie of the language that was chosen for the house's pages."""
+
 templates = Jinja2Templates(HERE / "templates")
 templates.env.trim_blocks = templates.env.lstrip_blocks = True
 
@@ -52,6 +55,21 @@ def page(
     answer.headers["X-Content-Type-Options"] = "nosniff"
     # Kept by the browser, a page would show times that are gone when a client comes back to it.
     answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def house_words(request: Request) -> Words:
+    """Return the language of the house's pages: as just asked for, as chosen before, else as the browser accepts."""
+    asked = request.query_params.get("lang") or request.cookies.get(LANGUAGE)
+    return chosen_language(asked, request.headers.get("accept-language"))
+
+
+def house_page(request: Request, template: str, context: Mapping[str, Any], status: int = 200) -> Response:
+    """Return a page for those who work in a business; a language chosen there is kept for a year."""
+    words = house_words(request)
+    answer = page(request, template, {"words": words, "_": words.text, **context}, status)
+    if request.query_params.get("lang") == words.language:
+        answer.set_cookie(LANGUAGE, words.language, max_age=31_536_000, httponly=True, samesite="lax")
     return answer
 
 

@@ -10,6 +10,9 @@ from zoneinfo import ZoneInfo
 from service.queries.boards import Claim
 from service.queries.optimisation import Alternative, Move, Run
 from service.web.layout import Ghost
+from service.web.words import Words
+
+ENGLISH = Words("en")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,40 +41,37 @@ def people(move: Move) -> set[str]:
     return {name for name in (move.client, move.staff, move.before_staff) if name}
 
 
-def gain(run: Run) -> str:
+def gain(run: Run, words: Words = ENGLISH) -> str:
     """Return what a plan gains, in one sentence."""
     placed = sum(m.kind == "place" for m in run.moves)
     moved = [m for m in run.moves if m.kind != "place" and m.before_starts_at is not None]
     parts = []
     if placed:
-        parts.append(f"+{placed} appointment{'s' if placed != 1 else ''} from the waitlist")
+        parts.append(words.count("gain_placed", placed))
     if moved:
-        parts.append(_moved(moved))
+        parts.append(_moved(moved, words))
     saved = {t.name: t.units_before - t.units_after for t in run.terms}.get("fragments", 0)
     if saved:
-        words = f"{saved} idle minutes saved" if saved > 0 else f"{-saved} more idle minutes"
-        parts.append(f"{words} in gaps too short to sell")
+        parts.append(words.count("gain_saved" if saved > 0 else "gain_spent", abs(saved)))
     if not parts:
-        return "Nothing to change: the book stands as well as it can."
-    return f"{', '.join(parts)}; {_proof(run.gap)}."
+        return words("gain_none")
+    return f"{words('comma').join(parts)}; {_proof(run.gap, words)}."
 
 
-def _moved(moved: Sequence[Move]) -> str:
+def _moved(moved: Sequence[Move], words: Words) -> str:
     distances = [abs((m.starts_at - m.before_starts_at).total_seconds()) / 60 for m in moved if m.before_starts_at]
     average = round(sum(distances) / len(distances))
-    clients = f"{len(moved)} client{'s' if len(moved) != 1 else ''}"
     if average:
-        return f"{clients} moved by {average} minutes on average"
-    return f"{clients} with somebody else at the same time"
+        return words.count("gain_moved", len(moved), minutes=words.digits(average))
+    return words.count("gain_swapped", len(moved))
 
 
-def _proof(gap: float | None) -> str:
+def _proof(gap: float | None, words: Words) -> str:
     if gap is None:
-        return "how good that is was not proven"
+        return words("proof_none")
     if gap == 0:
-        return "proven best possible"
-    below = f"at most {100 * gap:.1f} %" if gap >= 0.0005 else "less than 0.1 %"
-    return f"{below} below the best possible"
+        return words("proof_best")
+    return words("proof_below", share=words.decimal(100 * gap)) if gap >= 0.0005 else words("proof_tiny")
 
 
 def ghosts(moves: Sequence[Move], zone: ZoneInfo, *, arrows: bool = True) -> list[Ghost]:

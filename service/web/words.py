@@ -1,4 +1,8 @@
-"""The words of the clients' pages, in their language: sentences from a catalogue, dates and numbers by Babel (CLDR)."""
+"""The words of the pages, in their reader's language: sentences from catalogues, dates and numbers by Babel (CLDR).
+
+Clients' pages name their sentences by keys; the pages of those who work in a business name theirs by their English, as
+gettext does, so that a template reads as its page does.
+"""
 
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
@@ -25,6 +29,15 @@ def catalogue(language: str) -> dict[str, str]:
     return words
 
 
+@cache
+def house_catalogue(language: str) -> dict[str, str]:
+    """Return the sentences of the house's pages in a language by their English; none for English."""
+    if language == "en":
+        return {}
+    words: dict[str, str] = orjson.loads((files("service.web") / "words" / "house" / f"{language}.json").read_bytes())
+    return words
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
     """One language: call it with a sentence's key and what stands in its braces."""
@@ -45,11 +58,21 @@ class Words:
         """Return a sentence; raises `KeyError` for a key that the catalogue lacks."""
         return catalogue(self.language)[key].format(**{name: _isolated(value) for name, value in fields.items()})
 
-    def count(self, key: str, n: int) -> str:
+    def text(self, english: str, **fields: object) -> str:
+        """Return a sentence of the house's pages; in English where nobody has translated it."""
+        sentence = house_catalogue(self.language).get(english, english)
+        return sentence.format(**{name: _isolated(value) for name, value in fields.items()}) if fields else sentence
+
+    def count(self, key: str, n: int, **fields: object) -> str:
         """Return a sentence about `n` things, in the plural that the language wants."""
         words = catalogue(self.language)
         form = self.locale.plural_form(n)
-        return words.get(f"{key}.{form}", words[f"{key}.other"]).format(n=self.digits(n))
+        others = {name: _isolated(value) for name, value in fields.items()}
+        return words.get(f"{key}.{form}", words[f"{key}.other"]).format(n=self.digits(n), **others)
+
+    def decimal(self, number: float) -> str:
+        """Return a number with one digit after the point, or the comma."""
+        return self.digits(numbers.format_decimal(number, "0.0", locale=self.locale))
 
     def digits(self, value: object) -> str:
         """Return a number in the digits of the language."""
@@ -63,6 +86,15 @@ class Words:
         """Return a date as in Tuesday 24 November."""
         spelled = {"en": "EEEE d MMMM", "de": "EEEE, d. MMMM", "es": "EEEE d 'de' MMMM"}
         return self._date(day, spelled, "%A %-d %B")
+
+    def long_day(self, day: date) -> str:
+        """Return a date as in Tuesday 24 November 2026."""
+        spelled = {"en": "EEEE d MMMM y", "de": "EEEE, d. MMMM y", "es": "EEEE d 'de' MMMM 'de' y"}
+        return self._date(day, spelled, "%A %-d %B %Y")
+
+    def dated(self, day: date) -> str:
+        """Return a date as in 24 November 2026."""
+        return self._date(day, {"en": "d MMMM y", "de": "d. MMMM y", "es": "d 'de' MMMM 'de' y"}, "%-d %B %Y")
 
     def weekday(self, day: date) -> str:
         """Return a date's weekday, short enough for a seventh of a phone's width."""

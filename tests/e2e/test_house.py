@@ -72,7 +72,7 @@ def test_a_booking_is_moved_by_a_form_without_scripts(world, busy, visitor):
     form.get_by_label("Time").fill("09:30")
     form.get_by_role("button", name="Move").click()
     expect(page.get_by_role("status")).to_contain_text("Moved.")
-    expect(page.locator(".opened")).to_contain_text("Mon 02 Mar 09:30")
+    expect(page.locator(".opened")).to_contain_text("Mon 2 Mar, 09:30")
 
 
 def test_empty_time_that_is_clicked_is_booked(world, busy, visitor):

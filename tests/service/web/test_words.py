@@ -5,8 +5,13 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from jinja2.ext import extract_from_ast
 
-from service.web.words import LANGUAGES, Words, catalogue, chosen_language
+from models.optimisation import POLICY_NAMES, RunKind
+from models.permissions import Role
+from models.states import AppointmentStatus, MoveStatus, RunStatus
+from service.web.pages import HERE, templates
+from service.web.words import LANGUAGES, Words, catalogue, chosen_language, house_catalogue
 
 TUESDAY = date(2026, 11, 24)
 
@@ -17,6 +22,29 @@ def test_every_language_has_every_sentence_with_the_same_braces(language):
     assert other.keys() == english.keys()
     for key, sentence in english.items():
         assert set(re.findall(r"{\w+}", other[key])) == set(re.findall(r"{\w+}", sentence)), key
+
+
+def house_sentences() -> set[str]:
+    """Return every sentence that a template of the house asks for, and the words that rows bring."""
+    rows = (AppointmentStatus, RunStatus, MoveStatus, RunKind, Role)
+    found = {word.value.replace("_", " ") for words in rows for word in words} | set(POLICY_NAMES)
+    for path in (HERE / "templates").glob("*.html"):
+        asked = extract_from_ast(templates.env.parse(path.read_text()), gettext_functions=("_",), babel_style=True)
+        found |= {args if isinstance(args, str) else args[0] for _, _, args in asked if args and args != (None,)}
+    return found - {None}
+
+
+@pytest.mark.parametrize("language", sorted(set(LANGUAGES) - {"en"}))
+def test_every_sentence_of_the_house_is_translated_with_the_same_braces(language):
+    words = house_catalogue(language)
+    assert sorted(house_sentences() - words.keys()) == []
+    for english, sentence in words.items():
+        assert set(re.findall(r"{\w+}", sentence)) == set(re.findall(r"{\w+}", english)), english
+
+
+def test_what_nobody_has_translated_is_said_in_english_and_braces_in_names_stay():
+    assert Words("de").text("A sentence {that} nobody knows.") == "A sentence {that} nobody knows."
+    assert Words("de").text("Accept these {n} together", n=3) == "Diese 3 zusammen annehmen"
 
 
 def test_dates_are_written_as_the_language_writes_them():
