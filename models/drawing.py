@@ -37,6 +37,8 @@ def _notes() -> str:
             f"- It may be given another time while it is {_listed(MOVABLE)}.",
             "- A booking begins pending, or its hold becomes so, where the service needs approval or the client has",
             "  failed to come as often as the business's `no_show_threshold`; what staff book themselves needs none.",
+            "- Where the business sets `no_show_deposit_cents`, such a booking waits for that deposit instead:",
+            "  it is confirmed once somebody says that it was paid, unless the service wants approval, too.",
         ]
     )
 

@@ -51,6 +51,8 @@ appointment = tenant_table(
     Column("extended", Boolean, nullable=False, server_default=text("false")),
     Column("expires_at", TIME),
     Column("fee_cents", Integer),
+    Column("deposit_cents", Integer),
+    Column("deposit_paid_at", TIME),
     created_at(),
     belongs_to("client", "client_id"),
     belongs_to("series", "series_id"),
@@ -59,11 +61,14 @@ appointment = tenant_table(
     CheckConstraint("(status = 'hold') = (expires_at IS NOT NULL)", name="only_holds_expire"),
     CheckConstraint("status IN ('hold', 'released', 'expired') OR client_id IS NOT NULL", name="booked_has_client"),
     CheckConstraint("fee_cents >= 0", name="fee_not_negative"),
+    CheckConstraint("deposit_cents > 0", name="deposit_positive"),
+    CheckConstraint("deposit_paid_at IS NULL OR deposit_cents IS NOT NULL", name="paid_what_was_due"),
 )
 """Its states and who may change them: `models.states`, drawn in docs/states.md.
 
 `holder` is the SHA-256 of a hold's token, `client_key` that of whatever the caller counts holds by; `extended` once.
-`fee_cents` is what cancelling late or not coming costs the client. `occurrence` is the local date on which the rule of
+`fee_cents` is what cancelling late or not coming costs the client, `deposit_cents` what has to be paid before it is
+confirmed, due until `deposit_paid_at`. `occurrence` is the local date on which the rule of
 its series set it, wherever it was moved since.
 """
 Index(None, appointment.c.business_id, appointment.c.client_id)
@@ -93,6 +98,7 @@ Index(
     appointment.c.client_key,
     postgresql_where=text("status = 'hold'"),
 )
+Index("ix_appointment_pending", appointment.c.business_id, postgresql_where=text("status = 'pending'"))
 Index(
     "ix_appointment_no_show",
     appointment.c.business_id,

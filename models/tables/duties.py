@@ -8,17 +8,25 @@ from collections.abc import Iterator
 
 from models.roles import APP_ROLE
 
-READ_BY_OWNER = ("business", "outbox_event", "audit_entry", "appointment", "booking_request")
+READ_BY_OWNER = (
+    "business", "outbox_event", "audit_entry", "appointment", "appointment_item", "booking_request", "waitlist_entry",
+)  # fmt: skip
 
-# Asked business by business, each an index's first row: a backlog of one does not slow the look for the others.
+# Asked business by business, each an index's first row: a backlog of one does not slow the look for the others. What
+# lapses does so by the clock that bookings go by, `moment`; what expires, by the database's.
 DUE_BUSINESSES = """
-CREATE FUNCTION due_businesses() RETURNS TABLE (work text, business_id uuid)
+CREATE FUNCTION due_businesses(moment timestamptz DEFAULT clock_timestamp()) RETURNS TABLE (work text, business_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT w.work, b.id FROM business b CROSS JOIN LATERAL (VALUES
         ('publish', EXISTS (SELECT FROM outbox_event e WHERE e.business_id = b.id AND e.published_at IS NULL)),
         ('seal', EXISTS (SELECT FROM audit_entry a WHERE a.business_id = b.id AND a.position IS NULL)),
         ('answer', EXISTS (SELECT FROM booking_request r WHERE r.business_id = b.id AND r.status = 'queued')),
-        ('expire', EXISTS (SELECT FROM appointment h WHERE h.business_id = b.id AND h.expires_at <= clock_timestamp()))
+        ('expire', EXISTS (SELECT FROM appointment h WHERE h.business_id = b.id AND h.expires_at <= clock_timestamp())),
+        ('lapse', EXISTS (
+            SELECT FROM appointment p JOIN appointment_item i ON i.business_id = b.id AND i.appointment_id = p.id
+            WHERE p.business_id = b.id AND p.status = 'pending' AND i.starts_at <= moment) OR EXISTS (
+            SELECT FROM waitlist_entry e
+            WHERE e.business_id = b.id AND e.status = 'waiting' AND upper(e.windows) <= moment))
     ) AS w(work, waits) WHERE w.waits
 $$
 """
@@ -46,8 +54,8 @@ def statements() -> Iterator[str]:
         yield f"CREATE POLICY owner_reads ON {table} FOR SELECT TO CURRENT_USER USING (true)"
     for function, name in ((DUE_BUSINESSES, "due_businesses"), (EVERY_BUSINESS, "every_business")):
         yield function
-        yield f"REVOKE ALL ON FUNCTION {name}() FROM PUBLIC"
-        yield f"GRANT EXECUTE ON FUNCTION {name}() TO {APP_ROLE}"
+        yield f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC"
+        yield f"GRANT EXECUTE ON FUNCTION {name} TO {APP_ROLE}"
     yield SEALED_ONCE
     yield SEALED_ONCE_TRIGGER
     yield f"GRANT UPDATE (position, hash) ON audit_entry TO {APP_ROLE}"

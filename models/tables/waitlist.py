@@ -33,6 +33,12 @@ Index(
     waitlist_entry.c.since,
     postgresql_where=text("status = 'waiting'"),
 )
+Index(
+    "ix_waitlist_entry_lapsing",
+    waitlist_entry.c.business_id,
+    text("upper(windows)"),
+    postgresql_where=text("status = 'waiting'"),
+)
 
 offer = tenant_table(
     "offer",

@@ -6,10 +6,11 @@ from fastapi import APIRouter, Response
 
 from service.api.bodies import StrictRoute
 from service.api.context import By, Commanding, Expected, Fresh, Now, tagged
-from service.api.schemas import RescheduleBody, SwapBody
-from service.commands import attendance
+from service.api.schemas import NoShowRulesBody, RescheduleBody, SwapBody
+from service.commands import attendance, deposits
 from service.commands import reschedule as moves
 from service.commands.attendance import Booking, Step
+from service.commands.deposits import NoShowRules
 
 router = APIRouter(tags=["bookings"], route_class=StrictRoute)
 
@@ -45,6 +46,12 @@ async def approve(response: Response, scope: Commanding, by: By, booking_id: UUI
     return tagged(response, await attendance.approve(scope, Step(booking_id, expected, by)))
 
 
+@router.post("/bookings/{booking_id}/deposit", operation_id="payDeposit")
+async def pay_deposit(response: Response, scope: Commanding, by: By, booking_id: UUID, expected: Expected) -> Booking:
+    """The deposit was paid: the booking is confirmed, but where its service needs approval, too."""
+    return tagged(response, await deposits.pay_deposit(scope, Step(booking_id, expected, by)))
+
+
 @router.post("/bookings/{booking_id}/decline", operation_id="declineBooking")
 async def decline(response: Response, scope: Commanding, by: By, booking_id: UUID, expected: Expected) -> Booking:
     """Turn a pending booking down and free its time."""
@@ -73,3 +80,9 @@ async def no_show(
     """The client did not come; the answer names the fee."""
     step = Step(booking_id, expected, by)
     return tagged(response, await attendance.no_show(scope, step, now=now))
+
+
+@router.put("/no-show-rules", operation_id="setNoShowRules")
+async def set_no_show_rules(scope: Commanding, body: NoShowRulesBody) -> NoShowRules:
+    """Set what clients who failed to come too often have to do first: pay a deposit, or be approved."""
+    return await deposits.set_no_show_rules(scope, NoShowRules(body.threshold, body.deposit_cents))

@@ -153,6 +153,13 @@ class SwapBody(Body):
     version: Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)] | None = None
 
 
+class NoShowRulesBody(Body):
+    """After how many missed visits (null: never), and the deposit that is due then (null: approval is needed)."""
+
+    threshold: Annotated[int, Field(ge=1, le=1000, strict=True)] | None
+    deposit_cents: Annotated[int, Field(ge=1, le=100_000_000, strict=True)] | None = None
+
+
 class CancelBody(Body):
     """Why a booking is cancelled, if anybody says."""
 

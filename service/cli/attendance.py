@@ -9,7 +9,7 @@ import typer
 from service.bootstrap import Interlock
 from service.cli.booking import StaffName, staff_named
 from service.cli.output import AsJson, BusinessName, parsed_time, print_json, with_installation
-from service.commands import attendance, reschedule
+from service.commands import attendance, deposits, reschedule
 from service.commands.attendance import Booking, Step
 from service.db.command import Scope
 from service.queries import businesses
@@ -20,6 +20,7 @@ class Mark(StrEnum):
 
     APPROVED = "approved"
     DECLINED = "declined"
+    DEPOSIT_PAID = "deposit-paid"
     CHECKED_IN = "checked-in"
     COMPLETED = "completed"
     NO_SHOW = "no-show"
@@ -84,7 +85,7 @@ def mark(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Note what becomes of a booking: approved, declined, checked-in, completed or no-show."""
+    """Note what becomes of a booking: approved, declined, deposit-paid, checked-in, completed or no-show."""
 
     async def run(interlock: Interlock) -> Booking:
         of = await businesses.by_slug(interlock.db, business)
@@ -92,6 +93,8 @@ def mark(
         match what:
             case Mark.APPROVED:
                 return await attendance.approve(scope, step)
+            case Mark.DEPOSIT_PAID:
+                return await deposits.pay_deposit(scope, step)
             case Mark.DECLINED:
                 return await attendance.decline(scope, step)
             case Mark.CHECKED_IN:

@@ -24,12 +24,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """An appointment in a state, at a version. `fee_cents`: what its policy charges, None where it was not asked."""
+    """An appointment in a state, at a version.
+
+    `fee_cents`: what its policy charges, None where it was not asked; `deposit_cents`: what it waits for, if for that.
+    """
 
     id: UUID
     status: AppointmentStatus
     version: int
     fee_cents: int | None = None
+    deposit_cents: int | None = None
 
 
 @command
@@ -39,7 +43,7 @@ async def approve(tx: Transaction, request: Step) -> Booking:
     Raises
     ------
     NotFound, NotAllowed, StaleVersion
-        No such booking; not from its state, or not by this party; it has another version.
+        No such booking; not from its state, not by this party, or a deposit is due first; it has another version.
     """
     return await step(tx, "approve", request)
 
@@ -102,13 +106,15 @@ async def step(
     )
     changed = await claims.change(tx, wanted)
     if changed is None:
-        raise await _why_unchanged(tx, command, request, late=ahead_of is not None)
+        raise await why_unchanged(tx, command, request, late=ahead_of is not None)
     return Booking(request.appointment_id, target, changed.version, changed.fee_cents)
 
 
-async def _why_unchanged(tx: Transaction, command: str, request: Step, *, late: bool) -> InterlockError:
+async def why_unchanged(tx: Transaction, command: str, request: Step, *, late: bool) -> InterlockError:
+    """Return why a step was not taken."""
     row = await tx.row(
-        "SELECT status, version FROM appointment WHERE business_id = %s AND id = %s",
+        "SELECT status, version, CASE WHEN deposit_paid_at IS NULL THEN deposit_cents END AS due "
+        "FROM appointment WHERE business_id = %s AND id = %s",
         [tx.business_id, request.appointment_id],
     )
     if row is None:
@@ -117,6 +123,8 @@ async def _why_unchanged(tx: Transaction, command: str, request: Step, *, late: 
         return StaleVersion(f"The booking is at version {row['version']} now.", version=row["version"])
     if row["status"] not in sources(command, request.by):
         return _not_from(row, command, request.by)
+    if command == "approve" and row["due"] is not None:
+        return NotAllowed(f"A deposit of {row['due']} cents is due first; note that it was paid.", due=row["due"])
     if late:
         return OutsidePolicy("It is too late to cancel online; please call.")
     return NotAllowed("The visit has not begun yet.")

@@ -230,7 +230,8 @@ async def extend(tx: Transaction, request: Extension) -> Extended:
 async def book(tx: Transaction, request: BookRequest, *, view: View, now: datetime) -> Booking:
     """Book a time, or several, at once: one statement and the commit. Raises as `hold` does.
 
-    A client's booking is pending at first where the service needs approval, or they did not come too often.
+    A client's booking is pending at first where the service needs approval, or they did not come too often; then it
+    may wait for a deposit.
     """
     appointment = claims.Appointment(
         uuid7(),
@@ -245,7 +246,8 @@ async def book(tx: Transaction, request: BookRequest, *, view: View, now: dateti
         outcome = await claims.take(tx, appointment, items)
     if request.allowed is not None:
         await store_allowed(tx, appointment.id, request.allowed)
-    return Booking(appointment.id, AppointmentStatus(outcome["status"]), 1)
+    status = AppointmentStatus(outcome["status"])
+    return Booking(appointment.id, status, 1, deposit_cents=outcome["deposit_cents"])
 
 
 @command
@@ -278,7 +280,8 @@ async def confirm(tx: Transaction, request: Confirmation) -> Booking:
         raise await _why_not_held(tx, request.appointment_id)
     if request.allowed is not None:
         await store_allowed(tx, request.appointment_id, request.allowed)
-    return Booking(request.appointment_id, AppointmentStatus(changed.status), changed.version)
+    status = AppointmentStatus(changed.status)
+    return Booking(request.appointment_id, status, changed.version, deposit_cents=changed.deposit_cents)
 
 
 @command

@@ -94,11 +94,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """An appointment after a change of state; `fee_cents` is None unless it has come to one."""
+    """An appointment after a change of state; `fee_cents` and `deposit_cents` are None unless it has come to one."""
 
     version: int
     status: str
     fee_cents: int | None
+    deposit_cents: int | None
 
 
 def hashed(token: str) -> str:
@@ -115,7 +116,7 @@ async def take(tx: Transaction, appointment: Appointment, items: list[Item]) -> 
     Returns
     -------
     DictRow
-        `status` that it has; `expires_at` of a hold by the database's clock, None for others.
+        `status` that it has; `expires_at` of a hold by the database's clock, `deposit_cents` of who owes one, or None.
 
     Raises
     ------
@@ -200,7 +201,7 @@ async def change(tx: Transaction, wanted: Change) -> Changed | None:
         # Its times and claims have to be seen as they are once another transaction has moved it; holds never move.
         tx.lock_appointment(wanted.appointment_id)
     row = await tx.row(CHANGE_ONE, asdict(wanted) | _who(tx))
-    return None if row is None else Changed(row["version"], row["status"], row["fee_cents"])
+    return None if row is None else Changed(row["version"], row["status"], row["fee_cents"], row["deposit_cents"])
 
 
 async def _joined(tx: Transaction, groups: list[Item]) -> dict[UUID, UUID]:

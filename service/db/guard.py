@@ -3,12 +3,14 @@
 A claim is only ever made with INSERT ... ON CONFLICT DO NOTHING: the table's exclusion constraint decides.
 """
 
-# A client who has not come so often that the business wants to approve what they book.
-NO_SHOWS = """
-    (SELECT count(*) FROM appointment
-     WHERE business_id = %(business)s AND client_id = %(client_id)s AND status = 'no_show')
-    >= (SELECT (settings ->> 'no_show_threshold')::int FROM business WHERE id = %(business)s)
-"""
+# What a client who failed to come as often as the business bears has to pay ahead, 0: they have to be approved; NULL
+# where they came well enough, or nobody asks.
+OWED = """, owed AS (
+    SELECT coalesce((settings ->> 'no_show_deposit_cents')::int, 0) AS cents FROM business
+    WHERE %(asks_approval)s AND id = %(business)s AND (settings ->> 'no_show_threshold')::int <= (
+        SELECT count(*) FROM appointment
+        WHERE business_id = %(business)s AND client_id = %(client_id)s AND status = 'no_show')
+)"""
 # What is wanted, and whether it may be: allocated, active, lengths, seats, resources and hours unchanged (FOR SHARE
 # waits for a concurrent change of hours and sees its outcome). Who joins a group takes a seat and no lane time. A
 # rival that is plain to see spares the locks: live claims of a lane never overlap, so the last that begins before the
@@ -108,17 +110,17 @@ SELECT (SELECT count(*) FROM may) AS allowed, (SELECT count(*) FROM taken) AS ta
 # One statement: the claims, and only if all of them stand, the appointment with its items, event and audit.
 TAKE = (
     _WANTED
+    + OWED
     + """, made AS (
     INSERT INTO appointment (business_id, id, client_id, status, source, holder, client_key, series_id, occurrence,
-                             expires_at)
+                             expires_at, deposit_cents)
     SELECT %(business)s, %(id)s, %(client_id)s,
-           CASE WHEN %(asks_approval)s AND ((SELECT bool_or(needs_approval) FROM guarded) OR """
-    + NO_SHOWS
-    + """)
+           CASE WHEN %(asks_approval)s AND ((SELECT bool_or(needs_approval) FROM guarded) OR EXISTS (SELECT FROM owed))
                 THEN 'pending' ELSE %(status)s END,
-           %(source)s, %(holder)s, %(client_key)s, %(series_id)s, %(occurrence)s, expires_at
+           %(source)s, %(holder)s, %(client_key)s, %(series_id)s, %(occurrence)s, expires_at,
+           (SELECT nullif(cents, 0) FROM owed)
     FROM expiry, taken
-    RETURNING id, version, status, client_id, expires_at
+    RETURNING id, version, status, client_id, expires_at, deposit_cents
 ), itemised AS (
     INSERT INTO appointment_item
         (business_id, id, appointment_id, position, service_id, staff_id, starts_at, ends_at, session_id, seats)
@@ -128,7 +130,9 @@ TAKE = (
     SELECT made.id, made.version, 'appointment.' || made.status AS topic, jsonb_build_object(
         'status', made.status, 'client_id', made.client_id,
         'items', (SELECT jsonb_agg(jsonb_build_object('service_id', service_id, 'staff_id', staff_id,
-                  'starts_at', starts_at, 'ends_at', ends_at) ORDER BY position) FROM guarded)) AS after
+                  'starts_at', starts_at, 'ends_at', ends_at) ORDER BY position) FROM guarded))
+        || CASE WHEN made.deposit_cents IS NULL THEN '{}'
+                ELSE jsonb_build_object('deposit_cents', made.deposit_cents) END AS after
     FROM made
 ), event AS (
     INSERT INTO outbox_event (business_id, topic, aggregate_id, aggregate_version, payload)
@@ -138,7 +142,7 @@ TAKE = (
     SELECT %(business)s, %(actor)s, topic, id, after FROM told
 )"""
     + _OUTCOME
-    + """, made.expires_at, made.status
+    + """, made.expires_at, made.status, made.deposit_cents
 FROM (VALUES (1)) AS once LEFT JOIN made ON true
 """
 )
@@ -213,14 +217,16 @@ MOVE = (
 # their claims, and leaves event and audit; rows that another transaction changed meanwhile are seen changed.
 _CHANGE_HEAD = (
     """
-WITH changed AS (
+WITH once AS (SELECT)"""
+    + OWED
+    + """, changed AS (
     UPDATE appointment a
-    SET status = CASE WHEN %(asks_approval)s AND (EXISTS (
+    SET status = CASE WHEN %(asks_approval)s AND (EXISTS (SELECT FROM owed) OR EXISTS (
                 SELECT FROM appointment_item i
                 JOIN service v ON v.business_id = i.business_id AND v.id = i.service_id AND v.needs_approval
-                WHERE i.business_id = a.business_id AND i.appointment_id = a.id) OR """
-    + NO_SHOWS
-    + """) THEN 'pending' ELSE %(target)s END,
+                WHERE i.business_id = a.business_id AND i.appointment_id = a.id))
+            THEN 'pending' ELSE %(target)s END,
+        deposit_cents = coalesce((SELECT nullif(cents, 0) FROM owed), deposit_cents),
         version = version + 1, expires_at = NULL, holder = NULL, client_id = coalesce(%(client_id)s, client_id),
         fee_cents = CASE WHEN %(charged_at)s::timestamptz IS NULL THEN fee_cents ELSE (
             SELECT coalesce(sum(v.cancellation_fee_cents) FILTER (
@@ -232,7 +238,7 @@ WITH changed AS (
 )
 _CHANGE_TAIL = (
     """
-    RETURNING id, version, status, client_id, fee_cents
+    RETURNING id, version, status, client_id, fee_cents, deposit_cents
 ), claims AS (
     UPDATE claim c SET expires_at = NULL, released_at = CASE WHEN %(release)s THEN clock_timestamp() END
     FROM changed JOIN appointment_item i ON i.business_id = %(business)s AND i.appointment_id = changed.id
@@ -245,7 +251,8 @@ _CHANGE_TAIL = (
     + _LEAVE
     + """, told AS (
     SELECT id, version, 'appointment.' || status AS topic, jsonb_strip_nulls(jsonb_build_object(
-        'status', status, 'client_id', client_id, 'fee_cents', fee_cents, 'reason', %(reason)s::text)) AS after
+        'status', status, 'client_id', client_id, 'fee_cents', fee_cents, 'reason', %(reason)s::text,
+        'deposit_cents', CASE WHEN status = 'pending' THEN deposit_cents END)) AS after
     FROM changed
 ), event AS (
     INSERT INTO outbox_event (business_id, topic, aggregate_id, aggregate_version, payload)
@@ -254,7 +261,7 @@ _CHANGE_TAIL = (
     INSERT INTO audit_entry (business_id, actor, action, aggregate_id, after)
     SELECT %(business)s, %(actor)s, topic, id, after FROM told
 )
-SELECT id, version, status, fee_cents FROM changed
+SELECT id, version, status, fee_cents, deposit_cents FROM changed
 """
 )
 CHANGE_ONE = (
@@ -262,6 +269,7 @@ CHANGE_ONE = (
     + """
       AND id = %(appointment_id)s AND (%(version)s::int IS NULL OR version = %(version)s)
       AND (%(holder)s::text IS NULL OR holder = %(holder)s)
+      AND (%(target)s::text <> 'confirmed' OR deposit_cents IS NULL OR deposit_paid_at IS NOT NULL)
       AND (expires_at IS NULL OR expires_at > clock_timestamp())
       AND (%(ahead_of)s::timestamptz IS NULL OR NOT EXISTS (
         SELECT FROM appointment_item i JOIN service v ON v.business_id = i.business_id AND v.id = i.service_id

@@ -10,7 +10,8 @@ from service.db.database import Database
 
 ITEMS = """
 SELECT a.id, a.status, a.version, a.client_id, c.name AS client, i.service_id, s.name AS service,
-       i.staff_id, i.starts_at, i.ends_at, cl.starts_at AS claim_starts_at, cl.ends_at AS claim_ends_at
+       i.staff_id, i.starts_at, i.ends_at, a.deposit_cents, a.deposit_paid_at,
+       cl.starts_at AS claim_starts_at, cl.ends_at AS claim_ends_at
 FROM appointment_item i
 JOIN appointment a ON a.business_id = i.business_id AND a.id = i.appointment_id
 JOIN service s ON s.business_id = i.business_id AND s.id = i.service_id
@@ -26,7 +27,10 @@ WHERE i.business_id = %(business)s
 
 @dataclass(frozen=True, slots=True)
 class BookedItem:
-    """One item of an appointment, with the lane time that it claims; times in UTC."""
+    """One item of an appointment, with the lane time that it claims; times in UTC.
+
+    `deposit_cents` is what its client has to pay ahead, due until `deposit_paid_at`.
+    """
 
     id: UUID
     status: str
@@ -40,6 +44,8 @@ class BookedItem:
     ends_at: datetime
     claim_starts_at: datetime
     claim_ends_at: datetime
+    deposit_cents: int | None = None
+    deposit_paid_at: datetime | None = None
 
 
 async def read(db: Database, business_id: UUID, appointment_id: UUID) -> list[BookedItem]:

@@ -20,6 +20,9 @@ NOBODY = str(UUID(int=99))
 NUMBERS = [True, "1", 0, -1, 1.5, 2**63, None, [1]]
 
 
+PLAIN = ("cancel", "approve", "deposit", "decline", "check-in", "complete", "no-show")
+
+
 def digests(owner_url: str) -> dict[str, tuple[int, str]]:
     """Count and hash the rows of every table that these commands write to."""
     with psycopg.connect(owner_url) as connection:
@@ -76,14 +79,14 @@ async def test_numbers(api, book, bad):
 
 @pytest.mark.parametrize("version", ['"x"', "-1", "1.5", '"' + "9" * 5000 + '"', "\u0661".encode(), "W/3"])
 async def test_versions(api, book, version):
-    for step in ("cancel", "approve", "decline", "check-in", "complete", "no-show", "reschedule", "series/cancel"):
+    for step in (*PLAIN, "reschedule", "series/cancel"):
         body = {"json": {"starts_at": FREE["starts_at"]} if step == "reschedule" else {}}
         sent = body if step in ("cancel", "reschedule", "series/cancel") else {}
         address = f"{BASE}/bookings/{book['booked']}/{step}"
         refused(await api.post(address, headers={"If-Match": version}, **sent), 422)
 
 
-@pytest.mark.parametrize("step", ["cancel", "approve", "decline", "check-in", "complete", "no-show"])
+@pytest.mark.parametrize("step", PLAIN)
 async def test_a_stale_version_is_412(api, book, step):
     body = {"json": {}} if step == "cancel" else {}
     answer = await api.post(f"{BASE}/bookings/{book['booked']}/{step}", headers={"If-Match": '"9"'}, **body)
@@ -93,6 +96,7 @@ async def test_a_stale_version_is_412(api, book, step):
 STATES = [
     ("approve", {}, 409, "not-allowed"),
     ("decline", {}, 409, "not-allowed"),
+    ("deposit", {}, 409, "not-allowed"),
     ("complete", {}, 409, "not-allowed"),
     ("no-show", {}, 409, "not-allowed"),
     ("reschedule", {"json": {"starts_at": "2026-02-27T10:00:00Z"}}, 422, "past"),
@@ -157,7 +161,7 @@ async def test_unknown_members(api, book):
 
 
 async def test_what_is_not_there(api, book):
-    for step in ("approve", "decline", "check-in", "complete", "no-show"):
+    for step in PLAIN[1:]:
         refused(await api.post(f"{BASE}/bookings/{NOBODY}/{step}"), 404, "not-found")
         refused(await api.post(f"{BASE}/bookings/x/{step}"), 422, "invalid-input")
     for path in ("offers/{}/accept", "offers/{}/decline"):

@@ -33,6 +33,8 @@ SHOWN = {
     "rescheduleBooking": "test_a_booking_moves_and_two_change_places",
     "swapBookings": "test_a_booking_moves_and_two_change_places",
     "approveBooking": "test_a_booking_is_approved_attended_and_completed",
+    "payDeposit": "test_who_did_not_come_pays_a_deposit_first",
+    "setNoShowRules": "test_who_did_not_come_pays_a_deposit_first",
     "declineBooking": "test_a_booking_is_declined",
     "checkInBooking": "test_a_booking_is_approved_attended_and_completed",
     "completeBooking": "test_a_booking_is_approved_attended_and_completed",
@@ -91,7 +93,8 @@ async def test_a_hold_is_confirmed(api, client_id):
     wanted = {"hold_id": hold["id"], "token": hold["token"], "client_id": client_id}
     booked = await api.post(f"{BASE}/bookings", json=wanted)
     assert (booked.status_code, booked.headers["etag"]) == (201, '"2"')
-    assert booked.json() == {"id": hold["id"], "status": "confirmed", "version": 2, "fee_cents": None}
+    due = {"fee_cents": None, "deposit_cents": None}
+    assert booked.json() == {"id": hold["id"], "status": "confirmed", "version": 2, **due}
 
 
 async def test_a_hold_is_extended_once_and_its_holder_sees_its_time(api):
@@ -197,6 +200,24 @@ async def test_a_client_does_not_come(api, client_id, owner_url):
     refused(await api.post(f"{address}/no-show"), 409, "not-allowed")
     api.clock.moment = MONDAY_10
     assert (await api.post(f"{address}/no-show")).json()["status"] == "no_show"
+
+
+async def test_who_did_not_come_pays_a_deposit_first(api, client_id):
+    rules = {"threshold": 1, "deposit_cents": 1500}
+    assert (await api.put(f"{BASE}/no-show-rules", json=rules)).json() == rules
+    slot = {**AT_10, "client_id": client_id}
+    missed = (await api.post(f"{BASE}/bookings", json=slot)).json()["id"]
+    api.clock.moment = MONDAY_10
+    await api.post(f"{BASE}/bookings/{missed}/no-show")
+    booked = (await api.post(f"{BASE}/bookings", json={**slot, "starts_at": f"{DAY}T15:00:00Z"})).json()
+    assert (booked["status"], booked["deposit_cents"]) == ("pending", 1500)
+    address = f"{BASE}/bookings/{booked['id']}"
+    refused(await api.post(f"{address}/approve"), 409, "not-allowed")
+    paid = await api.post(f"{address}/deposit", headers={"If-Match": '"1"'})
+    assert (paid.json()["status"], paid.headers["etag"]) == ("confirmed", '"2"')
+    assert (await api.get(address)).json()[0]["deposit_paid_at"] is not None
+    for bad in ({"threshold": 0}, {"threshold": None, "deposit_cents": 5}, {}, {"threshold": True}):
+        refused(await api.put(f"{BASE}/no-show-rules", json=bad), 422, "invalid-input")
 
 
 async def test_the_hours_of_a_day_are_set_closed_and_given_back(api):
