@@ -30,7 +30,13 @@ WHERE c.business_id = %(business)s AND c.lane_no = ANY(%(lanes)s) AND c.released
   AND c.starts_at < %(end)s AND c.ends_at > %(start)s AND c.starts_at > %(start)s - interval '744 hours'
 ORDER BY c.starts_at, c.id
 """
-NEWEST = "SELECT coalesce(max(id), 0) AS newest FROM outbox_event WHERE business_id = %s"
+LATE = 1000
+"""Events this far behind the newest may still be being committed."""
+NEWEST = """
+WITH newest AS (SELECT coalesce(max(id), 0) AS id FROM outbox_event WHERE business_id = %(business)s)
+SELECT n.id, (SELECT count(*) FROM outbox_event e WHERE e.business_id = %(business)s AND e.id > n.id - %(late)s) AS near
+FROM newest n
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +101,11 @@ async def claims(
     return [Claim(**row) for row in rows]
 
 
-async def newest_event(db: Database, business_id: UUID) -> int:
-    """Return the number of the newest event; it grows with every change of the book."""
+async def newest_event(db: Database, business_id: UUID) -> str:
+    """Return a mark that changes with every event that becomes visible.
+
+    A number alone would not do: the event with the lower one may be committed after its follower.
+    """
     async with db.transaction(business_id) as tx:
-        row = await tx.row(NEWEST, [business_id])
-    return 0 if row is None else int(row["newest"])
+        row = await tx.row(NEWEST, {"business": business_id, "late": LATE})
+    return "0" if row is None else f"{row['id']}.{row['near']}"

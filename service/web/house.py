@@ -67,6 +67,11 @@ class House:
         kept = {name: value for name, value in query.items() if value not in (None, "")}
         return f"/board/{self.business.slug}{path}" + (f"?{urlencode(kept)}" if kept else "")
 
+    @property
+    def events(self) -> str:
+        """The address of the business's live events."""
+        return f"/api/v1/businesses/{self.business.slug}/events"
+
     def page(self, template: str, status: int = 200, **context: object) -> Response:
         """Return a page of the house."""
         shared = {"house": self, "business": self.business, "zone": self.zone, "today": self.today}

@@ -1,7 +1,7 @@
 """Where things stand on a day's drawing: a pure function from lanes, claims and moves to coordinates in pixels."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -77,6 +77,8 @@ class Box:
     version: int = 0
     minutes: int = 0
     late: bool = False
+    came: tuple[float, float] | None = None
+    """How far it is from here to where it came from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ def drawing(
         work=[_span(day, a, b, x_of[column.lane_no], "work") for column in columns for a, b in column.work],
         buffers=[box for c in claims for box in _buffers(day, c, x_of[c.lane_no])],
         blocks=[_block(day, c, x_of[c.lane_no], hues, now, marks, say) for c in claims],
-        ghosts=[_ghost(day, g, x_of_id[g.staff_id], hues) for g in shown if g.status != "applied"],
+        ghosts=[_ghost(day, g, x_of_id, hues) for g in shown if g.status != "applied"],
         arrows=[arrow for g in shown if g.before and (arrow := _arrow(day, g, x_of_id)) is not None],
         now_y=day.y(now) if day.start <= now < day.end else None,
     )
@@ -225,21 +227,23 @@ def _block(
     )
 
 
-def _ghost(day: Day, ghost: Ghost, x: float, hues: dict[str, int]) -> Box:
-    span = _span(day, ghost.starts_at, ghost.ends_at, x, ghost.status)
-    hue = hues[ghost.service]
-    return Box(
-        span.x,
-        span.y,
-        span.width,
-        span.height,
-        ghost.status,
-        hue,
-        ghost.title,
-        ghost.service,
-        ghost.hint,
-        str(ghost.key),
+def _ghost(day: Day, ghost: Ghost, x_of: dict[UUID, int], hues: dict[str, int]) -> Box:
+    span = _span(day, ghost.starts_at, ghost.ends_at, x_of[ghost.staff_id], ghost.status)
+    return replace(
+        span,
+        hue=hues[ghost.service],
+        title=ghost.title,
+        detail=ghost.service,
+        hint=ghost.hint,
+        key=str(ghost.key),
+        came=_came(day, ghost, x_of),
     )
+
+
+def _came(day: Day, ghost: Ghost, x_of: dict[UUID, int]) -> tuple[float, float] | None:
+    if ghost.before is None or ghost.before[0] not in x_of or not day.start <= ghost.before[1] < day.end:
+        return None
+    return x_of[ghost.before[0]] - x_of[ghost.staff_id], round(day.y(ghost.before[1]) - day.y(ghost.starts_at), 1)
 
 
 def _arrow(day: Day, ghost: Ghost, x_of: dict[UUID, int]) -> tuple[str, str] | None:

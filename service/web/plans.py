@@ -85,6 +85,10 @@ async def start(
 @router.get("/board/{slug}/plans/{run_id}")
 async def show(here: Annotated[House, house("readRun")], run_id: UUID, asked: Annotated[Asked, Query()]) -> Response:
     """A run while it runs, and its plan when there is one."""
+    run = await queries.read(here.db, here.business.id, run_id)
+    if run.status != "running" and "HX-Request" in here.request.headers:
+        # Whoever watched it run sees the plan now.
+        return Response(headers={"HX-Refresh": "true"})
     return await _plan(here, run_id, asked)
 
 

@@ -57,7 +57,7 @@ class Filled:
 
 
 @router.get("/board/{slug}/reports")
-async def show(here: Annotated[House, house("listBookings")], asked: Annotated[Asked, Query()]) -> Response:
+async def show(here: Annotated[House, house("exportTable")], asked: Annotated[Asked, Query()]) -> Response:
     """The report of some days."""
     first, days = asked.days(here.today)
     span = here.span(first, days)
@@ -76,7 +76,7 @@ async def show(here: Annotated[House, house("listBookings")], asked: Annotated[A
 
 
 @router.get("/board/{slug}/reports.csv")
-async def table(here: Annotated[House, house("listBookings")], asked: Annotated[Asked, Query()]) -> Response:
+async def table(here: Annotated[House, house("exportTable")], asked: Annotated[Asked, Query()]) -> Response:
     """The same as a file for a spreadsheet."""
     first, days = asked.days(here.today)
     lines = await reports.lines(here.db, here.business.id, *here.span(first, days), asked.by)

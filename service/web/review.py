@@ -136,6 +136,6 @@ def trade_off(plans: Sequence[Alternative]) -> list[Dot]:
     most_placed = max((p.placed for p in done), default=0) or 1
     dots: dict[tuple[float, float], list[Alternative]] = {}
     for p in done:
-        x, y = 12 + 76 * (p.moved + p.reseated) / most_moved, 82 - 70 * p.placed / most_placed
+        x, y = 12 + 76 * (p.moved + p.reseated) / most_moved, 48 - 38 * p.placed / most_placed
         dots.setdefault((round(x, 1), round(y, 1)), []).append(p)
     return [Dot(x, y, tuple(plans)) for (x, y), plans in dots.items()]

@@ -2,29 +2,7 @@
 // The board without this script has the same forms; with it one can drag, and click where nothing is.
 (() => {
   const SNAP = 5, MARGIN = 12, NEAR = 5;
-  let drag = null;
-
-  const ready = () => {
-    for (const field of document.querySelectorAll("[data-go]")) {
-      if (field.dataset.ready) continue;
-      field.dataset.ready = "1";
-      field.form.classList.add("scripted");
-      field.addEventListener("change", () => field.form.requestSubmit());
-    }
-    for (const all of document.querySelectorAll("[data-all]")) {
-      if (all.dataset.ready) continue;
-      all.dataset.ready = "1";
-      all.hidden = false;
-      all.addEventListener("click", () => {
-        for (const box of all.form.elements[all.dataset.all]) box.checked = all.value === "all";
-      });
-    }
-  };
-
-  const focused = () => {
-    const told = document.querySelector("[data-focus]");
-    if (told) told.focus();
-  };
+  let drag = null, missed = false;
 
   const at = (svg, event) => {
     const box = svg.getBoundingClientRect();
@@ -109,6 +87,8 @@
       drag.own.setAttribute("y", drag.y);
     }
     drag = null;
+    if (missed) document.dispatchEvent(new Event("interlock:changed"));
+    missed = false;
   };
 
   const drop = () => {
@@ -139,13 +119,8 @@
   // What somebody else changed waits until the mouse is free.
   document.addEventListener("htmx:before:request", (event) => {
     const source = event.detail && event.detail.ctx && event.detail.ctx.sourceElement;
-    if (drag && source && source.id === "live") event.preventDefault();
+    if (!drag || !source || source.id !== "live") return;
+    missed = true;
+    event.preventDefault();
   });
-  document.addEventListener("htmx:after:swap", (event) => {
-    ready();
-    const target = event.detail && event.detail.ctx && event.detail.ctx.target;
-    if (target && target.id === "desk") focused();
-  });
-  ready();
-  focused();
 })();

@@ -10,6 +10,7 @@ from service.commands.businesses import Opening, open_business
 from service.commands.catalogue import NewStaff
 from service.db.command import Scope
 from service.db.views import Views
+from service.queries import boards
 from tests.service.people import cookie
 from tests.service.worlds import ANA, BEN, CUT, MONDAY_10, NOW, WEEK, client, salon
 
@@ -59,6 +60,20 @@ async def test_the_board_polls_and_hears_of_changes_alone(scope, browser):
     assert (unchanged.status_code, unchanged.text) == (204, "")
     await client(scope, "New Nick")
     assert (await browser.get(f"/board/salon?{DAY}&since={stamp}")).status_code == 200
+
+
+async def test_an_event_committed_after_a_later_numbered_one_is_a_change_too(scope, db):
+    early, late = (
+        "INSERT INTO outbox_event (business_id, topic, aggregate_id, aggregate_version, payload, id) "
+        f"OVERRIDING SYSTEM VALUE VALUES (%s, 'test', %s, 1, '{{}}', {number})"
+        for number in (1_000_001, 1_000_002)
+    )
+    async with db.transaction(scope.business_id) as slow:
+        await slow.execute(early, [scope.business_id, uuid4()])
+        async with db.transaction(scope.business_id) as quick:
+            await quick.execute(late, [scope.business_id, uuid4()])
+        before = await boards.newest_event(db, scope.business_id)
+    assert await boards.newest_event(db, scope.business_id) != before
 
 
 async def test_time_is_booked_at_the_desk_for_a_name_alone(scope, db, browser):

@@ -104,7 +104,11 @@ async def test_a_run_is_started_followed_and_found_in_the_list(scope, browser):
             break
         await anyio.sleep(0.1)
     assert "+2 appointments" in page
-    assert "waitlist, balanced" in (await browser.get("/board/salon/plans")).text
+    watching = await browser.get(answer.headers["location"], headers={"HX-Request": "true"})
+    assert (watching.headers["hx-refresh"], watching.text) == ("true", "")
+    listed = (await browser.get("/board/salon/plans")).text
+    assert "waitlist, balanced" in listed
+    assert 'class="badge planned"' in listed
 
 
 async def test_who_is_left_out_can_be_given_another_time(scope, db, run, browser):

@@ -1,0 +1,72 @@
+"use strict";
+// What every page of the house does beyond its forms: send what is chosen, tick many, show what others change.
+(() => {
+  const POLL = 2000, AGAIN = 3000;
+
+  const ready = () => {
+    for (const field of document.querySelectorAll("[data-go]")) {
+      if (field.dataset.ready) continue;
+      field.dataset.ready = "1";
+      field.form.classList.add("scripted");
+      field.addEventListener("change", () => field.form.requestSubmit());
+    }
+    for (const all of document.querySelectorAll("[data-all]")) {
+      if (all.dataset.ready) continue;
+      all.dataset.ready = "1";
+      all.hidden = false;
+      all.addEventListener("click", () => {
+        for (const box of all.form.elements[all.dataset.all]) box.checked = all.value === "all";
+      });
+    }
+  };
+
+  const focused = () => {
+    const told = document.querySelector("[data-focus]");
+    if (told) told.focus();
+  };
+
+  // The page asks anew for what is drawn; the server answers nothing where nothing has changed.
+  const changed = () => {
+    const live = document.getElementById("live");
+    if (live && live.dataset.events && !document.hidden) htmx.trigger(live, "changed");
+  };
+
+  let listening = false;
+
+  const follow = async (address) => {
+    const answer = await fetch(address, { headers: { Accept: "text/event-stream" } });
+    if (!answer.ok) throw new Error(`events answered ${answer.status}`);
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    listening = true;
+    changed();
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      if (value.includes("event:") || value.includes("data:")) changed();
+    }
+  };
+
+  const listen = async () => {
+    const live = document.querySelector("#live[data-events]");
+    if (!live) return;
+    for (;;) {
+      await follow(live.dataset.events).catch(() => {});
+      listening = false;
+      await new Promise((resolve) => setTimeout(resolve, AGAIN));
+    }
+  };
+
+  setInterval(() => listening || changed(), POLL);
+  // The line of the present moment moves on, and who does not come grows late.
+  setInterval(changed, 60000);
+  document.addEventListener("visibilitychange", changed);
+  document.addEventListener("interlock:changed", changed);
+  document.addEventListener("htmx:after:swap", (event) => {
+    ready();
+    const target = event.detail && event.detail.ctx && event.detail.ctx.target;
+    if (target && target.id === "desk") focused();
+  });
+  ready();
+  focused();
+  listen();
+})();
