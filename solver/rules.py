@@ -33,7 +33,9 @@ class Claimed:
     start, end : datetime
         Aware, buffers included.
     service, visit : id and datetime, optional
-        Of a staff member's claim: which service, and when the visit itself starts. In a group it is one seat.
+        Of a staff member's claim: which service, and when the visit itself starts.
+    seats : int
+        Taken in a group.
     """
 
     lane: Hashable
@@ -41,6 +43,7 @@ class Claimed:
     end: datetime
     service: Hashable = None
     visit: datetime | None = None
+    seats: int = 1
 
 
 def ruled(
@@ -116,11 +119,43 @@ def freed(snapshot: "Snapshot", claims: Sequence[Claimed]) -> "Snapshot":
     return replace(snapshot, lanes=tuple(lanes))
 
 
+def booked(
+    snapshot: "Snapshot",
+    staff: int,
+    visit: tuple[int, int],
+    claims: Sequence[tuple[int, int, int]],
+    seats: int | None = None,
+) -> "Snapshot":
+    """Return the snapshot with one more visit: what `freed` takes away again.
+
+    Parameters
+    ----------
+    staff : place of the staff member's lane
+    visit : index of the service, start in epoch minutes
+    claims : (lane, start, end) in epoch minutes, buffers included; whoever joins a group claims nothing
+    seats : taken in a group; None: the service has no groups
+    """
+    lane = snapshot.lanes[staff]
+    group = np.flatnonzero((lane.sessions[:, 0] == visit[0]) & (lane.sessions[:, 1] == visit[1]))
+    sessions = lane.sessions.copy()
+    if seats is not None and len(group):
+        sessions[group, 2] -= seats
+    elif seats is not None:
+        left = snapshot.services[visit[0]].seats - seats
+        sessions = np.concatenate([sessions, np.array([(*visit, left)], np.int64)])
+    if not len(group):
+        snapshot = snapshot.with_claims(claims)
+    counted = np.concatenate([lane.booked, np.array([visit], np.int64)])
+    lanes = list(snapshot.lanes)
+    lanes[staff] = lanes[staff].with_book(lanes[staff].busy, counted, sessions)
+    return replace(snapshot, lanes=tuple(lanes))
+
+
 def _freed(snapshot: "Snapshot", lane: Lane, claim: Claimed) -> Lane:
     visit = (snapshot.service_index.get(claim.service, -1), None if claim.visit is None else epoch_minute(claim.visit))
     group = np.flatnonzero((lane.sessions[:, 0] == visit[0]) & (lane.sessions[:, 1] == visit[1]))
     sessions, busy = lane.sessions.copy(), lane.busy
-    sessions[group, 2] += 1
+    sessions[group, 2] += claim.seats
     alone = len(group) == 0 or bool(sessions[group[0], 2] >= snapshot.services[visit[0]].seats)
     if alone:
         span = (epoch_minute(claim.start), epoch_minute(claim.end, up=True))

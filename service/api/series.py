@@ -8,9 +8,10 @@ from pydantic import StringConstraints
 
 from service.api.bodies import StrictRoute
 from service.api.context import Booker, By, Commanding, Db, Expected, Now, OfPath
-from service.api.schemas import Body, Instant, Note
+from service.api.schemas import Body, Instant, Note, Seats
 from service.commands import series as commands
-from service.commands.series import Extent
+from service.commands import series_changes as changes
+from service.commands.series_changes import Extent
 from service.queries import series as queries
 
 router = APIRouter(tags=["bookings"], route_class=StrictRoute)
@@ -24,6 +25,7 @@ class SeriesBody(Body):
     starts_at: Instant
     rule: Annotated[str, StringConstraints(min_length=1, max_length=500)]
     client_id: UUID
+    seats: Seats = 1
 
 
 class SeriesMoveBody(Body):
@@ -44,7 +46,8 @@ class SeriesCancelBody(Body):
 @router.post("/series", status_code=201, operation_id="bookSeries")
 async def book(scope: Commanding, db: Db, by: Booker, now: Now, business: OfPath, body: SeriesBody) -> commands.Series:
     """Book every occurrence that can be had; each other is named with its conflict and the nearest free time."""
-    wanted = commands.SeriesRequest(body.service_id, body.staff_id, body.starts_at, body.rule, body.client_id, by)
+    what = (body.service_id, body.staff_id, body.starts_at, body.rule)
+    wanted = commands.SeriesRequest(*what, body.client_id, by, body.seats)
     return await commands.book_series(scope, wanted, view=await queries.far_view(db, business.id, now), now=now)
 
 
@@ -66,8 +69,8 @@ async def move(
     body: SeriesMoveBody,
 ) -> commands.Series:
     """Move a booking with what follows it in its series, or all of it; those that cannot go stay, and are named."""
-    wanted = commands.SeriesMove(booking_id, expected, by, body.starts_at, body.staff_id, body.extent)
-    return await commands.move_series(scope, wanted, view=await queries.far_view(db, business.id, now), now=now)
+    wanted = changes.SeriesMove(booking_id, expected, by, body.starts_at, body.staff_id, body.extent)
+    return await changes.move_series(scope, wanted, view=await queries.far_view(db, business.id, now), now=now)
 
 
 @router.post("/bookings/{booking_id}/series/cancel", operation_id="cancelSeries")
@@ -75,5 +78,5 @@ async def cancel(
     scope: Commanding, by: By, now: Now, booking_id: UUID, expected: Expected, body: SeriesCancelBody
 ) -> commands.Series:
     """Cancel a booking with what follows it in its series, or all that lies ahead."""
-    wanted = commands.SeriesCancellation(booking_id, expected, by, body.reason, body.extent)
-    return await commands.cancel_series(scope, wanted, now=now)
+    wanted = changes.SeriesCancellation(booking_id, expected, by, body.reason, body.extent)
+    return await changes.cancel_series(scope, wanted, now=now)

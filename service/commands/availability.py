@@ -199,7 +199,7 @@ async def take_time_off(tx: Transaction, request: TimeOff) -> HoursSet:
     moments = {"start": request.starts_at, "end": request.ends_at}
     row = await tx.row(TIME_OFF, {"business": tx.business_id, "lane": lane.lane_no, **moments})
     if row is None and not request.displace:
-        raise SlotTaken("Something is booked in that time.")
+        raise SlotTaken("Something is booked in that time; move or cancel it first, or accept that it is displaced.")
     out = [] if row is not None else await _withdraw(tx, lane, request)
     after = {name: at.isoformat() for name, at in moments.items()}
     await record(tx, "availability.time_off", request.staff_id, 1, after=after | {"displaced": [str(o) for o in out]})

@@ -21,6 +21,7 @@ from models.errors import (
 from service.db.claims import Item, Room
 from service.db.views import View
 from solver.clock import epoch_minute, moment
+from solver.rules import booked
 from solver.slots import SlotQuery, find_slots
 from solver.whynot import Ruled, ruled_out
 
@@ -55,17 +56,21 @@ def legal_items(view: View, wanted: Sequence[Wanted], now: datetime, *, by_staff
             raise OutsidePolicy(f"The service has {item.capacity} seat(s) at a time.")
         items.append(replace(item, seats=want.seats))
         if len(wanted) > 1:
-            view = with_item(view, item)
+            view = with_item(view, items[-1])
     return items
 
 
 def with_item(view: View, item: Item) -> View:
-    """Return the view in which an item's time is taken, its rooms' too."""
-    index, names = view.snapshot.lane_index, view.of_number()
+    """Return the view in which an item is booked: its time taken, its rooms' too, or its seats in a group."""
+    snapshot, names = view.snapshot, view.of_number()
     spans = [(item.lane_no, item.claim_starts_at, item.claim_ends_at)]
     spans += [(room.lane_no, room.starts_at, room.ends_at) for room in item.rooms]
-    claims = [(index[names[no]], epoch_minute(start), epoch_minute(end, up=True)) for no, start, end in spans]
-    return replace(view, snapshot=view.snapshot.with_claims(claims))
+    claims = [
+        (snapshot.lane_index[names[no]], epoch_minute(start), epoch_minute(end, up=True)) for no, start, end in spans
+    ]
+    visit = snapshot.service_index[item.service_id], epoch_minute(item.starts_at)
+    seats = item.seats if item.capacity > 1 else None
+    return replace(view, snapshot=booked(snapshot, snapshot.staff_index[item.staff_id], visit, claims, seats))
 
 
 def legal_item(

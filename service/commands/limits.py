@@ -1,10 +1,10 @@
 """Limits on visits a day and a week, of a service, a staff member and a client: counted under a lock of their own."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
-from typing import LiteralString
+from typing import LiteralString, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,17 +14,26 @@ from models.errors import LimitReached
 from models.states import LIVE
 from service.db.claims import Item
 from service.db.database import Transaction
+from service.db.rescheduling import Move
 from service.db.views import View
 
-# A group counts once: who joins one that is there adds no visit.
+Visit = tuple[UUID, datetime]
+"""With whom, and when it starts; a group is one visit, whoever comes."""
+# The visits that count against each limit.
 VISITS: LiteralString = """
-SELECT count(DISTINCT (i.staff_id, i.starts_at)) AS visits,
-       coalesce(bool_or(i.staff_id = %(staff)s AND i.starts_at = %(at)s), false) AS joins
-FROM appointment_item i JOIN appointment a ON a.business_id = i.business_id AND a.id = i.appointment_id
-WHERE i.business_id = %(business)s AND i.starts_at >= %(start)s AND i.starts_at < %(end)s
-  AND a.status = ANY(%(live)s) AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp())
+SELECT w.n, i.staff_id, i.starts_at
+FROM unnest(%(whats)s::text[], %(ofs)s::uuid[], %(services)s::uuid[], %(starts)s::timestamptz[],
+            %(ends)s::timestamptz[]) WITH ORDINALITY AS w(what, of, service_id, starts_at, ends_at, n)
+JOIN appointment_item i ON i.business_id = %(business)s AND i.starts_at >= w.starts_at AND i.starts_at < w.ends_at
+                       AND (w.what <> 'staff' OR i.staff_id = w.of)
+                       AND (w.service_id IS NULL OR i.service_id = w.service_id)
+JOIN appointment a ON a.business_id = %(business)s AND a.id = i.appointment_id
+                  AND (w.what <> 'client' OR a.client_id = w.of)
+WHERE a.status = ANY(%(live)s) AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp())
   AND NOT a.id = ANY(%(moved)s::uuid[])
+GROUP BY w.n, i.staff_id, i.starts_at
 """
+LOCK = "SELECT pg_advisory_xact_lock(lock) FROM unnest(%s::bigint[]) AS lock"
 HELD_FOR_A_LIMITED_SERVICE = """
 SELECT i.service_id, i.staff_id, i.starts_at, v.client_daily_limit, v.client_weekly_limit, b.zone
 FROM appointment_item i JOIN service v ON v.business_id = i.business_id AND v.id = i.service_id
@@ -37,19 +46,15 @@ WORDS = {
     "staff": "That staff member is booked",
     "client": "One client comes for the service",
 }
-OF: dict[str, LiteralString] = {
-    "service": " AND i.service_id = %(of)s",
-    "staff": " AND i.staff_id = %(of)s",
-    "client": " AND i.service_id = %(service)s AND a.client_id = %(of)s",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class _Limit:
-    """At most `most` visits of a service, staff member or client in [start, end)."""
+    """At most `most` visits of a service, staff member, or client for a service, in [start, end)."""
 
     what: str
     of: UUID
+    service_id: UUID | None
     most: int
     start: datetime
     end: datetime
@@ -57,77 +62,107 @@ class _Limit:
 
     def lock(self) -> int:
         """Return the advisory lock under which visits in that time are counted and added."""
-        named = f"{self.what} {self.of} {self.start.isoformat()}".encode()
+        named = f"{self.what} {self.of} {self.service_id} {self.start.isoformat()}".encode()
         return int.from_bytes(blake2b(named, digest_size=8).digest(), signed=True)
 
 
-async def respect_limits(
-    tx: Transaction, view: View, items: Sequence[Item], client_id: UUID | None, moved: Sequence[UUID] = ()
-) -> None:
-    """Take the locks of every limit that applies to some items, and count; where none does, ask nothing.
+@dataclass(slots=True)
+class Tally:
+    """The visits that count against some limits, as they are under their locks and with what was added since."""
 
-    `moved` are appointments that are given another time: their present visits do not count. The locks are held to the
-    end of the transaction, so that two who book at the same time cannot both be the last.
+    _view: View
+    _visits: dict[_Limit, set[Visit]] = field(default_factory=dict)
+
+    @classmethod
+    async def of(
+        cls,
+        tx: Transaction,
+        view: View,
+        wanted: Iterable[tuple[Item, UUID | None]],
+        moved: Collection[UUID] = (),
+    ) -> Self:
+        """Take the locks of every limit on some items, each with its client, and count; where none is, ask nothing.
+
+        `moved` are appointments that are given another time: their present visits do not count. The locks are held to
+        the end of the transaction, so that two who book at the same time cannot both be the last.
+        """
+        limits = dict.fromkeys(limit for item, client in wanted for limit in _limits(view, item, client))
+        return cls(view, await _counted(tx, list(limits), moved))
+
+    def check(self, item: Item, client_id: UUID | None) -> None:
+        """Raise `LimitReached` if one more visit would be too many."""
+        for limit in _limits(self._view, item, client_id):
+            _check(limit, self._visits[limit], (item.staff_id, item.starts_at))
+
+    def add(self, item: Item, client_id: UUID | None) -> None:
+        """Count an item that has been booked."""
+        for limit in _limits(self._view, item, client_id):
+            self._visits[limit].add((item.staff_id, item.starts_at))
+
+
+async def respect_limits(tx: Transaction, view: View, items: Sequence[Item], client_id: UUID | None) -> None:
+    """Count under the locks of every limit that applies to the items of one client's booking; see `Tally.of`.
 
     Raises
     ------
     LimitReached
         One more visit would be too many.
     """
-    limits = [(item, limit) for item in items for limit in _limits(view, item, client_id)]
-    await _lock(tx, [limit for _, limit in limits])
-    for item, limit in limits:
-        visits, joins = await _visits(tx, limit, item, moved)
-        alike = sum(other is not item and _counts(limit, other) for other in items)
-        if visits + alike >= limit.most and not (joins and limit.what != "client"):
-            raise LimitReached(limit.words)
+    tally = await Tally.of(tx, view, [(item, client_id) for item in items])
+    for item in items:
+        tally.check(item, client_id)
+        tally.add(item, client_id)
+
+
+async def respect_moves(tx: Transaction, view: View, moves: Sequence[Move]) -> None:
+    """Count where appointments go, each for its own client, without where they are. Raises `LimitReached`."""
+    wanted = [(item, move.standing.client_id) for move in moves for item in move.items]
+    tally = await Tally.of(tx, view, wanted, [move.standing.id for move in moves])
+    for item, client_id in wanted:
+        tally.check(item, client_id)
+        tally.add(item, client_id)
 
 
 async def respect_client_limits(tx: Transaction, hold_id: UUID, client_id: UUID) -> None:
     """Count what a client has booked before their hold becomes a booking. Raises `LimitReached`."""
     rows = await tx.rows(HELD_FOR_A_LIMITED_SERVICE, [tx.business_id, hold_id])
-    for row in rows:
-        limits = list(_of_client(row, client_id, row["starts_at"], ZoneInfo(row["zone"])))
-        await _lock(tx, limits)
-        for limit in limits:
-            params = _params(tx, limit, row["service_id"], row["staff_id"], row["starts_at"], [hold_id])
-            counted = await tx.row(VISITS + OF["client"], params)
-            if counted is not None and counted["visits"] >= limit.most:
-                raise LimitReached(limit.words)
+    limits = {
+        limit: (row["staff_id"], row["starts_at"])
+        for row in rows
+        for limit in _of_client(row, client_id, row["starts_at"], ZoneInfo(row["zone"]))
+    }
+    visits = await _counted(tx, list(limits), [hold_id])
+    for limit, visit in limits.items():
+        _check(limit, visits[limit], visit)
+
+
+def _check(limit: _Limit, there: set[Visit], visit: Visit) -> None:
+    # Who joins a group that is there adds no visit, but to the client's own.
+    if len(there) >= limit.most and (limit.what == "client" or visit not in there):
+        raise LimitReached(limit.words)
+
+
+async def _counted(tx: Transaction, limits: Sequence[_Limit], moved: Collection[UUID]) -> dict[_Limit, set[Visit]]:
+    """Return the visits that count against each limit; the locks are a statement before the one that counts."""
+    visits: dict[_Limit, set[Visit]] = {limit: set() for limit in limits}
+    if not limits:
+        return visits
+    await _lock(tx, limits)
+    columns = {
+        "whats": [limit.what for limit in limits],
+        "ofs": [limit.of for limit in limits],
+        "services": [limit.service_id for limit in limits],
+        "starts": [limit.start for limit in limits],
+        "ends": [limit.end for limit in limits],
+    }
+    for row in await tx.rows(VISITS, {"business": tx.business_id, "live": list(LIVE), "moved": list(moved), **columns}):
+        visits[limits[row["n"] - 1]].add((row["staff_id"], row["starts_at"]))
+    return visits
 
 
 async def _lock(tx: Transaction, limits: Sequence[_Limit]) -> None:
-    for lock in sorted({limit.lock() for limit in limits}):
-        await tx.execute("SELECT pg_advisory_xact_lock(%s)", [lock])
-
-
-async def _visits(tx: Transaction, limit: _Limit, item: Item, moved: Sequence[UUID]) -> tuple[int, bool]:
-    """Return how many visits count against a limit, and whether the item only joins one of them."""
-    params = _params(tx, limit, item.service_id, item.staff_id, item.starts_at, moved)
-    row = await tx.row(VISITS + OF[limit.what], params)
-    return (0, False) if row is None else (row["visits"], row["joins"])
-
-
-def _params(
-    tx: Transaction, limit: _Limit, service_id: UUID, staff_id: UUID, at: datetime, moved: Sequence[UUID]
-) -> dict[str, object]:
-    return {
-        "business": tx.business_id,
-        "start": limit.start,
-        "end": limit.end,
-        "live": list(LIVE),
-        "moved": list(moved),
-        "staff": staff_id,
-        "at": at,
-        "service": service_id,
-        "of": limit.of,
-    }
-
-
-def _counts(limit: _Limit, item: Item) -> bool:
-    """Return whether another item of the same booking counts against a limit."""
-    same = {"service": item.service_id == limit.of, "staff": item.staff_id == limit.of, "client": True}
-    return same[limit.what] and limit.start <= item.starts_at < limit.end
+    # Ascending, so that bookings which meet wait for each other and never in a circle.
+    await tx.execute(LOCK, [sorted({limit.lock() for limit in limits})])
 
 
 def _limits(view: View, item: Item, client_id: UUID | None) -> Iterator[_Limit]:
@@ -135,20 +170,21 @@ def _limits(view: View, item: Item, client_id: UUID | None) -> Iterator[_Limit]:
     service = snapshot.services[snapshot.service_index[item.service_id]]
     of_staff = snapshot.limits.get(snapshot.staff_index[item.staff_id], (None, None))
     of_service = (service.daily_limit, service.weekly_limit)
-    of_client = (service.client_daily_limit, service.client_weekly_limit)
     at = item.starts_at, snapshot.zone
-    yield from _spans("service", item.service_id, of_service, *at)
-    yield from _spans("staff", item.staff_id, of_staff, *at)
+    yield from _spans("service", item.service_id, item.service_id, of_service, *at)
+    yield from _spans("staff", item.staff_id, None, of_staff, *at)
     if client_id is not None:
-        yield from _spans("client", client_id, of_client, *at)
+        of_client = (service.client_daily_limit, service.client_weekly_limit)
+        yield from _spans("client", client_id, item.service_id, of_client, *at)
 
 
 def _of_client(row: DictRow, client_id: UUID, at: datetime, zone: ZoneInfo) -> Iterator[_Limit]:
-    return _spans("client", client_id, (row["client_daily_limit"], row["client_weekly_limit"]), at, zone)
+    of_client = (row["client_daily_limit"], row["client_weekly_limit"])
+    return _spans("client", client_id, row["service_id"], of_client, at, zone)
 
 
 def _spans(
-    what: str, of: UUID, limits: tuple[int | None, int | None], at: datetime, zone: ZoneInfo
+    what: str, of: UUID, service_id: UUID | None, limits: tuple[int | None, int | None], at: datetime, zone: ZoneInfo
 ) -> Iterator[_Limit]:
     day = at.astimezone(zone).date()
     monday = day - timedelta(days=day.weekday())
@@ -156,7 +192,7 @@ def _spans(
         if most is not None:
             span = _midnight(first, zone), _midnight(first + timedelta(days=days), zone)
             words = f"{WORDS[what]} {most} times a {each} at most, and does so already; choose another {each}."
-            yield _Limit(what, of, most, *span, words)
+            yield _Limit(what, of, service_id, most, *span, words)
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

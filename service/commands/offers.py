@@ -1,29 +1,31 @@
 """Offers: freed time held for who waits for it, for a while; accepted, declined, or passed on to the next in line."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from psycopg.rows import DictRow
 from psycopg.types.range import TimestamptzRange
 from uuid_utils.compat import uuid7
 
-from models.errors import HoldExpired, NotAllowed, NotFound, SlotTaken
+from models.errors import HoldExpired, LimitReached, NotAllowed, NotFound, SlotTaken
 from models.states import AppointmentStatus, sources
 from service.commands.attendance import Booking
 from service.commands.legality import legal_item, with_item
+from service.commands.limits import Tally
 from service.db import claims
 from service.db.command import command
 from service.db.database import Transaction
 from service.db.ledger import record
 from service.db.views import View
 from solver.clock import moment
-from solver.slots import Slots, legal_starts
+from solver.slots import SlotQuery, find_slots
 
 OFFER_MINUTES = 60
 """An offer holds for so long unless the business's settings say `offer_minutes`; 0 there: it makes none."""
 MOST = 50
 """Entries looked at for one freed time."""
+LONGEST_VISIT = timedelta(days=1)
 MINUTES = "SELECT coalesce((settings ->> 'offer_minutes')::int, %s) AS minutes FROM business WHERE id = %s"
 # Higher priority first, then who has waited longest. Whoever is being dealt with elsewhere is passed over.
 IN_LINE = """
@@ -87,7 +89,8 @@ class Offer:
 async def pass_on(tx: Transaction, request: Freed, *, view: View, now: datetime) -> list[Offer]:
     """Offer freed time to who waits for it, by priority and patience, as many as fit; returns the offers.
 
-    It may be called again for the same time: what is held is not offered again, nor anybody asked again.
+    Seats in a group are offered as time is. Who has come as often as the limits allow is passed over. It may be called
+    again for the same time: what is held is not offered again, nor anybody asked again.
     """
     row = await tx.row(MINUTES, [OFFER_MINUTES, tx.business_id])
     minutes = 0 if row is None else row["minutes"]
@@ -97,17 +100,33 @@ async def pass_on(tx: Transaction, request: Freed, *, view: View, now: datetime)
     entries = await tx.rows(IN_LINE, {"business": tx.business_id, "freed": freed, "most": MOST})
     asked = {"entries": [entry["id"] for entry in entries], "staff": request.staff_id, "freed": freed}
     before = {row["entry_id"] for row in await tx.rows(OFFERED_BEFORE, asked | {"business": tx.business_id})}
+    line = [entry for entry in entries if entry["id"] not in before]
     offers: list[Offer] = []
-    for entry in entries:
-        place = None if entry["id"] in before else _place(view, entry, request, now)
-        if place is None:
-            continue
-        item = legal_item(view, entry["service_id"], request.staff_id, place, now)
-        offer = await _offer(tx, entry, item, minutes)
-        if offer is not None:
-            offers.append(offer)
-        view = with_item(view, item)
+    # Whoever is refused leaves their place to those behind, who are placed anew.
+    while placed := _placed(view, line, request, now):
+        tally = await Tally.of(tx, view, [(item, entry["client_id"]) for entry, item in placed])
+        for entry, item in placed:
+            line.remove(entry)
+            try:
+                offers.append(await _offer(tx, entry, item, minutes, tally))
+            except LimitReached:
+                continue
+            except SlotTaken:
+                pass  # with a single item a refused take has written nothing
+            view = with_item(view, item)
     return offers
+
+
+def _placed(view: View, line: list[DictRow], freed: Freed, now: datetime) -> list[tuple[DictRow, claims.Item]]:
+    """Return who of a line could come in freed time, one beside the other."""
+    placed = []
+    for entry in line:
+        place = _place(view, entry, freed, now)
+        if place is not None:
+            item = legal_item(view, entry["service_id"], freed.staff_id, place, now)
+            placed.append((entry, item))
+            view = with_item(view, item)
+    return placed
 
 
 def _place(view: View, entry: DictRow, freed: Freed, now: datetime) -> datetime | None:
@@ -116,22 +135,22 @@ def _place(view: View, entry: DictRow, freed: Freed, now: datetime) -> datetime 
         return None
     if entry["service_id"] not in view.snapshot.service_index:
         return None
-    windows = [(window.lower, window.upper) for window in entry["windows"]]
-    found: Slots = legal_starts(view.snapshot, entry["service_id"], windows, now, [freed.staff_id])
-    for start, end in zip(found.start, found.end, strict=True):
-        at = moment(start)
-        if at < freed.ends_at and moment(end) > freed.starts_at:
-            return at
+    for window in entry["windows"]:
+        start, end = max(window.lower, freed.starts_at - LONGEST_VISIT), min(window.upper, freed.ends_at)
+        if start >= end:
+            continue
+        found = find_slots(view.snapshot, SlotQuery(entry["service_id"], start, end, [freed.staff_id]), now)
+        for begins, ends in zip(found.start, found.end, strict=True):
+            if freed.starts_at < moment(ends) <= window.upper:
+                return moment(begins)
     return None
 
 
-async def _offer(tx: Transaction, entry: DictRow, item: claims.Item, minutes: int) -> Offer | None:
+async def _offer(tx: Transaction, entry: DictRow, item: claims.Item, minutes: int, tally: Tally) -> Offer:
+    tally.check(item, entry["client_id"])
     held = claims.Appointment(uuid7(), "hold", "waitlist", client_id=entry["client_id"], hold_minutes=minutes)
-    try:
-        outcome = await claims.take(tx, held, [item])
-    except SlotTaken:
-        # With a single item a refused take has written nothing.
-        return None
+    outcome = await claims.take(tx, held, [item])
+    tally.add(item, entry["client_id"])
     offer = Offer(uuid7(), entry["id"], held.id, item.staff_id, item.starts_at, outcome["expires_at"])
     made = {"id": offer.id, "entry": offer.entry_id, "appointment": held.id, "expires_at": offer.expires_at}
     row = await tx.row(MAKE, made | {"business": tx.business_id})
@@ -159,7 +178,9 @@ async def accept(tx: Transaction, request: UUID) -> Booking:
     change = claims.Change(offer["appointment_id"], AppointmentStatus.CONFIRMED, sources("confirm"), release=False)
     changed = await claims.change(tx, change)
     if changed is None:
-        raise HoldExpired("The offer has run out; the next in line has it now.")
+        raise HoldExpired(
+            "The offer has run out and goes to the next in line; you keep waiting for the next free time."
+        )
     await _close(tx, offer, "accepted", "placed", offer["appointment_id"])
     return Booking(offer["appointment_id"], AppointmentStatus(changed.status), changed.version)
 

@@ -17,6 +17,7 @@ from service.commands import bookings
 from service.commands.attendance import Booking
 from service.commands.bookings import BookRequest
 from service.commands.legality import legal_item
+from service.commands.nearest import offering_nearest
 from service.db.command import command
 from service.db.database import Database, Transaction, translated_errors
 from service.db.views import View
@@ -55,7 +56,8 @@ async def ask(tx: Transaction, request: BookRequest, *, view: View, now: datetim
     InterlockError
         As `bookings.book`, where no waiting could help.
     """
-    legal_item(view, request.service_id, request.staff_id, request.starts_at, now)
+    with offering_nearest(view, request.service_id, request.starts_at, now):
+        legal_item(view, request.service_id, request.staff_id, request.starts_at, now)
     request_id = uuid7()
     params = {
         "business": tx.business_id,

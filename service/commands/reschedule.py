@@ -9,7 +9,7 @@ from models.errors import InvalidInput, OutsidePolicy
 from models.states import AppointmentStatus, Party
 from service.commands.attendance import Booking, Step
 from service.commands.legality import legal_item
-from service.commands.limits import respect_limits
+from service.commands.limits import respect_moves
 from service.commands.nearest import offering_nearest
 from service.db import rescheduling
 from service.db.command import command
@@ -72,7 +72,7 @@ async def reschedule(tx: Transaction, request: Reschedule, *, view: View, now: d
     freed = without(view, standing.items)
     with offering_nearest(freed, standing.items[0].service_id, places[0][1], now):
         wanted = _moved(freed, standing, places, now, by_staff=request.by is not Party.CLIENT)
-        await respect_limits(tx, view, wanted.items, standing.client_id, [standing.id])
+        await respect_moves(tx, view, [wanted])
         [version] = await rescheduling.move(tx, [wanted])
     return Booking(standing.id, AppointmentStatus(standing.status), version)
 
@@ -85,8 +85,10 @@ async def swap(tx: Transaction, request: Swap, *, view: View, now: datetime) -> 
         raise InvalidInput("Only bookings of one item change places.")
     freed = without(view, [*first.items, *second.items])
     places = [[(other.items[0].staff_id, other.items[0].starts_at)] for other in (second, first)]
-    wanted = [_moved(freed, one, place, now, by_staff=True) for one, place in zip(pair, places, strict=True)]
-    versions = await rescheduling.move(tx, wanted)
+    with offering_nearest(freed, first.items[0].service_id, places[0][0][1], now):
+        wanted = [_moved(freed, one, place, now, by_staff=True) for one, place in zip(pair, places, strict=True)]
+        await respect_moves(tx, view, wanted)
+        versions = await rescheduling.move(tx, wanted)
     one, other = (
         Booking(standing.id, AppointmentStatus(standing.status), version)
         for standing, version in zip(pair, versions, strict=True)

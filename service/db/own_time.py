@@ -35,9 +35,9 @@ def _claims(view: View, items: Iterable[StandingItem]) -> Iterator[Claimed]:
             continue
         own = view.lanes[item.staff_id].lane_no
         spans = {lane: (start, end) for lane, start, end in item.spans}
-        # Of a group that others are in, the seat alone is given back: its lane time is not asked for.
+        # Of a group that others are in, the seats alone are given back: its lane time is not asked for.
         start, end = spans.pop(own, (item.starts_at, item.ends_at))
-        yield Claimed(item.staff_id, start, end, item.service_id, item.starts_at)
+        yield Claimed(item.staff_id, start, end, item.service_id, item.starts_at, item.seats)
         for lane, (start, end) in spans.items():
             if lane in names:
                 yield Claimed(names[lane], start, end)

@@ -24,12 +24,13 @@ from hypothesis.stateful import (
 
 from models.errors import InterlockError
 from models.states import Party
-from service.commands import attendance, bookings, reschedule, series
+from service.commands import attendance, bookings, reschedule, series, series_changes
 from service.commands.attendance import Step
 from service.commands.clients import NewClient
 from service.commands.legality import Wanted
 from service.commands.reschedule import Reschedule, Swap
-from service.commands.series import Extent, SeriesCancellation, SeriesRequest
+from service.commands.series import SeriesRequest
+from service.commands.series_changes import Extent, SeriesCancellation
 from service.db.database import Database
 from service.db.views import Views
 from tests.races.conftest import sized
@@ -291,7 +292,7 @@ class Lifecycle(RuleBasedStateMachine):
             return
         id_, anchor = members[which % len(members)]
         request = SeriesCancellation(id_, extent=Extent.ALL)
-        self.ask("ok", series.cancel_series(self.scope, request, now=NOW))
+        self.ask("ok", series_changes.cancel_series(self.scope, request, now=NOW))
         for _, booked in members:
             if booked.series == anchor.series:
                 booked.status, booked.version = "cancelled", booked.version + 1

@@ -7,9 +7,10 @@ import pytest
 
 from models.errors import InvalidInput, NotAllowed, OutsidePolicy, SlotTaken, StaleVersion
 from models.states import Party
-from service.commands import bookings, series
+from service.commands import bookings, series, series_changes
 from service.commands.reschedule import Reschedule, reschedule
-from service.commands.series import Extent, SeriesCancellation, SeriesMove, SeriesRequest
+from service.commands.series import SeriesRequest
+from service.commands.series_changes import Extent, SeriesCancellation, SeriesMove
 from service.queries.series import far_view, read
 from tests.races.races import assert_invariants
 from tests.service.worlds import ANA, BEN, COLOUR, CUT, MONDAY_10, NOW, client, salon
@@ -104,7 +105,7 @@ async def test_a_series_asks_for_approval_as_a_booking_does(db, owner_url):
 
 async def move(scope, booking, start=None, staff=None, extent=Extent.FOLLOWING, version=None):
     request = SeriesMove(booking, version, starts_at=start, staff_id=staff, extent=extent)
-    return await series.move_series(scope, request, view=await view_of(scope), now=NOW)
+    return await series_changes.move_series(scope, request, view=await view_of(scope), now=NOW)
 
 
 async def test_this_one_moves_alone_this_and_following_together_or_all(db, owner_url):
@@ -154,17 +155,17 @@ async def test_a_series_is_cancelled_from_here_on_or_whole(db, owner_url):
     made = await repeat(scope, "FREQ=WEEKLY;COUNT=4")
     ids = [o.appointment_id for o in made.occurrences]
     with pytest.raises(StaleVersion):
-        await series.cancel_series(scope, SeriesCancellation(ids[2], 7), now=NOW)
-    done = await series.cancel_series(scope, SeriesCancellation(ids[2], 1, reason="moves away"), now=NOW)
+        await series_changes.cancel_series(scope, SeriesCancellation(ids[2], 7), now=NOW)
+    done = await series_changes.cancel_series(scope, SeriesCancellation(ids[2], 1, reason="moves away"), now=NOW)
     assert [o.appointment_id for o in done.occurrences] == ids[2:]
-    rest = await series.cancel_series(scope, SeriesCancellation(ids[1], extent=Extent.ALL), now=NOW)
+    rest = await series_changes.cancel_series(scope, SeriesCancellation(ids[1], extent=Extent.ALL), now=NOW)
     assert [o.appointment_id for o in rest.occurrences] == ids[:2]
     assert await starts(scope, made) == []
     alone = await book(scope, MONDAY_10)
     with pytest.raises(NotAllowed, match="no series"):
         await move(scope, alone.id, MONDAY_10 + HOUR)
     with pytest.raises(NotAllowed, match="is cancelled"):
-        await series.cancel_series(scope, SeriesCancellation(ids[1]), now=NOW)
+        await series_changes.cancel_series(scope, SeriesCancellation(ids[1]), now=NOW)
     assert_invariants(owner_url)
 
 
@@ -175,7 +176,7 @@ async def test_a_client_cancels_of_a_series_what_the_policy_allows(db, owner_url
     made = await repeat(scope, "FREQ=DAILY;COUNT=3")
     first = made.occurrences[0].appointment_id
     request = SeriesCancellation(first, by=Party.CLIENT, extent=Extent.ALL)
-    done = await series.cancel_series(scope, request, now=NOW)
+    done = await series_changes.cancel_series(scope, request, now=NOW)
     assert [o.code for o in done.occurrences] == ["outside-policy", None, None]
 
 

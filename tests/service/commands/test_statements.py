@@ -6,11 +6,12 @@ import psycopg
 import pytest
 
 from models.states import Party
-from service.commands import attendance, bookings, reschedule, series
+from service.commands import attendance, bookings, reschedule, series, series_changes
 from service.commands.attendance import Step
 from service.commands.legality import Wanted
 from service.commands.reschedule import Reschedule, Swap
-from service.commands.series import Extent, SeriesCancellation, SeriesMove, SeriesRequest
+from service.commands.series import SeriesRequest
+from service.commands.series_changes import Extent, SeriesCancellation, SeriesMove
 from service.db.views import Views
 from service.queries import bookings as booking_queries
 from service.queries import schedules
@@ -95,9 +96,9 @@ async def test_a_series_sends_one_statement_for_each_booking_of_it(db, sent, cou
     first = made.occurrences[0].appointment_id
     view = await far_view(db, scope.business_id, NOW)
     move = SeriesMove(first, starts_at=MONDAY_10 + HOUR, extent=Extent.ALL)
-    n, _ = await cost(sent, series.move_series(scope, move, view=view, now=NOW))
+    n, _ = await cost(sent, series_changes.move_series(scope, move, view=view, now=NOW))
     assert n == 7, "however many there are"
-    n, _ = await cost(sent, series.cancel_series(scope, SeriesCancellation(first, extent=Extent.ALL), now=NOW))
+    n, _ = await cost(sent, series_changes.cancel_series(scope, SeriesCancellation(first, extent=Extent.ALL), now=NOW))
     assert n == 2 * count + 3, "a lock and a change each"
     assert len((await read(db, scope.business_id, made.id)).items) == count
 
