@@ -76,7 +76,10 @@ class SeriesDate:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A time that is suggested, with the parts of its score: minutes left unusable, load, wait; higher is better."""
+    """A time that is suggested, with the parts of its score: minutes left unusable, load, wait; higher is better.
+
+    `seats_left` is for a group how many seats are left.
+    """
 
     staff_id: UUID
     staff: str
@@ -87,6 +90,7 @@ class Suggestion:
     load: float
     wait: float
     preference: float
+    seats_left: int | None = None
 
 
 def visits(view: View, wanted: VisitWanted, now: datetime, *, limit: int) -> list[Visit]:
@@ -183,9 +187,14 @@ def suggestions(
     infos = list(view.lanes.values())
     times = (best.slots.lane.tolist(), best.slots.start.tolist(), best.slots.end.tolist())
     parts = (best.score, best.fragment, best.load, best.wait, best.preference)
+    seats = best.slots.seats.tolist() if best.slots.service.seats > 1 else [None] * len(best)
     return [
-        Suggestion(infos[lane].id, infos[lane].name, moment(start), moment(end), *(float(part) for part in points))
-        for lane, start, end, *points in zip(*times, *parts, strict=True)
+        Suggestion(
+            infos[lane].id, infos[lane].name, moment(start), moment(end), score, fragment, load, wait, preference, left
+        )
+        for lane, start, end, score, fragment, load, wait, preference, left in zip(
+            *times, *(part.tolist() for part in parts), seats, strict=True
+        )
     ]
 
 

@@ -1,5 +1,6 @@
 """What a client sees of a business before they book, and the hold that they have."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,10 +21,13 @@ WHERE a.business_id = %s AND a.id = %s AND a.holder = %s AND a.status = 'hold'
 ORDER BY i.position LIMIT 1
 """
 
+LOGO = re.compile(r"(https://[a-z0-9.-]{1,253}(?::\d{1,5})?)/[^\s\"'<>\\\\]*", re.ASCII)
+"""The address of a logo on another site."""
+
 
 @dataclass(frozen=True, slots=True)
 class Storefront:
-    """A business as its clients see it; `colour` is #rrggbb, `currency` an ISO 4217 code."""
+    """A business as its clients see it; `colour` is #rrggbb, `currency` an ISO 4217 code, `logo` an address."""
 
     id: UUID
     slug: str
@@ -33,6 +37,12 @@ class Storefront:
     colour: str | None
     place: str | None
     phone: str | None
+    logo: str | None
+
+    @property
+    def logo_site(self) -> str:
+        """The site where the logo is, empty where it is ours."""
+        return LOGO.sub(r"\1", self.logo) if self.logo and LOGO.fullmatch(self.logo) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +63,29 @@ async def by_slug(db: Database, slug: str) -> Storefront:
     async with db.transaction(NOBODY) as tx:
         await tx.execute("SELECT set_config('app.slug', %s, true)", [slug])
         row = await tx.row(
-            "SELECT id, slug, name, zone, currency, colour, settings FROM business WHERE slug = %s", [slug]
+            "SELECT id, slug, name, zone, currency, colour, version, settings - 'logo' AS settings, "
+            "left(settings ->> 'logo', 500) AS logo FROM business WHERE slug = %s",
+            [slug],
         )
     if row is None:
         raise NotFound(f"There is no business {slug!r}.")
     settings: dict[str, Any] = row.pop("settings")
-    return Storefront(
-        **row,
-        place=settings.get("place"),
-        phone=settings.get("phone"),
-    )
+    row["logo"] = _address(slug, row["logo"], row.pop("version"))
+    return Storefront(**row, place=settings.get("place"), phone=settings.get("phone"))
+
+
+def _address(slug: str, logo: str | None, version: int) -> str | None:
+    """Return where a logo is: our own address of a kept picture, that of another site, or nowhere."""
+    if logo is None or logo.startswith("data:"):
+        return logo and f"/b/{slug}/logo?v={version}"
+    return logo if LOGO.fullmatch(logo) else None
+
+
+async def logo(db: Database, business_id: UUID) -> str:
+    """Return the picture that a business keeps as its logo, a data URL (RFC 2397); empty where there is none."""
+    async with db.transaction(business_id) as tx:
+        row = await tx.row("SELECT settings ->> 'logo' AS logo FROM business WHERE id = %s", [business_id])
+    return (row and row["logo"]) or ""
 
 
 async def own_hold(db: Database, business_id: UUID, hold_id: UUID, token: str) -> OwnHold | None:

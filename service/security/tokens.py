@@ -14,7 +14,7 @@ from service.security.keyring import Keyring
 
 ISSUER, ALGORITHM = "interlock", "HS256"
 REQUIRED: jwt.types.Options = {"require": ["exp", "iat", "sub", "aud", "iss"]}
-API, WEB, LINK = "interlock:api", "interlock:web", "interlock:link"
+API, WEB, LINK, MINE = "interlock:api", "interlock:web", "interlock:link", "interlock:mine"
 """Audiences: what is made for one is refused by the others."""
 COOKIE = "interlock_session"
 """The cookie that carries a browser's session."""

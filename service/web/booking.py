@@ -41,7 +41,7 @@ async def hold(visit: Visiting, at: Annotated[str, Form(max_length=100)]) -> Res
     except InterlockError as refusal:
         return await times_page(visit, refused=(chosen, refusal))
     answer = RedirectResponse(visit.url(f"/hold/{held.id}/{held.token}"), status_code=303)
-    _remember(visit, answer, held)
+    visit.set_cookie(answer, COOKIE, f"{held.id}.{held.token}", HELD_MINUTES * 60)
     return answer
 
 
@@ -122,7 +122,7 @@ def _offered(visit: Visit, wish: Wish, service: Service, member: Staff | None) -
     times = wish.times(day) if day >= wish.today else []
     offered: dict[str, object] = {
         "next": following,
-        "suggestions": wish.suggestions(wish.today),
+        "suggestions": wish.suggestions(),
         "first": first,
         "count": count,
         "strip": strip,
@@ -151,19 +151,3 @@ async def _give_back(visit: Visit, own: tuple[OwnHold, str]) -> None:
     except InterlockError:
         # It ran out meanwhile: nothing is left to give back.
         return
-
-
-def _remember(visit: Visit, answer: Response, held: Hold) -> None:
-    framed = visit.asked.embed and visit.request.url.scheme == "https"
-    answer.set_cookie(
-        COOKIE,
-        f"{held.id}.{held.token}",
-        max_age=HELD_MINUTES * 60,
-        path=f"/b/{visit.store.slug}",
-        httponly=True,
-        secure=visit.request.url.scheme == "https",
-        samesite="none" if framed else "lax",
-    )
-    if framed:
-        # In the widget's frame the cookie is a third party's; browsers keep such apart by the site around it (CHIPS).
-        answer.headers["set-cookie"] += "; Partitioned"

@@ -1,7 +1,6 @@
 """The form after the time: the hold with its countdown, the client's details, the booking."""
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -12,14 +11,13 @@ from models.errors import HoldExpired, InterlockError, KeyReused, NotFound, Slot
 from service.commands import bookings, clients
 from service.commands.attendance import Booking
 from service.commands.bookings import Confirmation
-from service.queries import businesses, links, storefronts
+from service.queries import bookings as queries
+from service.queries import businesses, storefronts
 from service.web.booking import COOKIE, held_instead
 from service.web.details import Details, Typed
+from service.web.mine import link_to, remember
 from service.web.pages import PageRoute
 from service.web.visit import Chosen, Visit, Visiting
-
-LINK_DAYS = 30
-"""How long after the visit the link to a booking still opens it."""
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -111,12 +109,11 @@ async def _staff_name(visit: Visit, staff_id: UUID) -> str:
 
 
 async def _confirmation(visit: Visit, booking: Booking, chosen: Chosen) -> Response:
-    lasts = timedelta(days=LINK_DAYS) + max(chosen.starts_at - visit.now, timedelta(0))
-    keyring = visit.request.app.state.interlock.keyring
-    token = await links.of_booking(visit.db, keyring, visit.store.id, booking.id, lasts)
-    if token is None:
+    [item, *_] = await queries.read(visit.db, visit.store.id, booking.id)
+    if item.client_id is None:
         raise NotFound("There is no such booking with a client.")
-    address = visit.url(f"/booking/{token.removeprefix('link.')}", day=None, first=None, said="booked")
-    answer = RedirectResponse(address, status_code=303)
+    token = link_to(visit, booking.id, item.client_id, chosen.starts_at)
+    answer = RedirectResponse(visit.url(f"/booking/{token}", day=None, first=None, said="booked"), status_code=303)
+    remember(visit, answer, booking.id)
     answer.delete_cookie(COOKIE, path=f"/b/{visit.store.slug}")
     return answer

@@ -19,6 +19,7 @@ from service.queries import businesses, catalogue, moving, principals
 from service.queries.bookings import BookedItem
 from service.queries.calendar_file import Entry, calendar_file
 from service.queries.catalogue import ServiceDetails
+from service.web.mine import remember
 from service.web.offer import WEEK, Wish, by_part
 from service.web.pages import PageRoute
 from service.web.visit import Chosen, Visit, Visiting
@@ -115,8 +116,10 @@ Opened = Annotated[Kept, Depends(kept)]
 
 @router.get("/b/{slug}/booking/{token}")
 async def show(booking: Opened) -> Response:
-    """The booking as it stands."""
-    return _page(booking)
+    """The booking as it stands; the browser remembers it."""
+    answer = _page(booking)
+    remember(booking.visit, answer, booking.item.id)
+    return answer
 
 
 def _page(booking: Kept, *, refusal: InterlockError | None = None) -> Response:

@@ -1,20 +1,20 @@
 """What the booking page offers: the next time, three suggestions, a strip of days, the times of one day."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from service.db.views import View
-from service.queries import slots
+from service.queries import finding, slots
 from service.queries.slots import DayOfSlots, Slot, SlotsWanted
 from service.web.words import Words
 from solver.slots import MAXIMUM_RANGE_DAYS
 
-SUGGESTED_DAYS, RANKED, SUGGESTIONS = 14, 600, 3
-"""How far suggestions look ahead, among how many of the best times, and how many there are."""
+SUGGESTED_DAYS, SUGGESTIONS = 14, 3
+"""How far suggestions look ahead, and how many there are."""
 WEEK, MONTH = 7, 35
 
 Part = Literal["morning", "afternoon", "evening"]
@@ -53,12 +53,16 @@ class Wish:
         found = slots.find(self.view, self.days(self.today, MAXIMUM_RANGE_DAYS), self.now, limit=1)
         return self._local(found[0]) if found else None
 
-    def suggestions(self, first: date) -> list[Suggestion]:
-        """Return the soonest time and the best that differ from it, in the days from `first` on."""
-        wanted = self.days(first, SUGGESTED_DAYS)
+    def suggestions(self) -> list[Suggestion]:
+        """Return the finder's best times, no two on one day in the same part of it, by start, each with a reason."""
+        wanted = self.days(self.today, SUGGESTED_DAYS)
         soonest = slots.find(self.view, wanted, self.now, limit=1)
-        ranked = slots.find(self.view, wanted, self.now, limit=RANKED, ranked=True)
-        return different([self._local(slot) for slot in (*soonest, *ranked)])
+        best = finding.suggestions(self.view, wanted, self.now, near=None, zone=self.zone, count=SUGGESTIONS)
+        told = reasons(best, soonest[0].starts_at, self.zone) if best else []
+        return sorted(
+            (Suggestion(self._local(_slot(found)), reason) for found, reason in zip(best, told, strict=True)),
+            key=lambda suggestion: suggestion.slot.starts_at,
+        )
 
     def strip(self, first: date, count: int) -> list[DayOfSlots]:
         """Return the days of a week or a month with how many times are free on each."""
@@ -84,7 +88,7 @@ class Wish:
 
     def _local(self, slot: Slot) -> Slot:
         starts, ends = (moment.astimezone(self.zone) for moment in (slot.starts_at, slot.ends_at))
-        return Slot(slot.staff_id, slot.staff, starts, ends, slot.score)
+        return replace(slot, starts_at=starts, ends_at=ends)
 
     def why(self, first: date, count: int, words: Words, service: str, staff: str | None) -> str:
         """Return in a sentence why some days have no time, and the next that is free."""
@@ -117,17 +121,24 @@ def by_part(times: Iterable[Slot]) -> dict[Part, list[Slot]]:
     return parts
 
 
-def different(best: Sequence[Slot]) -> list[Suggestion]:
-    """Return the first time, then the best in another part of the day, then the best on another day, in order."""
-    if not best:
-        return []
-    soonest = best[0]
-    chosen = [Suggestion(soonest, "soonest")]
-    elsewhere = next((s for s in best if part_of(s.starts_at) != part_of(soonest.starts_at)), None)
-    if elsewhere is not None:
-        chosen.append(Suggestion(elsewhere, part_of(elsewhere.starts_at)))
-    days = {s.slot.starts_at.date() for s in chosen}
-    other = next((s for s in best if s.starts_at.date() not in days), None)
-    if other is not None:
-        chosen.append(Suggestion(other, "another_day"))
-    return sorted(chosen, key=lambda s: s.slot.starts_at)
+def reasons(best: Sequence[finding.Suggestion], soonest: datetime, zone: ZoneInfo) -> list[str]:
+    """Return for each suggestion the key of what speaks for it beside the others, by the parts of its score.
+
+    The soonest time of all; else one that leaves no gap where another would; else one where less is booked than with
+    the others; else the part of the day in which it is.
+    """
+    return [_reason(found, best, soonest, zone) for found in best]
+
+
+def _reason(found: finding.Suggestion, best: Sequence[finding.Suggestion], soonest: datetime, zone: ZoneInfo) -> str:
+    if found.starts_at == soonest:
+        return "soonest"
+    if found.fragment == 0 and any(other.fragment > 0 for other in best):
+        return "fits"
+    if found.load < min((other.load for other in best if other is not found), default=0):
+        return "calm"
+    return part_of(found.starts_at.astimezone(zone))
+
+
+def _slot(found: finding.Suggestion) -> Slot:
+    return Slot(found.staff_id, found.staff, found.starts_at, found.ends_at, found.score, found.seats_left)

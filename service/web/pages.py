@@ -22,10 +22,10 @@ from service.web.words import Words, chosen_language, local
 HERE = Path(__file__).parent
 LOG = logging.getLogger(__name__)
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors {}"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:{pictures}; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors {framed_by}"
 )
-"""The Content-Security-Policy of a page; the braces take who may frame it."""
+"""The Content-Security-Policy of a page; the braces take who may frame it, and another site with the logo."""
 
 LANGUAGE = "language"
 """The cookie of the language that was chosen for the house's pages."""
@@ -46,11 +46,20 @@ templates.env.filters |= {"local": local, "merged": operator.or_}
 
 
 def page(
-    request: Request, template: str, context: Mapping[str, Any], status: int = 200, *, framed_by: str = "'none'"
+    request: Request,
+    template: str,
+    context: Mapping[str, Any],
+    status: int = 200,
+    *,
+    framed_by: str = "'none'",
+    pictures: str = "",
 ) -> Response:
-    """Return a rendered page under the strict policy; `framed_by` names who may put it into a frame."""
+    """Return a rendered page under the strict policy.
+
+    `framed_by` names who may put it into a frame, `pictures` another site that it shows one of.
+    """
     answer: Response = templates.TemplateResponse(request, template, dict(context), status_code=status)
-    answer.headers["Content-Security-Policy"] = POLICY.format(framed_by)
+    answer.headers["Content-Security-Policy"] = POLICY.format(framed_by=framed_by, pictures=pictures and f" {pictures}")
     answer.headers["Referrer-Policy"] = "same-origin"
     answer.headers["X-Content-Type-Options"] = "nosniff"
     # Kept by the browser, a page would show times that are gone when a client comes back to it.

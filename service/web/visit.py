@@ -114,11 +114,32 @@ class Visit:
         """Return the zones to choose from, the business's first."""
         return list(dict.fromkeys([self.store.zone, self.zone.key, *ZONES]))
 
+    def set_cookie(self, answer: Response, name: str, value: str, seconds: int) -> None:
+        """Give the browser a cookie for this business's pages alone, out of scripts' reach."""
+        is_secure = self.request.url.scheme == "https"
+        framed = self.asked.embed and is_secure
+        answer.set_cookie(
+            name,
+            value,
+            max_age=seconds,
+            path=f"/b/{self.store.slug}",
+            httponly=True,
+            secure=is_secure,
+            samesite="none" if framed else "lax",
+        )
+        if framed:
+            # In the widget's frame the cookie is a third party's; browsers keep such apart by the site around (CHIPS).
+            cookies = answer.raw_headers
+            name_of, text = cookies[-1]
+            cookies[-1] = (name_of, text + b"; Partitioned")
+
     def page(self, template: str, status: int = 200, **context: object) -> Response:
         """Return a page of the business; only a page asked for by the widget may stand in a frame."""
         shared = {"visit": self, "store": self.store, "words": self.words, "zone": self.zone, "asked": self.asked}
         framed_by = "*" if self.asked.embed else "'none'"
-        return page(self.request, template, shared | context, status, framed_by=framed_by)
+        return page(
+            self.request, template, shared | context, status, framed_by=framed_by, pictures=self.store.logo_site
+        )
 
 
 async def visit(request: Request, slug: PublicName, asked: Annotated[Asked, Query()]) -> Visit:

@@ -2,15 +2,18 @@
 
 import re
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from service.commands import bookings
+from service.commands import bookings, catalogue
+from service.commands.businesses import Opening, open_business
+from service.commands.catalogue import Change, NewService, NewStaff
 from service.db.views import Views
 from service.web.words import Words
 from tests.e2e.conftest import DESK
-from tests.service.worlds import ANA, BEN, CUT, MONDAY_10, NOW, client
+from tests.service.worlds import ANA, BEN, CUT, MONDAY_10, NOW, WEEK, client
 
 BOOK = "/b/salon?service=00000000-0000-0000-0000-00000000000b"
 
@@ -45,6 +48,26 @@ def somebody_books(world, salon_id, start, staff=(ANA, BEN)) -> None:
 def fill(page: Page, name: str = "Maria Costa", email: str = "maria@example.org") -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_label("E-mail").fill(email)
+
+
+TAPS = """
+addEventListener("click", () => sessionStorage.setItem("taps", 1 + Number(sessionStorage.getItem("taps"))), true)
+"""
+
+
+def test_a_client_books_on_a_phone_with_four_taps(world, salon_id, visitor):
+    page = visitor.page(has_touch=True, is_mobile=True)
+    page.add_init_script(TAPS)
+    page.goto(BOOK)
+    page.locator(".suggestion").first.tap()
+    page.get_by_label("Name").tap()
+    page.keyboard.type("Tapping Tea")
+    page.get_by_label("E-mail").tap()
+    page.keyboard.type("tea@example.org")
+    page.get_by_role("button", name="Confirm the booking").tap()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are booked")
+    assert int(page.evaluate("sessionStorage.getItem('taps')")) <= 4
+    assert [name for _, name, _, _ in booked(world, salon_id)] == ["Tapping Tea"]
 
 
 @pytest.mark.parametrize("scripts", [True, False])
@@ -183,19 +206,29 @@ def test_days_and_months_are_chosen_without_loading_the_page_anew(world, salon_i
     assert "span=month" in page.url
 
 
-def test_the_whole_booking_by_keyboard(world, salon_id, visitor):
+def tab_to(page: Page, wanted: Locator) -> None:
+    """Press Tab until something has the focus."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("e => e === document.activeElement"):
+            return
+    pytest.fail(f"{wanted} is not reached with the Tab key")
+
+
+def test_the_whole_booking_by_keyboard_alone(world, salon_id, visitor):
     page = visitor.page()
     page.goto(BOOK)
     page.keyboard.press("Tab")
     expect(page.locator(".skip")).to_be_focused()
-    page.locator(".suggestion").first.focus()
+    tab_to(page, page.locator(".suggestion").nth(1))
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Your time")
-    page.get_by_label("Name").focus()
+    tab_to(page, page.get_by_label("Name"))
     page.keyboard.type("Key Kim")
     page.keyboard.press("Tab")
     page.keyboard.type("kim@example.org")
-    page.keyboard.press("Enter")
+    tab_to(page, page.get_by_role("button", name="Confirm the booking"))
+    page.keyboard.press("Space")
     expect(page.get_by_role("heading", level=1)).to_be_focused()
     expect(page.get_by_role("heading", level=1)).to_have_text("You are booked")
 
@@ -277,6 +310,68 @@ def test_a_booking_is_moved_and_cancelled_by_its_link_without_an_account(world, 
     other.get_by_role("button", name="Cancel the booking").click()
     expect(other.get_by_role("heading", level=1)).to_have_text("Your booking is cancelled")
     assert booked(world, salon_id) == []
+
+
+def test_my_appointments_are_listed_moved_and_cancelled(world, salon_id, visitor):
+    page = visitor.page()
+    page.goto(BOOK)
+    page.locator(".suggestion").first.click()
+    fill(page)
+    page.get_by_role("button", name="Confirm the booking").click()
+    page.get_by_role("link", name="My appointments").click()
+    expect(page.locator(".ticket")).to_have_count(1)
+    expect(page.locator(".ticket")).to_contain_text("Cut · with Ana")
+    page.get_by_role("link", name="Choose another time").click()
+    page.get_by_role("button", name="11:00", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your booking has been moved")
+    page.get_by_role("link", name="My appointments").click()
+    expect(page.locator(".ticket")).to_contain_text("11:00")
+    page.get_by_role("link", name="Cancel the booking").click()
+    page.get_by_text("Cancel the booking").first.click()
+    page.get_by_role("button", name="Cancel the booking").click()
+    page.get_by_role("link", name="My appointments").click()
+    expect(page.locator("main")).to_contain_text("Past and cancelled (1)")
+    assert booked(world, salon_id) == []
+
+
+PIXEL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJ"
+    "RU5ErkJggg=="
+)
+
+
+def test_the_page_has_the_logo_and_the_colour_of_the_business(world, salon_id, visitor):
+    async def dress(db):
+        looks = {"colour": "#7a1fa2", "settings": {"logo": PIXEL, "place": "Rua das Flores 12"}}
+        await catalogue.change_business(world.scope_of(db, salon_id), Change(salon_id, looks))
+
+    world.do(dress)
+    page = visitor.page()
+    page.goto(BOOK)
+    assert page.locator(".top img").evaluate("img => img.complete && img.naturalWidth") == 1
+    assert page.locator(".next button").evaluate("e => getComputedStyle(e).backgroundColor") == "rgb(122, 31, 162)"
+    expect(page.locator(".top")).to_contain_text("Rua das Flores 12")
+
+
+def test_a_group_shows_the_places_that_are_left(world, visitor):
+    yoga = NewService("Yoga", 60, seats=3, slot_interval=60)
+
+    async def make(db):
+        scope = world.scope_of(db, uuid4())
+        await open_business(
+            scope, Opening("Studio", "studio", "Europe/Lisbon", (NewStaff("Rita", WEEK, ANA),), (yoga,))
+        )
+        view = await Views(db).current(scope.business_id, NOW)
+        request = bookings.BookRequest(yoga.id, ANA, MONDAY_10, await client(scope), seats=2)
+        await bookings.book(scope, request, view=view, now=NOW)
+
+    world.do(make)
+    page = visitor.page()
+    page.goto("/b/studio?day=2026-03-02")
+    expect(page.locator(".times button", has_text="10:00")).to_contain_text("1 place left")
+    expect(page.locator(".times button", has_text="11:00")).to_contain_text("3 places left")
+    page.locator(".times button", has_text="10:00").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your time")
 
 
 def test_a_link_that_is_not_good_has_a_kind_answer(world, salon_id, visitor, http):

@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 
 from service.commands import bookings, sessions, waitlist
 from service.commands.businesses import Opening, open_business
@@ -16,6 +16,7 @@ from service.commands.catalogue import NewService, NewStaff
 from service.db.views import Views
 from service.jobs.optimise import plan_waitlist
 from service.queries import accounts
+from service.web.words import Words
 from tests.e2e.conftest import PHONE
 from tests.service.worlds import ANA, CUT, MONDAY_10, NOW, WEEK, client
 
@@ -56,6 +57,7 @@ def pages(run: object) -> dict[str, str]:
         "booking-month": "/b/salon?span=month",
         "booking-persian": "/b/salon?lang=fa",
         "waitlist": f"/b/salon/waitlist?service={CUT}",
+        "mine": "/b/salon/me",
         "not-found": "/b/nobody",
         "board": f"{board}?day=2026-03-02",
         "board-rooms": f"{board}?day=2026-03-02&by=rooms",
@@ -88,6 +90,60 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(world_of_all, visitor, scheme)
         if found := faults(page):
             findings[name] = found
     assert findings == {}, json.dumps(findings, indent=1)
+
+
+@pytest.mark.parametrize(("scheme", "language"), [("light", "en"), ("dark", "fa")])
+def test_axe_finds_nothing_on_the_way_of_a_booking(world, salon_id, visitor, scheme, language):
+    words, page = Words(language), visitor.page(color_scheme=scheme)
+    page.on("response", lambda r: policies.append(r.headers.get("content-security-policy", "")) if is_page(r) else None)
+    policies: list[str] = []
+    findings: dict[str, object] = {}
+
+    def look(name: str, title: str) -> None:
+        expect(page.get_by_role("heading", level=1)).to_contain_text(title)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is cut off"
+        if found := faults(page):
+            findings[name] = found
+
+    page.goto(f"/b/salon?service={CUT}&lang={language}")
+    page.locator(".suggestion").first.click()
+    look("details", words("your_time"))
+    page.locator(".primary").click()
+    expect(page.locator("#name-problem")).to_have_text(words("needs_name"))
+    look("details with problems", words("your_time"))
+    page.locator("#name").fill("نازنین\u202e <b>" + "x" * 180)
+    page.locator("#email").fill("n@example.org")
+    page.locator(".primary").click()
+    expect(page.locator("#name-problem")).to_have_text(words("bad_name"))
+    look("a name that cannot be", words("your_time"))
+    page.locator("#name").fill("نازنین <b>" + "x" * 180)
+    page.locator(".primary").click()
+    look("booked", words("booked"))
+    page.locator(".top .mine").click()
+    look("mine", words("mine"))
+    page.locator(".ticket .links a").first.click()
+    look("move", words("change_time"))
+    page.locator(".times button").nth(3).click()
+    look("moved", words("moved"))
+    page.locator("summary").click()
+    page.locator(".danger").click()
+    look("cancelled", words("cancelled"))
+    page.goto(f"/b/salon/waitlist?service={CUT}&lang={language}")
+    page.locator("#name").fill("Wim")
+    page.locator("#phone").fill("+31 20 123")
+    page.locator(".primary").click()
+    look("waiting", words("waiting"))
+    for path in ("/b/salon/booking/nonsense", f"/b/salon/hold/{ANA}/nonsense", "/b/salon?zone=Mars/Olympus"):
+        page.goto(f"{path}{'&' if '?' in path else '?'}lang={language}")
+        look(path, words("sorry"))
+    assert findings == {}, json.dumps(findings, indent=1)
+    assert len(policies) > 12
+    assert all("default-src 'none'" in policy and "unsafe-inline" not in policy for policy in policies)
+
+
+def is_page(response: Response) -> bool:
+    """Whether a response is a page, or what stands in for it."""
+    return response.request.resource_type == "document" and response.status not in range(300, 400)
 
 
 def faults(page: Page) -> list[tuple[str, str]]:

@@ -1,0 +1,49 @@
+"""What the booking page offers: the finder's suggestions, each with what speaks for it."""
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from service.commands import bookings
+from service.commands.businesses import Opening, open_business
+from service.commands.catalogue import NewService, NewStaff
+from service.db.command import Scope
+from service.db.views import Views
+from service.queries.finding import Suggestion
+from service.web.offer import Wish, reasons
+from tests.service.worlds import ANA, MONDAY_10, NOW, WEEK, client
+
+LISBON = ZoneInfo("Europe/Lisbon")
+PLAIN = Suggestion(ANA, "Ana", MONDAY_10, MONDAY_10, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        (({}, {}, {}), ["soonest", "morning", "morning"]),
+        (({"fragment": 10.0}, {}, {"fragment": 5.0}), ["soonest", "fits", "morning"]),
+        (({"load": 5.0}, {"load": 1.0}, {"load": 4.0}), ["soonest", "calm", "morning"]),
+        (({"load": 1.0}, {"load": 1.0}, {"load": 1.0}), ["soonest", "morning", "morning"]),
+    ],
+)
+def test_the_reason_is_the_part_of_the_score_that_beats_the_others(parts, told):
+    best = [replace(PLAIN, starts_at=MONDAY_10 + timedelta(days=n), **part) for n, part in enumerate(parts)]
+    assert reasons(best, MONDAY_10, LISBON) == told
+
+
+@pytest.mark.anyio
+async def test_groups_show_the_seats_that_are_left(db):
+    scope = Scope(db, uuid4(), actor="test")
+    yoga = NewService("Yoga", 60, seats=3, slot_interval=60)
+    await open_business(scope, Opening("Studio", "studio", "Europe/Lisbon", (NewStaff("Rita", WEEK, ANA),), (yoga,)))
+    view = await Views(db).current(scope.business_id, NOW)
+    request = bookings.BookRequest(yoga.id, ANA, MONDAY_10, await client(scope), seats=2)
+    await bookings.book(scope, request, view=view, now=NOW)
+    wish = Wish(await Views(db).current(scope.business_id, NOW), yoga.id, None, LISBON, NOW)
+    left = {slot.starts_at: slot.seats_left for slot in wish.times(MONDAY_10.date())}
+    assert left[MONDAY_10] == 1
+    assert left[MONDAY_10 - timedelta(hours=1)] == 3
+    assert all(found.slot.seats_left in (1, 3) for found in wish.suggestions())
