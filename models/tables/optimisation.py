@@ -100,6 +100,7 @@ planned_move = tenant_table(
     Column("ends_at", TIME, nullable=False),
     Column("claim_starts_at", TIME, nullable=False),
     Column("claim_ends_at", TIME, nullable=False),
+    Column("rooms", JSONB, nullable=False, server_default=text("'[]'")),
     Column("before_staff_id", UUID),
     Column("before_starts_at", TIME),
     Column("before_ends_at", TIME),
@@ -128,8 +129,9 @@ planned_move = tenant_table(
 )
 """What the plan would do, with the versions it was planned on; a move whose versions have moved on is stale.
 
-Moves of one `component` take each other's time: they are applied together or not at all. `also_versions` holds the
-hours' version of each further lane that comes along, `pays` what the move costs by term, `buys` who takes its old time
+Moves of one `component` take each other's time: they are applied together or not at all. `rooms` are taken beside the
+staff member's lane: lane number, version of its hours, from, until. `also_versions` holds the hours' version of each
+further lane that comes along, `pays` what the move costs by term, `buys` who takes its old time
 (appointments and entries), `gain` how much less the plan would be worth without it, where that is proven.
 """
 Index(None, planned_move.c.business_id, planned_move.c.run_id)

@@ -1,31 +1,43 @@
-"""Committing a plan: batches of placements into free time, and components of moves that take each other's time."""
+"""Committing a plan: components of moves that take each other's time, each all or nothing behind a savepoint."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import groupby
 from uuid import UUID
 
 from psycopg.rows import DictRow
 from uuid_utils.compat import uuid7
 
-from models.errors import InterlockError
+from models.errors import (
+    InterlockError,
+    LimitReached,
+    NotAllocated,
+    NotAllowed,
+    SlotTaken,
+    StaleSnapshot,
+    StaleVersion,
+)
 from models.optimisation import MoveKind
-from models.states import MOVABLE
-from service.db import claims, moves
+from service.commands.limits import locked_limits, within_limits
+from service.db import claims, rescheduling
+from service.db.claims import Item, Room
 from service.db.command import command
 from service.db.database import Transaction
+from service.db.rescheduling import Move, Standing, StandingItem
 
 MOVES_TO_APPLY = """
-SELECT m.*, s.lane_no, b.lane_no AS before_lane_no, r.frozen_minutes, w.client_id,
-       (SELECT coalesce(array_agg(DISTINCT c.lane_no), '{}') FROM appointment_item i
-        JOIN claim c ON c.business_id = i.business_id AND c.item_id = i.id AND c.released_at IS NULL
-        WHERE i.business_id = m.business_id AND i.appointment_id = m.appointment_id) AS held_lanes
+SELECT m.*, s.lane_no, r.frozen_minutes, w.client_id, v.seats AS capacity
 FROM planned_move m
 JOIN optimisation_run r ON r.business_id = m.business_id AND r.id = m.run_id
 JOIN staff s ON s.business_id = m.business_id AND s.id = m.staff_id
-LEFT JOIN staff b ON b.business_id = m.business_id AND b.id = m.before_staff_id
+JOIN service v ON v.business_id = m.business_id AND v.id = m.service_id
 LEFT JOIN waitlist_entry w ON w.business_id = m.business_id AND w.id = m.entry_id
 WHERE m.business_id = %s AND m.id = ANY(%s) AND m.status = 'planned'
 ORDER BY m.component, s.lane_no, m.starts_at, m.id
 """
+STAFF_LANES = "SELECT id, lane_no FROM staff WHERE business_id = %s AND id = ANY(%s)"
 LOCK_MOVES = """
 SELECT id FROM planned_move WHERE business_id = %s AND id = ANY(%s) AND status = 'planned' ORDER BY id FOR UPDATE
 """
@@ -45,148 +57,183 @@ WITH placed AS (
 INSERT INTO audit_entry (business_id, actor, action, aggregate_id, after)
 SELECT %(business)s, %(actor)s, 'waitlist.placed', id, after FROM placed
 """
-CLOSE_MOVES = """
-UPDATE planned_move m SET status = c.status, refusal = c.refusal
-FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS c(id, status, refusal)
-WHERE m.business_id = %s AND m.id = c.id
+REMEMBER = """
+INSERT INTO allowance (business_id, appointment_id, moves, agreed_at, moved_to)
+SELECT %s, m.id, 1, m.left_at, m.moved_to
+FROM unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[]) AS m(id, left_at, moved_to)
+ON CONFLICT (business_id, appointment_id) DO UPDATE SET moves = allowance.moves + 1, moved_to = excluded.moved_to,
+    agreed_at = CASE WHEN allowance.moved_to = excluded.agreed_at THEN allowance.agreed_at ELSE excluded.agreed_at END
 """
+APPLIED = "UPDATE planned_move SET status = 'applied' WHERE business_id = %s AND id = ANY(%s)"
 REFUSE = """
 UPDATE planned_move m SET status = 'stale', refusal = CASE WHEN m.id = c.culprit THEN c.why
     ELSE 'Goes together with a move that is refused: ' || c.why END
 FROM (SELECT %s::uuid AS culprit, %s::text AS why) AS c
-WHERE m.business_id = %s AND m.id = ANY(%s) AND m.status = 'planned'
+WHERE m.business_id = %s AND m.id = ANY(%s)
 """
+WORDS: dict[type[InterlockError], str] = {
+    SlotTaken: "Someone else holds that time now.",
+    StaleSnapshot: "The hours, the service or what it needs have changed since the plan was made.",
+    StaleVersion: "The booking has changed.",
+}
+"""What is said of a plan where the guard speaks of a time that was offered."""
 
 
 class Refused(Exception):
-    """One move of a component is stale; nothing of it was written."""
+    """One line of a component is stale; nothing of the component stands."""
 
-    def __init__(self, move: UUID | None, detail: str) -> None:
+    def __init__(self, line: "Line", detail: str) -> None:
         super().__init__(detail)
-        self.move, self.detail = move, detail
+        self.line, self.detail = line, detail
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One planned move as it is to be committed: its row, and the items that are booked, or moved from `standing`."""
+
+    row: DictRow
+    items: tuple[Item, ...]
+    standing: Standing | None = None
+
+    @property
+    def id(self) -> UUID:
+        """Return the planned move's id."""
+        found: UUID = self.row["id"]
+        return found
+
+    @property
+    def spans(self) -> list[claims.LaneSpan]:
+        """Return the lane time that it takes, and that it leaves."""
+        return claims.lane_spans(self.items) + ([] if self.standing is None else self.standing.spans)
+
+    @property
+    def client_id(self) -> UUID | None:
+        """Return whose it is."""
+        return self.row["client_id"] if self.standing is None else self.standing.client_id
 
 
 @command
-async def apply_component(tx: Transaction, request: list[UUID], *, now: datetime) -> None:
-    """Apply moves that take each other's time, all of them or, raising `Refused`, none."""
-    rows = await tx.rows(MOVES_TO_APPLY, [tx.business_id, request])
-    tx.lock_lane_days([(lane, day) for m in rows for lane in _lanes(m) for day in _utc_days(m)])
-    booked = await moves.lock_appointments(tx, [m["appointment_id"] for m in rows if m["appointment_id"]])
-    locked = await tx.rows(LOCK_ENTRIES, [tx.business_id, [m["entry_id"] for m in rows if m["entry_id"]]])
-    # Another may have applied or discarded them while this one waited for the locks.
-    if not await tx.rows(LOCK_MOVES, [tx.business_id, request]):
-        return
-    waiting = {row["id"]: row["version"] for row in locked if row["status"] == "waiting"}
-    for m in rows:
-        _refuse_stale(m, waiting if m["kind"] == MoveKind.PLACE else _movable(booked), now)
-    await _carry_out(tx, rows)
-    closed = [[m["id"] for m in rows], ["applied"] * len(rows), [None] * len(rows)]
-    await tx.execute(CLOSE_MOVES, [*closed, tx.business_id])
+async def apply_components(tx: Transaction, request: list[UUID], *, now: datetime) -> None:
+    """Apply the whole components that some moves make up; one that has gone stale is marked so, the others stand.
 
-
-def _movable(booked: dict[UUID, DictRow]) -> dict[UUID, int]:
-    return {row["id"]: row["version"] for row in booked.values() if row["status"] in MOVABLE}
-
-
-def _refuse_stale(m: DictRow, versions: dict[UUID, int], now: datetime) -> None:
-    """Compare-and-set on the version; and time has gone on since the plan was made."""
-    placed = m["kind"] == MoveKind.PLACE
-    subject = "entry" if placed else "appointment"
-    if versions.get(m[f"{subject}_id"]) != m[f"{subject}_version"]:
-        raise Refused(m["id"], "The entry has changed or waits no longer." if placed else "The booking has changed.")
-    frozen = timedelta(minutes=m["frozen_minutes"] if m["kind"] == MoveKind.MOVE else 0)
-    soonest = m["starts_at"] if placed else min(m["starts_at"], m["before_starts_at"])
-    if m["starts_at"] < now or soonest < now + frozen:
-        raise Refused(m["id"], "That time has passed." if m["starts_at"] < now else "It is too soon to move anyone.")
-
-
-async def _carry_out(tx: Transaction, rows: list[DictRow]) -> None:
-    try:
-        await moves.move(tx, [_move(m) for m in rows if m["kind"] != MoveKind.PLACE])
-    except InterlockError as refusal:
-        raise Refused(None, refusal.detail) from refusal
-    entries, made = [], []
-    for m in rows:
-        if m["kind"] == MoveKind.PLACE:
-            appointment = claims.Appointment(uuid7(), "confirmed", "optimiser", client_id=m["client_id"])
-            try:
-                await claims.take(tx, appointment, [_item(m)])
-            except InterlockError as refusal:
-                raise Refused(m["id"], refusal.detail) from refusal
-            entries.append(m["entry_id"])
-            made.append(appointment.id)
-    await _mark_placed(tx, entries, made)
-
-
-def _move(m: DictRow) -> moves.Move:
-    before = (m["before_staff_id"], m["before_starts_at"], m["before_ends_at"])
-    also = {int(lane): version for lane, version in m["also_versions"].items()}
-    return moves.Move(m["appointment_id"], _item(m), before, also | {m["lane_no"]: m["availability_version"]})
-
-
-@command
-async def refuse(tx: Transaction, request: tuple[UUID | None, str, list[UUID]]) -> None:
-    """Mark a component stale: the move at fault with its reason, the others with theirs."""
-    culprit, why, together = request
-    await tx.execute(REFUSE, [culprit or together[0], why, tx.business_id, together])
-
-
-@command
-async def apply_batch(tx: Transaction, request: list[UUID], *, now: datetime) -> None:
-    """Apply placements that stand alone; each that has gone stale is refused alone."""
-    rows = await tx.rows(MOVES_TO_APPLY, [tx.business_id, request])
-    tx.lock_lane_days([(m["lane_no"], day) for m in rows for day in _utc_days(m)])
-    locked = await tx.rows(LOCK_ENTRIES, [tx.business_id, [m["entry_id"] for m in rows]])
-    waiting = {row["id"]: row["version"] for row in locked if row["status"] == "waiting"}
+    Locks come first, in the order that every booking keeps: limits, lanes' days, appointments, entries.
+    """
+    lines = await _lines(tx, request)
+    wanted = [(line.id, item, line.client_id) for line in lines for item in line.items]
+    limits = await locked_limits(tx, [(item, client) for _, item, client in wanted])
+    of_line = [(id_, limit) for (id_, _, _), of_item in zip(wanted, limits, strict=True) for limit in of_item]
+    tx.lock_lane_days(claims.lane_days(span for line in lines for span in line.spans))
+    await tx.rows(rescheduling.LOCK, [tx.business_id, [line.standing.id for line in lines if line.standing]])
+    entries = await tx.rows(LOCK_ENTRIES, [tx.business_id, [i for line in lines if (i := line.row["entry_id"])]])
+    waiting = {row["id"]: row["version"] for row in entries if row["status"] == "waiting"}
     # Another may have applied or discarded them while this one waited for the locks.
     planned = {row["id"] for row in await tx.rows(LOCK_MOVES, [tx.business_id, request])}
-    rows = [m for m in rows if m["id"] in planned]
-    closed = [await _place(tx, move, waiting.get(move["entry_id"]), now) for move in rows]
-    placed = [(m["entry_id"], appointment) for m, (appointment, _) in zip(rows, closed, strict=True) if appointment]
-    await _mark_placed(tx, [entry for entry, _ in placed], [appointment for _, appointment in placed])
-    ids, refusals = [m["id"] for m in rows], [refusal for _, refusal in closed]
-    statuses = ["applied" if refusal is None else "stale" for refusal in refusals]
-    await tx.execute(CLOSE_MOVES, [ids, statuses, refusals, tx.business_id])
+    for _, of_one in groupby((line for line in lines if line.id in planned), lambda line: line.row["component"]):
+        component = list(of_one)
+        await tx.execute("SAVEPOINT component")
+        try:
+            await _apply(tx, component, waiting, now)
+            for line in component:
+                with _refusing(line):
+                    await within_limits(tx, [limit for id_, limit in of_line if id_ == line.id])
+        except Refused as refusal:
+            await tx.execute("ROLLBACK TO SAVEPOINT component")
+            culprit = [refusal.line.id, refusal.detail]
+            await tx.execute(REFUSE, [*culprit, tx.business_id, [line.id for line in component]])
+        await tx.execute("RELEASE SAVEPOINT component")
 
 
-async def _place(tx: Transaction, move: DictRow, version: int | None, now: datetime) -> tuple[UUID | None, str | None]:
-    """Return the appointment made of one move, or the reason why there is none."""
-    if move["starts_at"] < now:
-        return None, "That time has passed."
-    if version != move["entry_version"]:
-        return None, "The entry has changed or waits no longer."
-    appointment = claims.Appointment(uuid7(), "confirmed", "optimiser", client_id=move["client_id"])
+async def _lines(tx: Transaction, request: list[UUID]) -> list[Line]:
+    rows = await tx.rows(MOVES_TO_APPLY, [tx.business_id, request])
+    booked = list({m["appointment_id"]: None for m in rows if m["appointment_id"]})
+    standing = {s.id: s for s in await rescheduling.standing(tx, booked)} if booked else {}
+    staff = [item.staff_id for s in standing.values() for item in s.items]
+    lanes = {row["id"]: row["lane_no"] for row in await tx.rows(STAFF_LANES, [tx.business_id, staff])}
+    found = []
+    for m in rows:
+        of = standing.get(m["appointment_id"])
+        found.append(Line(m, (_item(m),) if of is None else tuple(_moved(m, of, lanes)), of))
+    return found
+
+
+async def _apply(tx: Transaction, component: list[Line], waiting: Mapping[UUID, int], now: datetime) -> None:
+    """Release all, then claim all; raises `Refused`."""
+    for line in component:
+        _refuse_stale(line, waiting, now)
+    moving = [line for line in component if line.standing is not None]
+    if moving:
+        with _refusing(moving[0]):
+            await rescheduling.move(tx, [Move(line.standing, line.items) for line in moving if line.standing])
+        names = ("appointment_id", "before_starts_at", "starts_at")
+        await tx.execute(REMEMBER, [tx.business_id, *([line.row[name] for line in moving] for name in names)])
+    placing = [line for line in component if line.standing is None]
+    made = []
+    for line in placing:
+        appointment = claims.Appointment(uuid7(), "confirmed", "optimiser", client_id=line.row["client_id"])
+        with _refusing(line):
+            await claims.take(tx, appointment, list(line.items))
+        made.append(appointment.id)
+    placed = {"entries": [line.row["entry_id"] for line in placing], "appointments": made}
+    await tx.execute(PLACED, placed | {"business": tx.business_id, "actor": tx.actor})
+    await tx.execute(APPLIED, [tx.business_id, [line.id for line in component]])
+
+
+@contextmanager
+def _refusing(line: Line) -> Iterator[None]:
+    """Turn the guard's refusals into the line's."""
     try:
-        await claims.take(tx, appointment, [_item(move)])
-    except InterlockError as refusal:
-        # With a single item a refused take has written nothing, so the batch goes on.
-        return None, refusal.detail
-    return appointment.id, None
+        yield
+    except (SlotTaken, StaleSnapshot, StaleVersion, NotAllocated, NotAllowed, LimitReached) as error:
+        raise Refused(line, WORDS.get(type(error), error.detail)) from error
 
 
-async def _mark_placed(tx: Transaction, entries: list[UUID], appointments: list[UUID]) -> None:
-    names = {"entries": entries, "appointments": appointments, "business": tx.business_id, "actor": tx.actor}
-    await tx.execute(PLACED, names)
+def _refuse_stale(line: Line, waiting: Mapping[UUID, int], now: datetime) -> None:
+    """Compare-and-set on the version; and time has gone on since the plan was made."""
+    m = line.row
+    if line.standing is None and waiting.get(m["entry_id"]) != m["entry_version"]:
+        raise Refused(line, "The entry has changed or waits no longer.")
+    if line.standing is not None and line.standing.version != m["appointment_version"]:
+        raise Refused(line, WORDS[StaleVersion])
+    if m["starts_at"] < now:
+        raise Refused(line, "That time has passed.")
+    frozen = now + timedelta(minutes=m["frozen_minutes"])
+    if m["kind"] == MoveKind.MOVE and min(m["starts_at"], m["before_starts_at"]) < frozen:
+        raise Refused(line, "It is too soon to move anyone.")
 
 
-def _item(m: DictRow) -> claims.Item:
-    return claims.Item(
-        uuid7(),
-        service_id=m["service_id"],
-        staff_id=m["staff_id"],
-        lane_no=m["lane_no"],
-        availability_version=m["availability_version"],
-        starts_at=m["starts_at"],
-        ends_at=m["ends_at"],
-        claim_starts_at=m["claim_starts_at"],
-        claim_ends_at=m["claim_ends_at"],
+def _item(m: DictRow) -> Item:
+    names = ("service_id", "staff_id", "lane_no", "availability_version", "starts_at", "ends_at", "claim_starts_at")
+    rooms = tuple(
+        Room(r["lane_no"], r["availability_version"], *(datetime.fromisoformat(r[t]) for t in ("starts_at", "ends_at")))
+        for r in m["rooms"]
     )
+    own = {name: m[name] for name in (*names, "claim_ends_at", "capacity")}
+    return Item(uuid7(), **own, rooms=rooms)
 
 
-def _lanes(m: DictRow) -> set[int]:
-    return {lane for lane in (m["lane_no"], m["before_lane_no"], *m["held_lanes"]) if lane is not None}
+def _moved(m: DictRow, standing: Standing, lanes: Mapping[UUID, int]) -> Iterator[Item]:
+    """Yield the items of an appointment where the plan puts it: the first as planned, the others along with it."""
+    first, *rest = standing.items
+    alone = _item(m)
+    rooms = alone.rooms if not rest else tuple(_rooms(m, first, lanes))
+    yield replace(alone, id=first.id, seats=first.seats, rooms=rooms)
+    shift = m["starts_at"] - m["before_starts_at"]
+    for item in rest:
+        lane = lanes[item.staff_id]
+        _, opens, closes = next(span for span in item.spans if span[0] == lane)
+        times = (item.starts_at + shift, item.ends_at + shift, opens + shift, closes + shift)
+        also = tuple(_rooms(m, item, lanes))
+        yield Item(item.id, item.service_id, item.staff_id, lane, _version(m, lane), *times, rooms=also)
 
 
-def _utc_days(m: DictRow) -> set[int]:
-    names = ("claim_starts_at", "claim_ends_at", "before_starts_at", "before_ends_at")
-    return {int(m[name].timestamp() // 86400) for name in names if m[name] is not None}
+def _rooms(m: DictRow, item: StandingItem, lanes: Mapping[UUID, int]) -> Iterator[Room]:
+    shift = m["starts_at"] - m["before_starts_at"]
+    for lane, start, end in item.spans:
+        if lane != lanes[item.staff_id]:
+            yield Room(lane, _version(m, lane), start + shift, end + shift)
+
+
+def _version(m: DictRow, lane: int) -> int:
+    """Return the version of a lane's hours that the plan stands on; one that it did not know is no version at all."""
+    version: int = m["also_versions"].get(str(lane), 0)
+    return version

@@ -107,11 +107,12 @@ def legal_item(
         moment(found.claim_start[0]),
         moment(found.claim_end[0]),
         capacity=found.service.seats,
-        rooms=tuple(_room(view, claim) for claim in found.claims(0)[1:]),
+        rooms=tuple(room_of(view, claim) for claim in found.claims(0)[1:]),
     )
 
 
-def _room(view: View, claim: tuple[int, int, int]) -> Room:
+def room_of(view: View, claim: tuple[int, int, int]) -> Room:
+    """Return a claim (lane of the arrays, start, end in epoch minutes) as the guard takes it."""
     lane, start, end = claim
     info = view.of_lane(lane)
     return Room(info.lane_no, info.availability_version, moment(start), moment(end))

@@ -41,6 +41,14 @@ JOIN business b ON b.id = i.business_id
 WHERE i.business_id = %s AND i.appointment_id = %s
   AND (v.client_daily_limit IS NOT NULL OR v.client_weekly_limit IS NOT NULL)
 """
+LIMITED = """
+SELECT s.id AS staff_id, v.id AS service_id, b.zone, v.daily_limit, v.weekly_limit, v.client_daily_limit,
+       v.client_weekly_limit, s.daily_limit AS staff_daily_limit, s.weekly_limit AS staff_weekly_limit
+FROM business b JOIN service v ON v.business_id = b.id JOIN staff s ON s.business_id = b.id
+WHERE b.id = %s AND v.id = ANY(%s) AND s.id = ANY(%s)
+  AND num_nonnulls(v.daily_limit, v.weekly_limit, v.client_daily_limit, v.client_weekly_limit, s.daily_limit,
+                   s.weekly_limit) > 0
+"""
 WORDS = {
     "service": "The service is booked",
     "staff": "That staff member is booked",
@@ -123,6 +131,23 @@ async def respect_moves(tx: Transaction, view: View, moves: Sequence[Move]) -> N
         tally.add(item, client_id)
 
 
+async def locked_limits(tx: Transaction, wanted: Sequence[tuple[Item, UUID | None]]) -> list[list[_Limit]]:
+    """Return the limits on each of some items with its client, by the rows as they are; their locks are taken."""
+    of = [[item.service_id for item, _ in wanted], [item.staff_id for item, _ in wanted]]
+    rows = {(r["service_id"], r["staff_id"]): r for r in await tx.rows(LIMITED, [tx.business_id, *of])}
+    found = [list(_of_row(rows.get((item.service_id, item.staff_id)), item, client)) for item, client in wanted]
+    if any(found):
+        await _lock(tx, [limit for limits in found for limit in limits])
+    return found
+
+
+async def within_limits(tx: Transaction, limits: Sequence[_Limit]) -> None:
+    """Count once more with everything in the book. Raises `LimitReached` where there are too many visits now."""
+    for limit, visits in (await _counted(tx, list(dict.fromkeys(limits)), ())).items():
+        if len(visits) > limit.most:
+            raise LimitReached(limit.words)
+
+
 async def respect_client_limits(tx: Transaction, hold_id: UUID, client_id: UUID) -> None:
     """Count what a client has booked before their hold becomes a booking. Raises `LimitReached`."""
     rows = await tx.rows(HELD_FOR_A_LIMITED_SERVICE, [tx.business_id, hold_id])
@@ -176,6 +201,17 @@ def _limits(view: View, item: Item, client_id: UUID | None) -> Iterator[_Limit]:
     if client_id is not None:
         of_client = (service.client_daily_limit, service.client_weekly_limit)
         yield from _spans("client", client_id, item.service_id, of_client, *at)
+
+
+def _of_row(row: DictRow | None, item: Item, client_id: UUID | None) -> Iterator[_Limit]:
+    if row is None:
+        return
+    at = item.starts_at, ZoneInfo(row["zone"])
+    of_staff = (row["staff_daily_limit"], row["staff_weekly_limit"])
+    yield from _spans("service", item.service_id, item.service_id, (row["daily_limit"], row["weekly_limit"]), *at)
+    yield from _spans("staff", item.staff_id, None, of_staff, *at)
+    if client_id is not None:
+        yield from _of_client(row, client_id, *at)
 
 
 def _of_client(row: DictRow, client_id: UUID, at: datetime, zone: ZoneInfo) -> Iterator[_Limit]:

@@ -9,7 +9,7 @@ from psycopg.rows import DictRow
 
 from models.errors import Inseparable, NotAllowed, NotFound
 from models.states import MoveStatus, RunStatus
-from service.commands.components import Refused, apply_batch, apply_component, refuse
+from service.commands.components import apply_components
 from service.commands.plans import status_of
 from service.db.command import Scope, command
 from service.db.database import Transaction
@@ -75,8 +75,8 @@ async def apply(scope: Scope, run_id: UUID, moves: Sequence[UUID] | None = None,
     """Apply all planned moves of a run, or those named, each component in a transaction of its own.
 
     A component of which one row, its hours or its time has changed since is refused whole and marked stale; the others
-    stand. Waiting clients placed into free time are each a component, and share transactions: a refused placement has
-    written nothing. Each move takes effect at most once, whoever applies it and however often.
+    stand. Waiting clients placed into free time are each a component, and share transactions. Each move takes effect
+    at most once, whoever applies it and however often.
 
     Raises
     ------
@@ -87,14 +87,9 @@ async def apply(scope: Scope, run_id: UUID, moves: Sequence[UUID] | None = None,
     """
     chosen = Chosen(run_id, None if moves is None else tuple(moves))
     planned = await components_to_apply(scope, chosen)
-    batches = replace(scope, key=None)
-    for first in range(0, len(planned.alone), BATCH):
-        await apply_batch(batches, planned.alone[first : first + BATCH], now=now)
-    for together in planned.together:
-        try:
-            await apply_component(batches, together, now=now)
-        except Refused as refusal:
-            await refuse(batches, (refusal.move, refusal.detail, together))
+    batches = [planned.alone[first : first + BATCH] for first in range(0, len(planned.alone), BATCH)]
+    for batch in (*batches, *planned.together):
+        await apply_components(replace(scope, key=None), batch, now=now)
     return await applied(scope, chosen)
 
 

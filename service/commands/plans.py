@@ -156,13 +156,13 @@ WHERE business_id = %(business)s AND id = %(id)s AND status = 'running' RETURNIN
 INSERT_MOVES = """
 INSERT INTO planned_move (business_id, run_id, id, component, kind, entry_id, entry_version, appointment_id,
                           appointment_version, service_id, availability_version, also_versions, staff_id, starts_at,
-                          ends_at, claim_starts_at, claim_ends_at, before_staff_id, before_starts_at, before_ends_at,
-                          value, gain, pays, buys, reason)
+                          ends_at, claim_starts_at, claim_ends_at, rooms, before_staff_id, before_starts_at,
+                          before_ends_at, value, gain, pays, buys, reason)
 SELECT %s, %s, m.* FROM jsonb_to_recordset(%s) AS m(
     id uuid, component int, kind text, entry_id uuid, entry_version int, appointment_id uuid,
     appointment_version int, service_id uuid, availability_version int, also_versions jsonb, staff_id uuid,
     starts_at timestamptz, ends_at timestamptz, claim_starts_at timestamptz, claim_ends_at timestamptz,
-    before_staff_id uuid, before_starts_at timestamptz, before_ends_at timestamptz,
+    rooms jsonb, before_staff_id uuid, before_starts_at timestamptz, before_ends_at timestamptz,
     value float8, gain float8, pays jsonb, buys uuid[], reason text)
 """
 INSERT_LEFT_OUT = """
@@ -309,6 +309,7 @@ def _row(move: PlannedMove) -> dict[str, object]:
         f"{subject}_version": move.version,
         **{name: getattr(move.item, name) for name in (*names, "claim_ends_at")},
         **{name: getattr(move, name) for name in ("component", "value", "gain", "reason", "buys")},
+        "rooms": [asdict(room) for room in move.item.rooms],
         "also_versions": dict(move.also_versions),
         "pays": dict(move.pays),
         "before_staff_id": staff,

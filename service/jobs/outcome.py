@@ -7,6 +7,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from models.optimisation import MoveKind
+from service.commands.legality import room_of
 from service.commands.plans import LeftOut, Plan, PlannedMove, TermLine
 from service.db.claims import Item
 from service.jobs.problems import GONE, Night
@@ -39,7 +40,7 @@ def plan_of(night: Night, problem: Problem, result: Result, effort: Effort) -> P
         terms=tuple(TermLine(b.name, a.weight, b.units, a.units, b.value, a.value) for b, a in lines),
         solve_seconds=sum(result.seconds.values()),
         moves=tuple(_Moves(night, problem, accounts, words).of(result)),
-        left_out=(*_left_out(problem, result, words, again), *_stranded(night, words), *_apart(night)),
+        left_out=(*_left_out(problem, result, words, again), *_stranded(night, words)),
     )
 
 
@@ -87,14 +88,15 @@ class _Moves:
         )
 
     def _item(self, p: Placement, service_id: UUID) -> Item:
-        info = self.night.view.of_lane(p.lane)
+        view = self.night.view
+        info, staff = view.of_lane(p.lane), len(view.snapshot.staff)
         times = (moment(p.start), moment(p.end), moment(p.occupied_start), moment(p.occupied_end))
-        return Item(uuid7(), service_id, info.id, info.lane_no, info.availability_version, *times)
+        rooms = tuple(room_of(view, claim) for claim in p.also if claim[0] >= staff)
+        return Item(uuid7(), service_id, info.id, info.lane_no, info.availability_version, *times, rooms=rooms)
 
     def _also_versions(self, p: Placement) -> dict[str, int]:
-        """Versions of the hours of further staff that come along; rooms have none that the arrays know."""
-        staff = len(self.night.view.snapshot.staff)
-        infos = [self.night.view.of_lane(lane) for lane, _, _ in p.also if lane < staff]
+        """Versions of the hours of further staff and rooms that come along."""
+        infos = [self.night.view.of_lane(lane) for lane, _, _ in p.also]
         return {str(info.lane_no): info.availability_version for info in infos}
 
 
@@ -121,11 +123,6 @@ def _stranded(night: Night, words: Words) -> Sequence[LeftOut]:
         for b in night.booked
         if b.id in night.leaving and b.id not in offered and night.wished(b.id)
     ]
-
-
-def _apart(night: Night) -> list[LeftOut]:
-    why = "The service takes a room, or a seat in a group: a plan does not claim those. Book it by hand."
-    return [LeftOut(entry.id, "by_hand", why) for entry in night.by_hand]
 
 
 def _by_hand(night: Night, booked: Booked) -> str:

@@ -1,7 +1,7 @@
 """From rows and arrays to the solver's problem: who waits, who may move where, who must leave."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -11,12 +11,12 @@ from models.optimisation import Rules, RunKind, StaffAllowed
 from service.db.views import View
 from service.queries.movable import Booked
 from service.queries.waitlist import WaitingEntry
-from solver.book import Booking, Extras
+from solver.book import Booking
 from solver.clock import epoch_minute
-from solver.columns import Entry, Intervals
+from solver.columns import Entry
 from solver.lanes import Lane
 from solver.objective import POLICIES, Policy
-from solver.placement import merged, placement_problem
+from solver.placement import Windows, merged, placement_problem
 from solver.problem import Problem
 from solver.rebalance import rebalance_problem
 from solver.snapshot import Snapshot
@@ -53,23 +53,25 @@ class Night:
 
     @cached_property
     def leaving(self) -> frozenset[UUID]:
-        """Appointments whose place is lost: their staff gone, or not at work then."""
-        hours: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        for lane in self.view.snapshot.lanes:
-            hours[lane.index] = list(merged(tuple((int(a), int(b)) for a, b, _ in lane.work)))
-        return frozenset(b.id for b in self.booked if not _inside(b, hours[self.lane(b)]))
+        """Appointments whose place is lost: their staff gone or not at work then, or a room that they hold."""
+        return frozenset(b.id for b in self.booked if not self.staffed(b) or not self.roomed(b))
+
+    def staffed(self, b: Booked) -> bool:
+        """Whether the staff member of an appointment is at work then."""
+        return self._open(self.lane(b), epoch_minute(b.starts_at), epoch_minute(b.ends_at, up=True))
+
+    def roomed(self, b: Booked) -> bool:
+        """Whether the rooms that an appointment holds are there, and open then."""
+        staff = len(self.view.snapshot.staff)
+        return all(self._open(*claim) for claim in _also(self, b) if claim[0] >= staff)
+
+    def _open(self, lane: int, start: int, end: int) -> bool:
+        return any(opens <= start and end <= closes for opens, closes in self._hours[lane])
 
     @cached_property
-    def by_hand(self) -> tuple[WaitingEntry, ...]:
-        """Entries that a plan cannot place: their service takes rooms, or seats in a group, which no plan claims."""
-        services = {s.id: s for s in self.view.snapshot.services}
-        return tuple(
-            entry
-            for entry in self.waiting
-            if (service := services.get(entry.service_id)) is not None
-            and (service.seats > 1 or service.requirements)
-            and self.wished(entry.id)
-        )
+    def _hours(self) -> Mapping[int, Windows]:
+        work = {lane.index: tuple((a, b) for a, b, _ in lane.work.tolist()) for lane in self.view.snapshot.lanes}
+        return defaultdict(tuple, ((lane, merged(spans)) for lane, spans in work.items()))
 
     @cached_property
     def snapshot(self) -> Snapshot:
@@ -83,15 +85,13 @@ class Night:
 
         Nobody may move one that is locked and yet has lost its place: the plan says so.
         """
-        snapshot = self.view.snapshot
-        claims = {(lane.index, a, b) for lane in snapshot.lanes for a, b in lane.busy.tolist()}
-        beyond = {GONE, *(at for b in self.booked for at, _, _ in _also(self, b) if at >= len(snapshot.lanes))}
+        claims = {(lane.index, a, b) for lane in self.view.snapshot.lanes for a, b in lane.busy.tolist()}
         return tuple(
             b
             for b in self.booked
-            if b.service_id in snapshot.service_index
+            if b.service_id in self.view.snapshot.service_index
             and not (b.id in self.leaving and (b.locked or not self.wished(b.id)))
-            and all(claim in claims or claim[0] in beyond for claim in _held(self, b))
+            and all(claim in claims or claim[0] == GONE for claim in _held(self, b))
             and (self.lane(b) != GONE or b.items == 1)
         )
 
@@ -102,11 +102,6 @@ def _within(lane: Lane, start: int, end: int) -> Lane:
     return Lane.made(lane.index, lane.work[near], lane.busy.copy(), lane.begun[near], *rest)
 
 
-def _inside(booked: Booked, hours: Sequence[tuple[int, int]]) -> bool:
-    start, end = epoch_minute(booked.starts_at), epoch_minute(booked.ends_at, up=True)
-    return any(opens <= start and end <= closes for opens, closes in hours)
-
-
 def problem_of(night: Night, policy: str) -> Problem:
     """Return the problem of a run by one of the ready policies, within the business's limits.
 
@@ -115,15 +110,13 @@ def problem_of(night: Night, policy: str) -> Problem:
     InvalidProblem
         The rows contradict each other; the message names the one.
     """
-    apart = {entry.id for entry in night.by_hand}
-    entries = [entry for entry in night.waiting if night.wished(entry.id) and entry.id not in apart]
+    entries = [entry for entry in night.waiting if night.wished(entry.id)]
     wishes = [wish for entry in entries if (wish := _wish(night, entry)) is not None]
     if night.kind is RunKind.WAITLIST:
         return placement_problem(night.view.snapshot, wishes, night.now)
     bookings = rebalance_bookings(night)
     waiting = wishes if night.kind is RunKind.REBALANCE else []
-    extras = Extras(room_busy=_rooms(night))
-    return rebalance_problem(night.snapshot, bookings, waiting, night.now, policy_of(night, policy), extras)
+    return rebalance_problem(night.snapshot, bookings, waiting, night.now, policy_of(night, policy))
 
 
 def rebalance_bookings(night: Night) -> list[Booking]:
@@ -218,21 +211,10 @@ def _staff(night: Night, b: Booked, *, leaves: bool) -> tuple[int, ...] | None:
 
 
 def _also(night: Night, b: Booked) -> list[tuple[int, int, int]]:
-    """What else an appointment holds, by lane: the staff's by index, rooms by ids beyond them."""
+    """What else an appointment holds, by lane of the arrays; rooms that are retired by ids beyond them."""
     index = {info.lane_no: i for i, info in enumerate(night.view.lanes.values())}
     beyond = len(night.view.snapshot.lanes)
     return [(index.get(lane, beyond + lane), start, end) for lane, start, end in b.also]
-
-
-def _rooms(night: Night) -> Intervals | None:
-    """What appointments hold of rooms that the arrays do not know and no booking of the problem accounts for."""
-    beyond = len(night.view.snapshot.lanes)
-    known = {b.id for b in night.offered}
-    out = [claim for b in night.booked if b.id not in known for claim in _also(night, b) if claim[0] >= beyond]
-    if not out:
-        return None
-    lane, start, end = (list(column) for column in zip(*out, strict=True))
-    return Intervals.of(lane, start, end, ["busy"] * len(lane))
 
 
 def owners(night: Night) -> dict[Hashable, str]:

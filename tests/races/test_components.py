@@ -11,15 +11,16 @@ import pytest
 from psycopg.rows import dict_row
 from uuid_utils.compat import uuid7
 
+from models.errors import StaleSnapshot
 from models.optimisation import MoveKind
 from service.commands import allowances, availability, bookings, components, optimisation, waitlist
 from service.commands.plans import PlannedMove
-from service.db import database, moves
+from service.db import database, guard, rescheduling
 from service.db.claims import Item
 from service.db.command import Scope
 from service.db.views import View, Views
 from tests.races.conftest import sized
-from tests.races.races import all_connected, assert_invariants
+from tests.races.races import all_connected, assert_invariants, count
 from tests.races.test_hours import assert_inside_hours, ended
 from tests.races.test_plans import recorded
 from tests.races.times import TIMES
@@ -39,9 +40,11 @@ WHERE m.run_id = %s ORDER BY m.component, m.id
 
 MOVED_THOUGH_CHANGED = """
 SELECT m.aggregate_id FROM outbox_event m JOIN outbox_event e ON e.aggregate_id = m.aggregate_id
-WHERE m.topic = 'appointment.moved' AND e.topic IN ('appointment.allowance_set', 'appointment.cancelled')
+WHERE m.topic = 'appointment.rescheduled' AND e.topic IN ('appointment.allowance_set', 'appointment.cancelled')
   AND m.aggregate_version > e.aggregate_version
 """
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 async def book_all(scope: Scope, view: View, number: int) -> list[UUID]:
@@ -120,8 +123,8 @@ async def test_cyclic_swaps_are_applied_once_and_without_deadlock(crowd, owner_u
 
 
 async def test_without_releasing_all_first_nobody_can_swap(crowd, owner_url, monkeypatch):
-    nothing = "UPDATE claim SET released_at = NULL WHERE business_id = %(business)s AND item_id = ANY(%(appointments)s)"
-    monkeypatch.setattr(moves, "RELEASE", nothing)
+    nothing = "SELECT FROM claim WHERE business_id = %(business)s AND item_id = ANY(%(items)s) AND false"
+    monkeypatch.setattr(rescheduling, "RELEASE", nothing)
     with pytest.raises(AssertionError):
         await swapped(crowd, owner_url, 1)
 
@@ -152,9 +155,42 @@ async def test_plans_into_each_others_time_do_not_deadlock(crowd, owner_url, con
     assert not conflicts, conflicts
 
 
-async def test_without_sorted_locks_they_do(crowd, owner_url, conflicts, monkeypatch):
+async def placed_crosswise(db) -> None:
+    """Two plans give the same two times to others, one beginning where the other ends."""
+    scope = await salon(db)
+    view = await Views(db).current(scope.business_id, NOW)
+    lines = [await comes(scope, view, component, place) for component, place in ((0, 0), (1, 1), (0, 1), (1, 0))]
+    runs = [await recorded(scope, plan) for plan in (lines[:2], lines[2:])]
+    await all_connected(db, scope.business_id, 4)
+    await asyncio.gather(*(optimisation.apply(scope, run, now=NOW) for run in runs))
+
+
+async def comes(scope: Scope, view: View, component: int, place: int) -> PlannedMove:
+    """A line of a plan that places somebody who waits at one of the times."""
+    start = TIMES[place][1]
+    wish = waitlist.Joining(await client(scope), CUT, ((start, start + timedelta(hours=1)),))
+    entry = await waitlist.join(scope, wish, now=NOW)
+    return PlannedMove(MoveKind.PLACE, entry.id, entry.version, item_at(view, place), component, 1.0, "room is made")
+
+
+async def test_plans_for_the_same_times_do_not_deadlock(crowd, owner_url, conflicts):
+    await placed_crosswise(crowd)
+    assert not conflicts, conflicts
+    assert_invariants(owner_url)
+
+
+async def test_without_sorted_locks_they_do(crowd, conflicts, monkeypatch):
+    whole, both, met = components._apply, asyncio.Barrier(2), set()
+
+    async def meet_after_the_first(*given) -> None:
+        await whole(*given)
+        if asyncio.current_task() not in met:
+            met.add(asyncio.current_task())
+            await both.wait()
+
+    monkeypatch.setattr(components, "_apply", meet_after_the_first)
     monkeypatch.setattr(database.Transaction, "lock_lane_days", lambda *_: None)
-    await crossed(crowd, owner_url, 10)
+    await placed_crosswise(crowd)
     assert conflicts["DeadlockDetected"], conflicts
 
 
@@ -166,11 +202,7 @@ async def mixed_plan(scope: Scope, view: View, made: list[UUID]) -> UUID:
     for n in range(4, 8):
         leaves, free = 2 * n, 2 * n + 20
         plan.append(goes(view, made[leaves], n, leaves, free))
-        start = TIMES[leaves][1]
-        wish = waitlist.Joining(await client(scope), CUT, ((start, start + timedelta(hours=1)),))
-        entry = await waitlist.join(scope, wish, now=NOW)
-        item = item_at(view, leaves)
-        plan.append(PlannedMove(MoveKind.PLACE, entry.id, entry.version, item, n, 1.0, "room is made"))
+        plan.append(await comes(scope, view, n, leaves))
     return await recorded(scope, plan)
 
 
@@ -224,37 +256,86 @@ async def test_edits_while_components_commit_drop_those_alone(crowd, owner_url, 
     assert not conflicts, conflicts
 
 
-async def test_without_locking_it_first_a_cancellation_leaves_the_new_claim_behind(crowd, owner_url, rng, monkeypatch):
+async def cancelled_while_moved(db, owner_url: str, monkeypatch) -> None:
+    """A booking is cancelled whose move is written and not committed yet: the cancellation waits for it."""
+    scope = await salon(db)
+    view = await Views(db).current(scope.business_id, NOW)
+    made = await book_all(scope, view, 1)
+    run = await recorded(scope, [goes(view, made[0], 0, 0, 30)])
+    written, whole = asyncio.Event(), components._apply
+
+    async def apply_and_wait(*given) -> None:
+        await whole(*given)
+        written.set()
+        while not count(owner_url, WAITING):  # noqa: ASYNC110 - another process waits, not a task
+            await asyncio.sleep(0.01)
+
+    async def cancel() -> None:
+        await written.wait()
+        await bookings.cancel(scope, bookings.Cancellation(made[0]), now=NOW)
+
+    monkeypatch.setattr(components, "_apply", apply_and_wait)
+    await asyncio.gather(optimisation.apply(scope, run, now=NOW), cancel())
+    assert_invariants(owner_url)
+
+
+async def test_a_cancellation_that_waited_for_a_move_frees_the_new_time(crowd, owner_url, monkeypatch):
+    await cancelled_while_moved(crowd, owner_url, monkeypatch)
+
+
+async def test_without_locking_it_first_a_cancellation_leaves_the_new_claim_behind(crowd, owner_url, monkeypatch):
     monkeypatch.setattr(database.Transaction, "lock_appointment", lambda *_: None)
     with pytest.raises(AssertionError, match="a live claim of an appointment that is over"):
-        await edited_while_applied(crowd, owner_url, rng, 200)
+        await cancelled_while_moved(crowd, owner_url, monkeypatch)
 
 
-async def test_without_the_bookings_version_one_is_moved_that_was_just_locked(crowd, owner_url, rng, monkeypatch):
-    blind = "SELECT id, 1 AS version, 'confirmed' AS status FROM appointment WHERE business_id = %s AND id = ANY(%s)"
-    monkeypatch.setattr(moves, "LOCK_APPOINTMENTS", blind)
-    with pytest.raises(AssertionError):
-        await edited_while_applied(crowd, owner_url, rng, 30)
-
-
-async def test_applied_move_by_move_a_component_is_left_half_done(crowd, owner_url, rng, monkeypatch):
-    whole = components.apply_component
-
-    async def one_by_one(scope, together, *, now):
-        for move in reversed(together):
-            await whole(scope, [move], now=now)
-
-    monkeypatch.setattr(optimisation, "apply_component", one_by_one)
-    with pytest.raises(AssertionError):
-        await edited_while_applied(crowd, owner_url, rng, 90)
-
-
-async def test_without_the_hours_version_someone_is_moved_to_a_closed_day(crowd, owner_url, rng, monkeypatch):
+async def test_without_the_bookings_version_one_is_moved_that_was_just_locked(crowd, owner_url, monkeypatch):
+    monkeypatch.setattr(components, "_refuse_stale", lambda *_: None)
+    monkeypatch.setattr(rescheduling, "check", lambda *_: None)
     scope = await salon(crowd)
     view = await Views(crowd).current(scope.business_id, NOW)
-    old = view.lanes[TIMES[30][0]].availability_version
-    blind = f"SELECT lane_no, {old} AS availability_version FROM lane WHERE business_id = %s AND lane_no = ANY(%s)"
-    monkeypatch.setattr(moves, "LOCK_LANES", blind)
+    made = await book_all(scope, view, 1)
+    run = await recorded(scope, [goes(view, made[0], 0, 0, 30)])
+    await allowances.allow(scope, allowances.Allowance(made[0], allowances.Allowed(locked=True)))
+    await optimisation.apply(scope, run, now=NOW)
+    with pytest.raises(AssertionError):
+        assert_whole(owner_url, rows_of(owner_url, run))
+
+
+async def chain_applied(db, owner_url: str) -> None:
+    """One booking goes to a free time, and another takes the time that it leaves."""
+    scope = await salon(db)
+    view = await Views(db).current(scope.business_id, NOW)
+    made = await book_all(scope, view, 2)
+    run = await recorded(scope, [goes(view, made[0], 0, 0, 30), goes(view, made[1], 0, 1, 0)])
+    await optimisation.apply(scope, run, now=NOW)
+    assert_whole(owner_url, rows_of(owner_url, run))
+
+
+async def test_a_chain_of_moves_is_applied_whole(crowd, owner_url):
+    await chain_applied(crowd, owner_url)
+
+
+async def test_applied_move_by_move_a_component_is_left_half_done(crowd, owner_url, monkeypatch):
+    whole = components.apply_components
+
+    async def one_by_one(scope, together, *, now):
+        rows = {str(move): move for move in together}
+        with psycopg.connect(owner_url) as connection:
+            starts = connection.execute("SELECT id FROM planned_move ORDER BY starts_at").fetchall()
+        for (move,) in starts:
+            await whole(scope, [rows[str(move)]], now=now)
+
+    monkeypatch.setattr(optimisation, "apply_components", one_by_one)
+    with pytest.raises(AssertionError):
+        await chain_applied(crowd, owner_url)
+
+
+async def test_without_the_hours_version_someone_is_moved_to_a_closed_day(crowd, owner_url, monkeypatch):
+    scope = await salon(crowd)
+    view = await Views(crowd).current(scope.business_id, NOW)
+    blind = guard.MOVE.replace("AND l.availability_version = w.availability_version", "")
+    monkeypatch.setattr(rescheduling, "MOVE", blind)
     made = await book_all(scope, view, 1)
     run = await recorded(scope, [goes(view, made[0], 0, 0, 30)])
     await availability.set_day(scope, availability.DayHours(TIMES[30][0], TIMES[30][1].date(), ()))
@@ -272,6 +353,6 @@ async def test_with_it_the_move_is_refused(crowd, owner_url):
     answer = await optimisation.apply(scope, run, now=NOW)
     assert (answer.applied, [why for _, why in answer.stale]) == (
         0,
-        ["The hours have changed since the plan was made."],
+        [components.WORDS[StaleSnapshot]],
     )
     assert_whole(owner_url, rows_of(owner_url, run))

@@ -127,7 +127,7 @@ async def test_what_is_refused_as_stale_is_planned_again_once(db):
     views = Views(db)
     outcome = await accept(scope, views, run.id, None, NOW)
     assert (outcome.applied, len(outcome.stale)) == (0, 2)
-    assert all("hours have changed" in why for _, why in outcome.stale)
+    assert all("what it needs have changed" in why for _, why in outcome.stale)
     again = await queries.read(db, scope.business_id, outcome.replanned_by)
     assert (again.replan_of, again.status, len(again.moves)) == (run.id, "planned", 2)
     assert await accept(scope, views, run.id, None, NOW) == outcome
@@ -215,12 +215,3 @@ async def test_days_that_cannot_be_planned_are_refused(db, days):
     with pytest.raises(InvalidInput):
         await planned(scope, days=(first, last))
     assert await queries.newest(db, scope.business_id) == []
-
-
-async def test_who_waits_for_a_group_or_a_room_is_named_and_not_placed(db, owner_url):
-    scope = await salon(db)
-    await fragmented(scope)
-    owner_does(owner_url, "UPDATE service SET seats = 4 WHERE name = 'Colour'")
-    for kind in (RunKind.WAITLIST, RunKind.REBALANCE):
-        run = await planned(scope, kind)
-        assert (run.moves, [u.code for u in run.unplaced]) == ((), ["by_hand"])

@@ -90,7 +90,7 @@ async def test_what_went_stale_is_refused_and_said(scope, db, run, browser):
     await browser.post(f"/board/salon/plans/{run}/apply", data={"accept": "all"})
     page = (await browser.get(f"/board/salon/plans/{run}")).text
     assert "2 refused: the book had changed since" in page
-    assert "That time has just been taken" in page
+    assert "Someone else holds that time now" in page
     assert await confirmed(db, scope) == before
 
 
