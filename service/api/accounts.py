@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from models.errors import Forbidden, InvalidGrant, Unauthenticated
 from models.permissions import SCOPES
 from service.api.bodies import StrictRoute
+from service.api.paging import Paged
 from service.api.schemas import Body, Name
 from service.api.security import Who
 from service.commands import accounts as commands
@@ -157,9 +158,10 @@ async def change_password(request: Request, who: Who, body: PasswordBody) -> Res
 
 
 @router.get("/account/sessions", operation_id="listSessions")
-async def list_sessions(request: Request, who: Who) -> list[queries.Session]:
+async def list_sessions(request: Request, who: Who, pages: Paged) -> list[queries.Session]:
     """Where I am signed in."""
-    return await queries.sessions(request.app.state.interlock.db, _account(who.account_id))
+    db = request.app.state.interlock.db
+    return pages.linked(await queries.sessions(db, _account(who.account_id), pages.page))
 
 
 @router.delete("/account/sessions/{session_id}", operation_id="revokeSession", status_code=204)

@@ -13,6 +13,7 @@ from service.api import (
     businesses,
     catalogue,
     clients,
+    described,
     events,
     exchange,
     finding,
@@ -96,7 +97,8 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
     )
     for part in parts:
         app.include_router(part.router, prefix="/api/v1/businesses/{business}", dependencies=permitted)
-    security.install(app)
+    security.check(app)
+    described.install(app)
     app.include_router(health.router)
     for layer in (BusinessOrigins, SafeHeaders, RateLimits, Deadline, Observed):
         app.add_middleware(layer)

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query
 
 from service.api.bodies import StrictRoute
 from service.api.context import Db, OfPath
-from service.api.schemas import Digits, Instant
+from service.api.paging import Paged
+from service.api.schemas import Instant
 from service.queries import audit as queries
 
 router = APIRouter(prefix="/audit", tags=["audit"], route_class=StrictRoute)
@@ -18,16 +19,16 @@ Named = Annotated[str | None, Query(max_length=200, pattern=r"^[^\u0000-\u001f]+
 async def entries(
     db: Db,
     business: OfPath,
+    pages: Paged,
     of: UUID | None = None,
     action: Named = None,
     actor: Named = None,
     start: Annotated[Instant | None, Query(alias="from")] = None,
     end: Annotated[Instant | None, Query(alias="to")] = None,
-    older_than: Annotated[Digits | None, Query(ge=1, le=2**63 - 1)] = None,
-    limit: Annotated[Digits, Query(ge=1, le=1000)] = 100,
 ) -> list[queries.AuditEntry]:
     """Changes, the latest first: of one thing, of an action or its first part, by an actor, within [from, to)."""
-    return await queries.entries(db, business.id, queries.AuditFilter(of, action, actor, start, end, older_than, limit))
+    wanted = queries.AuditFilter(of, action, actor, start, end)
+    return pages.linked(await queries.entries(db, business.id, wanted, pages.page))
 
 
 @router.get("/verification", operation_id="verifyAudit")

@@ -8,6 +8,8 @@ from typing import Any
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
 
+from service.api.answers import answered
+
 LARGEST = 256 * 1024
 """Bytes of a body."""
 DEEPEST = 20
@@ -15,14 +17,16 @@ DEEPEST = 20
 
 
 class StrictRoute(APIRoute):
-    """A route whose JSON bodies are read strictly."""
+    """A route whose JSON bodies are read strictly, and whose answers to reads have what `answers` gives them all."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler, given a request that reads strictly."""
         handle = super().get_route_handler()
 
         async def strictly(request: Request) -> Response:
-            return await handle(_StrictRequest(request.scope, request.receive))
+            strict = _StrictRequest(request.scope, request.receive)
+            response = await handle(strict)
+            return answered(strict, response, self.response_model) if request.method == "GET" else response
 
         return strictly
 

@@ -1,7 +1,7 @@
 """Slots, holds, bookings."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -12,6 +12,7 @@ from service.api.bodies import StrictRoute
 from service.api.conditional import json_unless_known
 from service.api.context import Booker, By, Commanding, Db, Expected, Fresh, Now, OfPath, Seen, tagged
 from service.api.optimisation import allowed
+from service.api.paging import Paged
 from service.api.schemas import (
     BookingBody,
     CancelBody,
@@ -31,6 +32,7 @@ from service.queries import bookings as queries
 from service.queries import slots as slot_queries
 
 router = APIRouter(tags=["bookings"], route_class=StrictRoute)
+LiveStatus = Literal["hold", "pending", "confirmed", "checked_in", "completed"]
 
 
 @router.get("/slots", operation_id="findSlots", response_model=list[slot_queries.Slot])
@@ -147,12 +149,18 @@ def _new_client(body: ClientBody | None) -> clients.NewClient | None:
 async def bookings_between(
     db: Db,
     business: OfPath,
+    pages: Paged,
     start: Annotated[Instant, Query(alias="from")],
     end: Annotated[Instant, Query(alias="to")],
+    staff_id: UUID | None = None,
+    service_id: UUID | None = None,
+    client_id: UUID | None = None,
+    status: LiveStatus | None = None,
 ) -> list[queries.BookedItem]:
-    """The live bookings and holds that touch [from, to), which spans at most 62 days."""
+    """The live bookings and holds that touch [from, to), which spans at most 62 days; item by item, by start."""
     slot_queries.check_range(start, end)
-    return await queries.between(db, business.id, start, end)
+    narrowing = queries.Narrowing(staff_id, service_id, client_id, status)
+    return pages.linked(await queries.between(db, business.id, start, end, narrowing, pages.page))
 
 
 @router.get("/bookings/{booking_id}", operation_id="readBooking")

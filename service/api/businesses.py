@@ -6,7 +6,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from service.api.bodies import StrictRoute
-from service.api.context import Commanding, Db, OfPath
+from service.api.context import Commanding, Db, Deleted, OfPath
+from service.api.paging import Paged
 from service.api.schemas import ClientBody
 from service.commands import clients
 from service.queries import businesses as queries
@@ -27,15 +28,19 @@ async def read(business: OfPath) -> queries.Business:
 
 
 @router.get("/services", operation_id="listServices")
-async def services(db: Db, business: OfPath) -> list[queries.Service]:
-    """What it sells."""
-    return await queries.services(db, business.id)
+async def services(
+    db: Db, business: OfPath, pages: Paged, deleted: Deleted, staff_id: UUID | None = None
+) -> list[queries.Service]:
+    """What it sells: all, or what a staff member performs."""
+    return pages.linked(await queries.services(db, business.id, pages.page, deleted=deleted, staff_id=staff_id))
 
 
 @router.get("/staff", operation_id="listStaff")
-async def staff(db: Db, business: OfPath) -> list[queries.Staff]:
-    """Who works there."""
-    return await queries.staff(db, business.id)
+async def staff(
+    db: Db, business: OfPath, pages: Paged, deleted: Deleted, service_id: UUID | None = None
+) -> list[queries.Staff]:
+    """Who works there: all, or who performs a service."""
+    return pages.linked(await queries.staff(db, business.id, pages.page, deleted=deleted, service_id=service_id))
 
 
 @router.post("/clients", status_code=201, operation_id="registerClient")

@@ -1,14 +1,14 @@
 """What managers edit: the business itself, services, staff and their hours, resources, allocations, holidays."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from service.api.bodies import StrictRoute
-from service.api.context import Commanding, Db, Expected, OfPath
+from service.api.context import Commanding, Db, Deleted, Expected, OfPath
+from service.api.paging import Paged
 from service.api.schemas import Body, Day, DayBody, Instant, Name, SpanBody
 from service.commands import availability, catalogue
 from service.queries import catalogue as queries
@@ -32,7 +32,7 @@ class BusinessChange(Body):
     colour: Annotated[str, StringConstraints(pattern="^#[0-9a-f]{6}$")] | None = None
 
 
-class WindowBody(Body):
+class ServiceWindowBody(Body):
     """When a service may start: wall minutes [opens, closes) of a weekday, 0 = Monday."""
 
     weekday: Annotated[int, Field(ge=0, le=6, strict=True)]
@@ -70,7 +70,7 @@ class ServiceRules(Body):
     cancellation_fee_cents: Cents = 0
     last_cancellation: Minutes = 0
     price_cents: Cents = 0
-    windows: Annotated[tuple[WindowBody, ...], Field(max_length=70)] = ()
+    windows: Annotated[tuple[ServiceWindowBody, ...], Field(max_length=70)] = ()
     requirements: Annotated[tuple[RequirementBody, ...], Field(max_length=20)] = ()
 
 
@@ -304,9 +304,11 @@ async def end_time_off(scope: Commanding, claim_id: Annotated[int, Field(ge=1, l
 
 
 @router.get("/resources", operation_id="listResources")
-async def resources(db: Db, business: OfPath) -> list[queries.Resource]:
+async def resources(
+    db: Db, business: OfPath, pages: Paged, deleted: Deleted, kind: Kind | None = None
+) -> list[queries.Resource]:
     """Rooms, chairs and devices by kind and name."""
-    return await queries.resources(db, business.id)
+    return pages.linked(await queries.resources(db, business.id, pages.page, deleted=deleted, kind=kind))
 
 
 @router.post("/resources", status_code=201, operation_id="addResource")
@@ -324,17 +326,10 @@ async def change_resource(
     return _tagged(response, await catalogue.change_resource(scope, _changed(resource_id, body, expected)))
 
 
-class HolidayRead(BaseModel):
-    """A date on which the business is closed."""
-
-    day: date
-    name: str
-
-
 @router.get("/holidays", operation_id="listHolidays")
-async def holidays(db: Db, business: OfPath) -> list[HolidayRead]:
+async def holidays(db: Db, business: OfPath, pages: Paged) -> list[queries.Holiday]:
     """Dates on which the business is closed, from a year ago on."""
-    return [HolidayRead(day=day, name=name) for day, name in await queries.holidays(db, business.id)]
+    return pages.linked(await queries.holidays(db, business.id, pages.page))
 
 
 @router.post("/holidays", status_code=201, operation_id="addHolidays")

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query, Response
 
 from service.api.bodies import StrictRoute
 from service.api.context import Commanding, Db, OfPath
-from service.api.paging import next_page
-from service.api.schemas import Digits, Email, Phone
+from service.api.paging import Paged
+from service.api.schemas import Email, Phone
 from service.commands import clients as commands
 from service.queries import clients as queries
 
@@ -17,18 +17,14 @@ router = APIRouter(prefix="/clients", tags=["clients"], route_class=StrictRoute)
 
 @router.get("", operation_id="listClients")
 async def find(
-    response: Response,
     db: Db,
     business: OfPath,
+    pages: Paged,
     email: Annotated[Email | None, Query()] = None,
     phone: Annotated[Phone | None, Query()] = None,
-    after: UUID | None = None,
-    limit: Annotated[Digits, Query(ge=1, le=1000)] = 100,
 ) -> list[queries.Client]:
-    """Clients by e-mail or phone, or all of them a page at a time; the next page is in the Link header."""
-    found = await queries.find(db, business.id, email=email, phone=phone, after=after, limit=limit)
-    next_page(response, found, limit)
-    return found
+    """Clients by e-mail or phone, or all of them."""
+    return pages.linked(await queries.find(db, business.id, pages.page, email=email, phone=phone))
 
 
 @router.get("/{client_id}", operation_id="readClient")

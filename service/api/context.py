@@ -4,10 +4,10 @@ import ipaddress
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, Header, Path, Request, Response
+from fastapi import Depends, Header, Path, Query, Request, Response
 from uuid_utils.compat import uuid7
 
-from models.errors import InvalidInput
+from models.errors import Forbidden, InvalidInput
 from models.permissions import Role
 from models.states import Party
 from service.api.security import Who, business_of
@@ -75,6 +75,24 @@ def party_of(who: Who) -> Party:
 By = Annotated[Party, Depends(party_of)]
 
 
+def deleted_asked(
+    who: Who, *, deleted: Annotated[bool, Query(description="The deleted ones, for those who work there.")] = False
+) -> bool:
+    """Return whether the deleted rows of a list are asked for, by somebody of the house.
+
+    Raises
+    ------
+    Forbidden
+        Without an account, or as a client.
+    """
+    if deleted and (who.is_anonymous or who.role is Role.CLIENT):
+        raise Forbidden("What is deleted is shown to those who work there.")
+    return deleted
+
+
+Deleted = Annotated[bool, Depends(deleted_asked)]
+
+
 def booker_of(who: Who) -> Party:
     """Return as whom someone books: without an account, or with a key of a booking page, as a client."""
     return Party.CLIENT if who.role is None else party_of(who)
@@ -113,7 +131,8 @@ def version_of(if_match: Annotated[str | None, Header()] = None) -> int | None:
     """Return the version that If-Match demands, None without the header or for `*`."""
     if if_match is None or if_match.strip() == "*":
         return None
-    digits = if_match.strip().removeprefix('"').removesuffix('"')
+    # What a read answers as ETag is the version and a digest of what was shown: the version decides.
+    digits = if_match.strip().removeprefix('"').removesuffix('"').partition("-")[0]
     if not digits.isascii() or not digits.isdigit() or len(digits) > 9:
         raise InvalidInput('If-Match carries a version, such as "3".')
     return int(digits)

@@ -14,6 +14,19 @@ from service.queries import exports
 
 router = APIRouter(tags=["exchange"], route_class=StrictRoute)
 
+
+class Table(Response):
+    """A CSV file."""
+
+    media_type = "text/csv"
+
+
+class CalendarFile(Response):
+    """An iCalendar file."""
+
+    media_type = "text/calendar"
+
+
 Kind = Literal["clients", "staff", "services", "bookings"]
 Start = Annotated[Instant | None, Query(alias="from", description="A week ago, if left out.")]
 End = Annotated[Instant | None, Query(alias="to", description="A year ahead, if left out.")]
@@ -36,7 +49,7 @@ async def import_table(
     return await imports.import_table(scope, imports.Import(kind, text, dry_run))
 
 
-@router.get("/exports/bookings.ics", operation_id="exportCalendar", response_class=Response)
+@router.get("/exports/bookings.ics", operation_id="exportCalendar", response_class=CalendarFile)
 async def export_calendar(db: Db, business: OfPath, start: Start = None, end: End = None) -> Response:
     """The bookings as an iCalendar file."""
     content = await exports.calendar(db, business.id, _range(start, end))
@@ -44,7 +57,7 @@ async def export_calendar(db: Db, business: OfPath, start: Start = None, end: En
     return Response(content, media_type="text/calendar; charset=utf-8", headers=headers)
 
 
-@router.get("/exports/{kind}.csv", operation_id="exportTable", response_class=Response)
+@router.get("/exports/{kind}.csv", operation_id="exportTable", response_class=Table)
 async def export_table(db: Db, business: OfPath, kind: Kind, start: Start = None, end: End = None) -> Response:
     """All clients, staff or services, or the bookings of a range, as CSV that `importTable` takes back."""
     content = await exports.table(db, business.id, kind, _range(start, end))

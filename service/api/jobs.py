@@ -7,7 +7,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from service.api.bodies import StrictRoute
 from service.api.context import Commanding, Db, Fresh, OfPath
-from service.api.schemas import AskBody, Digits
+from service.api.paging import Paged
+from service.api.schemas import AskBody
 from service.commands import jobs as commands
 from service.commands import requests
 from service.commands.bookings import BookRequest
@@ -43,12 +44,11 @@ async def read(db: Db, business: OfPath, response: Response, request_id: UUID) -
 async def listed(
     db: Db,
     business: OfPath,
+    pages: Paged,
     status: Annotated[str | None, Query(pattern=rf"^({'|'.join(queries.STATUSES)})$")] = None,
-    older_than: Annotated[Digits | None, Query(ge=1, le=2**63 - 1)] = None,
-    limit: Annotated[Digits, Query(ge=1, le=1000)] = 100,
 ) -> list[queries.Job]:
     """The business's jobs, the latest first; `failed` are the dead letters, with what they died of."""
-    return await queries.listed(db, business.id, status=status, older_than=older_than, limit=limit)
+    return pages.linked(await queries.listed(db, business.id, pages.page, status=status))
 
 
 @router.post("/jobs/{job_id}/requeue", operation_id="requeueJob")

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from models.permissions import Role
 from service.api.bodies import StrictRoute
 from service.api.context import Commanding, Db, OfPath
+from service.api.paging import Paged
 from service.api.schemas import Body, Email, Instant, Name
 from service.commands import keys as key_commands
 from service.commands import members as commands
@@ -58,9 +59,11 @@ class KeyMade(BaseModel):
 
 
 @router.get("/members", operation_id="listMembers")
-async def list_members(db: Db, business: OfPath) -> list[queries.Member]:
+async def list_members(
+    db: Db, business: OfPath, pages: Paged, role: Literal["owner", "manager", "staff", "client"] | None = None
+) -> list[queries.Member]:
     """Who belongs to the business, and as what."""
-    return await queries.members(db, business.id)
+    return pages.linked(await queries.members(db, business.id, pages.page, role=role))
 
 
 @router.put("/members/{account_id}", operation_id="setRole", status_code=204)
@@ -78,9 +81,9 @@ async def remove_member(scope: Commanding, account_id: UUID) -> Response:
 
 
 @router.get("/invitations", operation_id="listInvitations")
-async def list_invitations(db: Db, business: OfPath) -> list[queries.OpenInvitation]:
+async def list_invitations(db: Db, business: OfPath, pages: Paged) -> list[queries.OpenInvitation]:
     """The invitations that nobody has taken up yet."""
-    return await queries.invitations(db, business.id)
+    return pages.linked(await queries.invitations(db, business.id, pages.page))
 
 
 @router.post("/invitations", operation_id="invite", status_code=201)
@@ -98,9 +101,9 @@ async def revoke_invitation(scope: Commanding, invitation_id: UUID) -> Response:
 
 
 @router.get("/keys", operation_id="listKeys")
-async def list_keys(db: Db, business: OfPath) -> list[queries.ListedKey]:
+async def list_keys(db: Db, business: OfPath, pages: Paged, *, revoked: bool | None = None) -> list[queries.ListedKey]:
     """The API keys with scopes and last use, without their secrets."""
-    return await queries.keys(db, business.id)
+    return pages.linked(await queries.keys(db, business.id, pages.page, revoked=revoked))
 
 
 @router.post("/keys", operation_id="createKey", status_code=201)

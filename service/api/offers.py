@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 
 from service.api.bodies import StrictRoute
 from service.api.context import Commanding, Db, OfPath, tagged
+from service.api.paging import Paged
 from service.commands import offers as commands
 from service.commands.attendance import Booking
 from service.queries import offers as queries
@@ -14,9 +15,9 @@ router = APIRouter(prefix="/offers", tags=["waitlist"], route_class=StrictRoute)
 
 
 @router.get("", operation_id="listOffers")
-async def live(db: Db, business: OfPath) -> list[queries.OpenOffer]:
+async def live(db: Db, business: OfPath, pages: Paged, client_id: UUID | None = None) -> list[queries.OpenOffer]:
     """The offers that can be accepted now."""
-    return await queries.live(db, business.id)
+    return pages.linked(await queries.live(db, business.id, pages.page, client_id=client_id))
 
 
 @router.post("/{offer_id}/accept", operation_id="acceptOffer")

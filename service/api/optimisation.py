@@ -1,15 +1,16 @@
 """Optimisation runs: start one, follow it, read its plan beside its alternatives, accept or discard it."""
 
-from typing import Annotated
+from typing import Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from models.errors import NotFound
-from models.optimisation import Rules
+from models.optimisation import Rules, RunKind
 from service.api.bodies import StrictRoute
 from service.api.context import Commanding, Db, Expected, OfPath
-from service.api.schemas import AllowanceBody, ApplyBody, Digits, RulesBody, RunBody
+from service.api.paging import Paged
+from service.api.schemas import AllowanceBody, ApplyBody, RulesBody, RunBody
 from service.commands import allowances, plans
 from service.commands import optimisation as commands
 from service.commands.allowances import Allowance, Allowed
@@ -17,6 +18,7 @@ from service.queries import movable
 from service.queries import optimisation as queries
 
 router = APIRouter(tags=["optimisation"], route_class=StrictRoute)
+RunStatus = Literal["running", "planned", "applied", "discarded", "failed"]
 
 
 @router.post("/optimisation-runs", status_code=202, operation_id="startRun")
@@ -40,10 +42,10 @@ def _choices(body: RunBody) -> dict[str, object]:
 
 @router.get("/optimisation-runs", operation_id="listRuns")
 async def newest(
-    db: Db, business: OfPath, limit: Annotated[Digits, Query(ge=1, le=100)] = 20
+    db: Db, business: OfPath, pages: Paged, status: RunStatus | None = None, kind: RunKind | None = None
 ) -> list[queries.Alternative]:
-    """The newest runs, a line each."""
-    return await queries.newest(db, business.id, limit)
+    """The runs, a line each, the newest first."""
+    return pages.linked(await queries.newest(db, business.id, pages.page, status=status, kind=kind))
 
 
 @router.get("/optimisation-runs/latest", operation_id="readLatestRun")

@@ -1,21 +1,37 @@
-"""Pages by cursor: the id of the last row seen, in a Link header (RFC 8288)."""
+"""Every list comes a page at a time: `limit`, `cursor`, and the next page's address in a Link header (RFC 8288)."""
 
-from collections.abc import Sequence
-from typing import Protocol
-from uuid import UUID
+from typing import Annotated, TypeVar
 
-from fastapi import Response
+from fastapi import Depends, Query, Request, Response
 
+from service.api.schemas import Digits
+from service.queries.paging import Page, PageOf
 
-class Identified(Protocol):
-    """A row with an id."""
-
-    @property
-    def id(self) -> UUID:
-        """Its id; ids grow with time."""
+T = TypeVar("T")
 
 
-def next_page(response: Response, rows: Sequence[Identified], limit: int) -> None:
-    """Say where the next page is, if this one is full."""
-    if len(rows) == limit:
-        response.headers["Link"] = f'<?after={rows[-1].id}&limit={limit}>; rel="next"'
+class Pages:
+    """The page that a request asks for."""
+
+    def __init__(
+        self,
+        request: Request,
+        response: Response,
+        limit: Annotated[Digits, Query(ge=1, le=1000, description="Rows of a page.")] = 100,
+        cursor: Annotated[
+            str | None,
+            Query(min_length=1, max_length=2000, pattern=r"^[A-Za-z0-9_-]+$", description="From the Link header."),
+        ] = None,
+    ) -> None:
+        self.page = Page(limit, cursor)
+        self._request, self._response = request, response
+
+    def linked(self, rows: PageOf[T]) -> PageOf[T]:
+        """Return the rows, having said where the next ones are."""
+        if rows.next is not None:
+            url = self._request.url.include_query_params(cursor=rows.next)
+            self._response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
+        return rows
+
+
+Paged = Annotated[Pages, Depends()]

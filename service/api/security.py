@@ -101,8 +101,8 @@ async def _narrowed(request: Request, principal: Principal, permission: Permissi
         await ownership.check(request, principal, business_id)
 
 
-def install(app: FastAPI) -> None:
-    """See that every route has its permission, and say in the OpenAPI document who may call it.
+def check(app: FastAPI) -> None:
+    """See that every route has its permission.
 
     Raises
     ------
@@ -112,7 +112,6 @@ def install(app: FastAPI) -> None:
     unlisted = sorted(operation for operation in operations(app) if operation not in PERMISSIONS)
     if unlisted:
         raise NotConfigured(f"Say in models/permissions.py who may do {', '.join(unlisted)}.")
-    app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
 
 
 def operations(app: FastAPI) -> list[str]:
@@ -126,18 +125,8 @@ def operations(app: FastAPI) -> list[str]:
     ]
 
 
-def _described(app: FastAPI) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        document = FastAPI.openapi(app)
-        for methods in document["paths"].values():
-            for operation in methods.values():
-                if (permission := PERMISSIONS.get(operation["operationId"])) is not None:
-                    _describe(operation, permission)
-    schema: dict[str, Any] = app.openapi_schema or {}
-    return schema
-
-
-def _describe(operation: dict[str, Any], permission: Permission) -> None:
+def describe(operation: dict[str, Any], permission: Permission) -> None:
+    """Say in an operation's description who may call it."""
     operation["security"] = [
         *([{}] if permission.public or permission.by_hold else []),
         {"OAuth2": [permission.scope]},

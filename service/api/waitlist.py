@@ -1,12 +1,14 @@
 """The waitlist: join, read, leave."""
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from service.api.bodies import StrictRoute
 from service.api.context import Commanding, Db, OfPath
-from service.api.schemas import WaitlistBody
+from service.api.paging import Paged
+from service.api.schemas import Instant, WaitlistBody
 from service.commands import waitlist as commands
 from service.queries import waitlist as queries
 
@@ -27,9 +29,18 @@ async def join(request: Request, scope: Commanding, body: WaitlistBody) -> comma
 
 
 @router.get("", operation_id="listWaitlist")
-async def waiting(db: Db, business: OfPath) -> list[queries.WaitingEntry]:
-    """Who still waits, oldest first."""
-    return await queries.waiting(db, business.id)
+async def waiting(
+    db: Db,
+    business: OfPath,
+    pages: Paged,
+    start: Annotated[Instant | None, Query(alias="from")] = None,
+    end: Annotated[Instant | None, Query(alias="to")] = None,
+    service_id: UUID | None = None,
+    client_id: UUID | None = None,
+) -> list[queries.WaitingEntry]:
+    """Who still waits, oldest first: all, or who could come within [from, to), for a service, one client."""
+    entries = await queries.waiting(db, business.id, start, end, pages.page, service_id=service_id, client_id=client_id)
+    return pages.linked(entries)
 
 
 @router.delete("/{entry_id}", status_code=204, operation_id="leaveWaitlist")

@@ -10,6 +10,7 @@ from service.cli.output import AsJson, BusinessName, parsed_time, print_json, pr
 from service.queries import audit as queries
 from service.queries import businesses
 from service.queries.businesses import Business
+from service.queries.paging import Page
 
 EXIT_CODES = """
 Exit codes: 0 done, and for `verify` whole · 1 a chain is broken · 2 wrong usage · 3 not running, or it cannot be.
@@ -40,8 +41,8 @@ def list_entries(
     async def read(interlock: Interlock) -> tuple[Business, list[queries.AuditEntry]]:
         at = await businesses.by_slug(interlock.db, business)
         start, end = (None if text is None else parsed_time(text, at.zone) for text in (since, until))
-        wanted = queries.AuditFilter(of, action, actor, start, end, limit=limit)
-        return at, await queries.entries(interlock.db, at.id, wanted)
+        wanted = queries.AuditFilter(of, action, actor, start, end)
+        return at, await queries.entries(interlock.db, at.id, wanted, Page(limit))
 
     at, entries = with_installation(read)
     if as_json:

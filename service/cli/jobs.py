@@ -9,6 +9,7 @@ from service.bootstrap import Interlock
 from service.cli.output import AsJson, print_json, print_table, with_installation
 from service.commands import jobs as commands
 from service.queries import businesses, jobs
+from service.queries.paging import Page
 
 app = typer.Typer(
     help="Work in the background: what waits, what failed, and putting it back.",
@@ -29,7 +30,7 @@ def list_jobs(
 
     async def read(interlock: Interlock) -> list[jobs.Job]:
         of = None if business is None else (await businesses.by_slug(interlock.db, business)).id
-        return await jobs.listed(interlock.db, of, status=status, limit=limit)
+        return await jobs.listed(interlock.db, of, Page(limit), status=status)
 
     found = with_installation(read)
     if as_json:

@@ -48,7 +48,7 @@ class SeriesRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Alternative:
+class FreeTime:
     """The nearest free time to one that could not be had."""
 
     staff_id: UUID
@@ -68,7 +68,7 @@ class Occurrence:
     version: int | None = None
     code: str | None = None
     conflict: str | None = None
-    nearest: Alternative | None = None
+    nearest: FreeTime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Outcome:
     def conflict(self, day: date, at: datetime | None, refusal: InterlockError, of: UUID | None = None) -> None:
         """Note a refusal with the nearest free time."""
         near = nearest(self.view, self.service_id, at, self.now)[:1] if at is not None else []
-        way_out = Alternative(*near[0]) if near else None
+        way_out = FreeTime(*near[0]) if near else None
         self.found.append(Occurrence(day, at, of, None, refusal.code, refusal.detail, way_out))
         self.refusals.append(refusal)
 

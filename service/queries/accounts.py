@@ -6,11 +6,12 @@ from uuid import UUID
 
 from models.errors import NotFound
 from service.db.database import Database
+from service.queries.paging import WHOLE, Order, Page, PageOf, page_of
 
 NOBODY = UUID(int=0)
 SESSIONS = """
 SELECT id, kind, agent, created_at, expires_at FROM session
-WHERE account_id = %s AND revoked_at IS NULL AND expires_at > clock_timestamp() ORDER BY created_at DESC LIMIT 100
+WHERE account_id = %(account)s AND revoked_at IS NULL AND expires_at > clock_timestamp()
 """
 
 
@@ -68,9 +69,10 @@ async def _membership(db: Database, place: dict[str, object]) -> Membership:
     return Membership(**(place | (row or {})))  # type: ignore[arg-type]  # the columns are the fields
 
 
-async def sessions(db: Database, account_id: UUID) -> list[Session]:
+async def sessions(db: Database, account_id: UUID, page: Page = WHOLE) -> PageOf[Session]:
     """Return where an account is signed in, the newest first."""
+    order: Order = {"created_at": "timestamptz", "id": "uuid"}
     async with db.transaction(NOBODY) as tx:
         tx.act_as(account_id)
-        rows = await tx.rows(SESSIONS, [account_id])
-    return [Session(**row) for row in rows]
+        asked = {"account": account_id}
+        return await page_of(tx, lambda row: Session(**row), SESSIONS, asked, order, page, descending=True)

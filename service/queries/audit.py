@@ -8,7 +8,9 @@ from uuid import UUID
 from models.errors import InvalidInput
 from service.db.audit import DOCUMENT, genesis
 from service.db.database import Database, Transaction
+from service.queries.paging import Page, PageOf, page_of
 
+FIRST = Page(100)
 PAGE = 10_000
 """Links checked in one statement."""
 LIST = """
@@ -24,8 +26,6 @@ WHERE business_id = %(business)s
   AND (%(actor)s::text IS NULL OR actor = %(actor)s)
   AND (%(start)s::timestamptz IS NULL OR created_at >= %(start)s)
   AND (%(end)s::timestamptz IS NULL OR created_at < %(end)s)
-  AND (%(older_than)s::bigint IS NULL OR id < %(older_than)s)
-ORDER BY id DESC LIMIT %(limit)s
 """
 # A link is whole if its position follows and its hash is that of the entry and the hash before.
 LINKS: LiteralString = f"""
@@ -67,22 +67,13 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which entries: of one aggregate, an action or its prefix (`appointment`), an actor, within [start, end).
-
-    `older_than` is the id of the last entry of the page before.
-    """
+    """Which entries: of one aggregate, an action or its prefix (`appointment`), an actor, within [start, end)."""
 
     aggregate_id: UUID | None = None
     action: str | None = None
     actor: str | None = None
     start: datetime | None = None
     end: datetime | None = None
-    older_than: int | None = None
-    limit: int = 100
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.limit <= 1000:
-            raise InvalidInput("A page has 1 to 1000 entries.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +97,18 @@ class Verdict:
     head: str
 
 
-async def entries(db: Database, business_id: UUID, wanted: AuditFilter) -> list[AuditEntry]:
+async def entries(db: Database, business_id: UUID, wanted: AuditFilter, page: Page = FIRST) -> PageOf[AuditEntry]:
     """Return the entries that a filter lets through, the latest first."""
-    params = {
+    asked = {
         "business": business_id,
         "aggregate": wanted.aggregate_id,
         "action": wanted.action,
         "actor": wanted.actor,
         "start": wanted.start,
         "end": wanted.end,
-        "older_than": wanted.older_than,
-        "limit": wanted.limit,
     }
     async with db.transaction(business_id) as tx:
-        return [AuditEntry(**row) for row in await tx.rows(LIST, params)]
+        return await page_of(tx, lambda row: AuditEntry(**row), LIST, asked, {"id": "bigint"}, page, descending=True)
 
 
 async def verify(db: Database, business_id: UUID, known_head: str | None = None) -> Verdict:

@@ -1,15 +1,16 @@
 """Bookings: one of them, and all of a day."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
 from models.errors import NotFound
 from models.states import LIVE, one_of
 from service.db.database import Database
+from service.queries.paging import WHOLE, Order, Page, PageOf, page_of
 
 ITEMS = """
-SELECT a.id, a.status, a.version, a.client_id, c.name AS client, i.service_id, s.name AS service,
+SELECT a.id, i.id AS item_id, a.status, a.version, a.client_id, c.name AS client, i.service_id, s.name AS service,
        i.staff_id, i.starts_at, i.ends_at, a.deposit_cents, a.deposit_paid_at,
        cl.starts_at AS claim_starts_at, cl.ends_at AS claim_ends_at
 FROM appointment_item i
@@ -25,6 +26,20 @@ WHERE i.business_id = %(business)s
 """
 
 
+LIVE_ITEMS = (
+    ITEMS
+    + "AND a.status IN ("
+    + one_of(LIVE)
+    + """) AND cl.released_at IS NULL AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp())
+AND cl.starts_at < %(end)s AND cl.ends_at > %(start)s
+AND (%(staff_id)s::uuid IS NULL OR i.staff_id = %(staff_id)s)
+AND (%(service_id)s::uuid IS NULL OR i.service_id = %(service_id)s)
+AND (%(client_id)s::uuid IS NULL OR a.client_id = %(client_id)s)
+AND (%(status)s::text IS NULL OR a.status = %(status)s)
+"""
+)
+
+
 @dataclass(frozen=True, slots=True)
 class BookedItem:
     """One item of an appointment, with the lane time that it claims; times in UTC.
@@ -33,6 +48,7 @@ class BookedItem:
     """
 
     id: UUID
+    item_id: UUID
     status: str
     version: int
     client_id: UUID | None
@@ -59,13 +75,24 @@ async def read(db: Database, business_id: UUID, appointment_id: UUID) -> list[Bo
     return [BookedItem(**row) for row in rows]
 
 
-async def between(db: Database, business_id: UUID, start: datetime, end: datetime) -> list[BookedItem]:
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """Which bookings of a range: all, or those with somebody, for something, of a client, in a state."""
+
+    staff_id: UUID | None = None
+    service_id: UUID | None = None
+    client_id: UUID | None = None
+    status: str | None = None
+
+
+ALL = Narrowing()
+
+
+async def between(
+    db: Database, business_id: UUID, start: datetime, end: datetime, narrowing: Narrowing = ALL, page: Page = WHOLE
+) -> PageOf[BookedItem]:
     """Return the live items (booked, or held and not expired) that claim time in [start, end), by start."""
+    asked = {"business": business_id, "start": start, "end": end, **asdict(narrowing)}
+    order: Order = {"starts_at": "timestamptz", "item_id": "uuid"}
     async with db.transaction(business_id) as tx:
-        rows = await tx.rows(
-            ITEMS + "AND a.status IN (" + one_of(LIVE) + ") "
-            "AND cl.released_at IS NULL AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp()) "
-            "AND cl.starts_at < %(end)s AND cl.ends_at > %(start)s ORDER BY i.starts_at, i.id",
-            {"business": business_id, "start": start, "end": end},
-        )
-    return [BookedItem(**row) for row in rows]
+        return await page_of(tx, lambda row: BookedItem(**row), LIVE_ITEMS, asked, order, page)

@@ -5,9 +5,22 @@ from uuid import UUID
 
 from models.errors import NotFound
 from service.db.database import Database
+from service.queries.paging import WHOLE, Order, Page, PageOf, page_of
 
 NOBODY = UUID(int=0)
 """The tenant of a lookup that has none yet."""
+BY_NAME: Order = {"name": "text", "id": "uuid"}
+STAFF = """
+SELECT id, name, lane_no FROM staff WHERE business_id = %(business)s AND active = %(active)s
+  AND (%(service)s::uuid IS NULL OR id IN (
+       SELECT staff_id FROM allocation WHERE business_id = %(business)s AND service_id = %(service)s))
+"""
+SERVICES = """
+SELECT id, name, duration, buffer_before, buffer_after, price_cents FROM service
+WHERE business_id = %(business)s AND active = %(active)s
+  AND (%(staff)s::uuid IS NULL OR id IN (
+       SELECT service_id FROM allocation WHERE business_id = %(business)s AND staff_id = %(staff)s))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +81,19 @@ async def origins(db: Database, slug: str) -> frozenset[str]:
     return frozenset((row and row["origins"]) or ())
 
 
-async def staff(db: Database, business_id: UUID) -> list[Staff]:
-    """Return the active staff by name."""
+async def staff(
+    db: Database, business_id: UUID, page: Page = WHOLE, *, deleted: bool = False, service_id: UUID | None = None
+) -> PageOf[Staff]:
+    """Return the staff by name (or the deleted ones), all or who performs a service."""
+    asked = {"business": business_id, "active": not deleted, "service": service_id}
     async with db.transaction(business_id) as tx:
-        rows = await tx.rows(
-            "SELECT id, name, lane_no FROM staff WHERE business_id = %s AND active ORDER BY name, id",
-            [business_id],
-        )
-    return [Staff(**row) for row in rows]
+        return await page_of(tx, lambda row: Staff(**row), STAFF, asked, BY_NAME, page)
 
 
-async def services(db: Database, business_id: UUID) -> list[Service]:
-    """Return the active services by name."""
+async def services(
+    db: Database, business_id: UUID, page: Page = WHOLE, *, deleted: bool = False, staff_id: UUID | None = None
+) -> PageOf[Service]:
+    """Return the services by name (or the deleted ones), all or what a staff member performs."""
+    asked = {"business": business_id, "active": not deleted, "staff": staff_id}
     async with db.transaction(business_id) as tx:
-        rows = await tx.rows(
-            "SELECT id, name, duration, buffer_before, buffer_after, price_cents FROM service "
-            "WHERE business_id = %s AND active ORDER BY name, id",
-            [business_id],
-        )
-    return [Service(**row) for row in rows]
+        return await page_of(tx, lambda row: Service(**row), SERVICES, asked, BY_NAME, page)

@@ -9,6 +9,14 @@ from psycopg.rows import DictRow
 
 from models.errors import NotFound
 from service.db.database import Database, Transaction
+from service.queries.paging import WHOLE, Order, Page, PageOf, page_of
+
+RESOURCES = """
+SELECT id, name, kind, active, version FROM resource
+WHERE business_id = %(business)s AND (%(active)s::boolean IS NULL OR active = %(active)s)
+  AND (%(kind)s::text IS NULL OR kind = %(kind)s)
+"""
+HOLIDAYS = "SELECT day, name FROM holiday WHERE business_id = %(business)s AND day > clock_timestamp()::date - 366"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +126,14 @@ class Resource:
     version: int
 
 
+@dataclass(frozen=True, slots=True)
+class Holiday:
+    """A date on which the business is closed."""
+
+    day: date
+    name: str
+
+
 async def service(db: Database, business_id: UUID, service_id: UUID) -> ServiceDetails:
     """Return one service, retired or not; raises `NotFound`."""
     own = [business_id, service_id]
@@ -184,22 +200,17 @@ def _day(row: DictRow) -> Day:
     return Day(row["day"], spans, only, row["version"])
 
 
-async def resources(db: Database, business_id: UUID) -> list[Resource]:
-    """Return all resources by kind and name, the retired ones last."""
+async def resources(
+    db: Database, business_id: UUID, page: Page = WHOLE, *, deleted: bool | None = None, kind: str | None = None
+) -> PageOf[Resource]:
+    """Return the resources by kind and name, all of them or those deleted or not."""
+    asked = {"business": business_id, "active": None if deleted is None else not deleted, "kind": kind}
+    order: Order = {"kind": "text", "name": "text", "id": "uuid"}
     async with db.transaction(business_id) as tx:
-        rows = await tx.rows(
-            "SELECT id, name, kind, active, version FROM resource WHERE business_id = %s "
-            "ORDER BY NOT active, kind, name, id",
-            [business_id],
-        )
-    return [Resource(**row) for row in rows]
+        return await page_of(tx, lambda row: Resource(**row), RESOURCES, asked, order, page)
 
 
-async def holidays(db: Database, business_id: UUID) -> list[tuple[date, str]]:
-    """Return the dates on which the business is closed and their names, from a year ago on."""
+async def holidays(db: Database, business_id: UUID, page: Page = WHOLE) -> PageOf[Holiday]:
+    """Return the dates on which the business is closed, from a year ago on."""
     async with db.transaction(business_id) as tx:
-        rows = await tx.rows(
-            "SELECT day, name FROM holiday WHERE business_id = %s AND day > clock_timestamp()::date - 366 ORDER BY day",
-            [business_id],
-        )
-    return [(row["day"], row["name"]) for row in rows]
+        return await page_of(tx, lambda row: Holiday(**row), HOLIDAYS, {"business": business_id}, {"day": "date"}, page)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from models.errors import NotFound
 from service.db.database import Database, Transaction
+from service.queries.paging import WHOLE, Page, PageOf, page_of
 
 COLUMNS = (
     "SELECT id, name, email, phone, created_at FROM client WHERE business_id = %(business)s AND erased_at IS NULL "
@@ -14,8 +15,7 @@ COLUMNS = (
 FOUND = (
     COLUMNS
     + """
-AND (%(after)s::uuid IS NULL OR id > %(after)s) AND (%(email)s::bytea IS NULL OR email_hash = %(email)s)
-AND (%(phone)s::bytea IS NULL OR phone_hash = %(phone)s) ORDER BY id LIMIT %(limit)s
+AND (%(email)s::bytea IS NULL OR email_hash = %(email)s) AND (%(phone)s::bytea IS NULL OR phone_hash = %(phone)s)
 """
 )
 ABOUT: dict[str, LiteralString] = {
@@ -64,24 +64,16 @@ class Everything:
 
 
 async def find(
-    db: Database,
-    business_id: UUID,
-    *,
-    email: str | None = None,
-    phone: str | None = None,
-    after: UUID | None = None,
-    limit: int = 100,
-) -> list[Client]:
-    """Return the clients with an e-mail and a phone number, all where neither is given; by id, from after one."""
+    db: Database, business_id: UUID, page: Page = WHOLE, *, email: str | None = None, phone: str | None = None
+) -> PageOf[Client]:
+    """Return the clients with an e-mail and a phone number, all where neither is given, in order of registration."""
     async with db.transaction(business_id) as tx:
         asked = {
             "business": business_id,
-            "after": after,
-            "limit": limit,
             "email": tx.vault.hash(business_id, "email", email),
             "phone": tx.vault.hash(business_id, "phone", phone),
         }
-        return [Client(**row) for row in await tx.rows(FOUND, asked)]
+        return await page_of(tx, lambda row: Client(**row), FOUND, asked, {"id": "uuid"}, page)
 
 
 async def read(db: Database, business_id: UUID, client_id: UUID) -> Client:

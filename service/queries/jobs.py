@@ -7,6 +7,7 @@ from uuid import UUID
 
 from models.errors import InvalidInput
 from service.db.database import Database
+from service.queries.paging import Page, PageOf, page_of
 
 STATUSES = ("todo", "doing", "succeeded", "failed", "cancelled", "aborted")
 _JOBS: LiteralString = """
@@ -14,12 +15,10 @@ SELECT j.id, j.task_name AS task, j.status::text AS status, j.args, j.attempts, 
        (SELECT max(e.at) FROM jobs.procrastinate_events e WHERE e.job_id = j.id AND e.type <> 'scheduled') AS since
 FROM jobs.procrastinate_jobs j LEFT JOIN jobs.failure f ON f.job_id = j.id
 WHERE (%(status)s::text IS NULL OR j.status::text = %(status)s)
-  AND (%(older_than)s::bigint IS NULL OR j.id < %(older_than)s)
+  AND (%(business)s::text IS NULL OR j.args->>'business_id' = %(business)s::text)
 """
-_LATEST: LiteralString = " ORDER BY j.id DESC LIMIT %(limit)s"
-OF_BUSINESS: LiteralString = _JOBS + " AND j.args->>'business_id' = %(business)s::text" + _LATEST
-OF_ALL: LiteralString = _JOBS + _LATEST
 NOBODY = UUID(int=0)
+FIRST = Page(100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +38,19 @@ class Job:
 async def listed(
     db: Database,
     business_id: UUID | None,
+    page: Page = FIRST,
     *,
     status: str | None = None,
-    older_than: int | None = None,
-    limit: int = 100,
-) -> list[Job]:
+) -> PageOf[Job]:
     """Return jobs of a business (of the whole installation without one), the latest first.
 
     Raises
     ------
     InvalidInput
-        There is no such status, or a page of that size.
+        There is no such status.
     """
     if status is not None and status not in STATUSES:
         raise InvalidInput(f"There is no status {status!r}; there are {', '.join(STATUSES)}.")
-    if not 1 <= limit <= 1000:
-        raise InvalidInput("A page has 1 to 1000 jobs.")
-    params = {"business": business_id, "status": status, "older_than": older_than, "limit": limit}
+    asked = {"business": business_id, "status": status}
     async with db.transaction(business_id or NOBODY) as tx:
-        return [Job(**row) for row in await tx.rows(OF_ALL if business_id is None else OF_BUSINESS, params)]
+        return await page_of(tx, lambda row: Job(**row), _JOBS, asked, {"id": "bigint"}, page, descending=True)

@@ -5,21 +5,22 @@ from datetime import datetime
 from uuid import UUID
 
 from service.db.database import Database
+from service.queries.paging import WHOLE, Order, Page, PageOf, page_of
 
 MEMBERS = """
 SELECT m.account_id, a.email, a.name, m.role, m.staff_id, m.client_id, m.created_at AS since
 FROM membership m JOIN account a ON a.id = m.account_id
-WHERE m.business_id = %s ORDER BY m.created_at, m.account_id LIMIT 1000
+WHERE m.business_id = %(business)s AND (%(role)s::text IS NULL OR m.role = %(role)s)
 """
 INVITATIONS = """
 SELECT id, email, role, staff_id, client_id, invited_by, created_at, expires_at FROM invitation
-WHERE business_id = %s AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at > clock_timestamp()
-ORDER BY created_at, id LIMIT 1000
+WHERE business_id = %(business)s AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at > clock_timestamp()
 """
 KEYS = """
 SELECT id, prefix, name, scopes, created_by, created_at, expires_at, last_used_at, revoked_at FROM api_key
-WHERE business_id = %s ORDER BY revoked_at NULLS FIRST, created_at, id LIMIT 1000
+WHERE business_id = %(business)s AND (%(revoked)s::boolean IS NULL OR (revoked_at IS NOT NULL) = %(revoked)s)
 """
+MADE: Order = {"created_at": "timestamptz", "id": "uuid"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +65,24 @@ class ListedKey:
     revoked_at: datetime | None
 
 
-async def members(db: Database, business_id: UUID) -> list[Member]:
+async def members(db: Database, business_id: UUID, page: Page = WHOLE, *, role: str | None = None) -> PageOf[Member]:
     """Return who belongs to a business, the first first."""
+    asked = {"business": business_id, "role": role}
+    order: Order = {"since": "timestamptz", "account_id": "uuid"}
     async with db.transaction(business_id) as tx:
-        return [Member(**row) for row in await tx.rows(MEMBERS, [business_id])]
+        return await page_of(tx, lambda row: Member(**row), MEMBERS, asked, order, page)
 
 
-async def invitations(db: Database, business_id: UUID) -> list[OpenInvitation]:
+async def invitations(db: Database, business_id: UUID, page: Page = WHOLE) -> PageOf[OpenInvitation]:
     """Return the invitations that nobody has taken up yet."""
     async with db.transaction(business_id) as tx:
-        return [OpenInvitation(**row) for row in await tx.rows(INVITATIONS, [business_id])]
+        return await page_of(tx, lambda row: OpenInvitation(**row), INVITATIONS, {"business": business_id}, MADE, page)
 
 
-async def keys(db: Database, business_id: UUID) -> list[ListedKey]:
-    """Return the keys, the live ones first."""
+async def keys(
+    db: Database, business_id: UUID, page: Page = WHOLE, *, revoked: bool | None = None
+) -> PageOf[ListedKey]:
+    """Return the keys, all of them or those revoked or not, the first first."""
+    asked = {"business": business_id, "revoked": revoked}
     async with db.transaction(business_id) as tx:
-        return [ListedKey(**row) for row in await tx.rows(KEYS, [business_id])]
+        return await page_of(tx, lambda row: ListedKey(**row), KEYS, asked, MADE, page)

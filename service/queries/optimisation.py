@@ -8,7 +8,9 @@ from uuid import UUID
 from models.errors import NotFound
 from models.optimisation import RunKind
 from service.db.database import Database, Transaction
+from service.queries.paging import Order, Page, PageOf, page_of
 
+FIRST = Page(20)
 COLUMNS = """
 SELECT r.id, r.kind, r.policy, r.status, lower(r.horizon) AS start, upper(r.horizon) AS "end", r.seed, r.time_limit,
        r.frozen_minutes, r.phase, r.elapsed, r.stop_requested, r.error, r.alternative_to, r.replan_of, r.same_as,
@@ -217,11 +219,15 @@ async def latest(db: Database, business_id: UUID) -> Run | None:
         return None if row is None else await _with_plan(tx, row)
 
 
-async def newest(db: Database, business_id: UUID, limit: int = 20) -> list[Alternative]:
+async def newest(
+    db: Database, business_id: UUID, page: Page = FIRST, *, status: str | None = None, kind: str | None = None
+) -> PageOf[Alternative]:
     """Return the newest runs in a line each, whatever became of them."""
+    asked = {"business": business_id, "status": status, "kind": kind}
+    of = "AND (%(status)s::text IS NULL OR r.status = %(status)s) AND (%(kind)s::text IS NULL OR r.kind = %(kind)s)"
+    order: Order = {"created_at": "timestamptz", "id": "uuid"}
     async with db.transaction(business_id) as tx:
-        sql = SUMMARIES + "ORDER BY r.created_at DESC LIMIT %(limit)s"
-        return [_alternative(row) for row in await tx.rows(sql, {"business": business_id, "limit": limit})]
+        return await page_of(tx, _alternative, SUMMARIES + of, asked, order, page, descending=True)
 
 
 async def alternatives(db: Database, business_id: UUID, run_id: UUID) -> list[Alternative]:

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from models.errors import InvalidInput, NotFound
 from service.db.database import Database
+from service.queries.paging import WHOLE, Order, Page, PageOf, page_of
 
 LONGEST_CLAIM = timedelta(days=31)
-MOST = 1000
 LAST_YEAR = 9000
 SCHEDULE = """
 SELECT staff_id, staff, day, kind, starts_at, ends_at, claim_starts_at, claim_ends_at, appointment_id, status, version,
@@ -21,12 +21,14 @@ ORDER BY claim_starts_at, staff, staff_id, appointment_id
 """
 KNOWN = "SELECT id FROM staff WHERE business_id = %s AND id = %s"
 OF_CLIENT = """
-SELECT c.id AS known, v.appointment_id, v.status, v.version, v.fee_cents, v.series_id, v.occurrence, v.service_id,
-       v.service, v.staff_id, v.staff, v.starts_at, v.ends_at, v.seats,
-       (SELECT count(*) FROM appointment WHERE business_id = c.business_id AND client_id = c.id AND status = 'no_show')
-           AS no_shows
-FROM client c LEFT JOIN client_appointment_view v ON v.business_id = c.business_id AND v.client_id = c.id
-WHERE c.business_id = %s AND c.id = %s ORDER BY v.starts_at DESC, v.appointment_id, v.position LIMIT %s
+SELECT appointment_id, position, status, version, fee_cents, series_id, occurrence, service_id, service, staff_id,
+       staff, starts_at, ends_at, seats
+FROM client_appointment_view WHERE business_id = %(business)s AND client_id = %(client)s
+"""
+NO_SHOWS = """
+SELECT (SELECT count(*) FROM appointment a WHERE a.business_id = c.business_id AND a.client_id = c.id
+        AND a.status = 'no_show') AS no_shows
+FROM client c WHERE c.business_id = %(business)s AND c.id = %(client)s
 """
 
 
@@ -59,6 +61,7 @@ class ClientItem:
     """One item that a client has booked, whatever became of it."""
 
     appointment_id: UUID
+    position: int
     status: str
     version: int
     fee_cents: int | None
@@ -78,7 +81,7 @@ class ClientBook:
     """What a client has booked, the latest first, and how often they did not come."""
 
     no_shows: int
-    items: tuple[ClientItem, ...]
+    items: PageOf[ClientItem]
 
 
 async def schedule(
@@ -105,12 +108,13 @@ async def schedule(
     return [Scheduled(**row) for row in rows]
 
 
-async def of_client(db: Database, business_id: UUID, client_id: UUID) -> ClientBook:
-    """Return a client's latest items, a thousand at the most; raises `NotFound`."""
+async def of_client(db: Database, business_id: UUID, client_id: UUID, page: Page = WHOLE) -> ClientBook:
+    """Return a client's items, the latest first; raises `NotFound`."""
+    asked = {"business": business_id, "client": client_id}
+    order: Order = {"starts_at": "timestamptz", "appointment_id": "uuid", "position": "int"}
     async with db.transaction(business_id) as tx:
-        rows = await tx.rows(OF_CLIENT, [business_id, client_id, MOST])
-    if not rows:
-        raise NotFound("There is no such client.")
-    no_shows = rows[0]["no_shows"]
-    items = [{k: v for k, v in row.items() if k not in ("known", "no_shows")} for row in rows]
-    return ClientBook(no_shows, tuple(ClientItem(**item) for item in items if item["appointment_id"] is not None))
+        known = await tx.row(NO_SHOWS, asked)
+        if known is None:
+            raise NotFound("There is no such client.")
+        items = await page_of(tx, lambda row: ClientItem(**row), OF_CLIENT, asked, order, page, descending=True)
+    return ClientBook(known["no_shows"], items)

@@ -64,8 +64,8 @@ async def _page(here: House, problem: str | None = None) -> Response:
         own=await own_settings.read(db, business_id),
         staff=await own_settings.everyone(db, business_id),
         services=await own_settings.all_services(db, business_id),
-        rooms=await queries.resources(db, business_id),
-        holidays=await queries.holidays(db, business_id),
+        rooms=sorted(await queries.resources(db, business_id), key=lambda room: not room.active),
+        holidays=[(holiday.day, holiday.name) for holiday in await queries.holidays(db, business_id)],
         zones=list(dict.fromkeys([here.business.zone, *ZONES])),
         languages=LANGUAGES,
     )

@@ -36,7 +36,7 @@ def test_a_route_without_a_permission_cannot_be_served():
     router.add_api_route("/api/v1/leak", lambda: "everything", operation_id="leak")
     app.include_router(router)
     with pytest.raises(NotConfigured, match="leak"):
-        security.install(app)
+        security.check(app)
 
 
 async def test_each_role_may_what_the_table_says(app, scope):

@@ -13,6 +13,7 @@ from service.db import audit
 from service.db.database import Origin
 from service.db.views import Views
 from service.queries.audit import AuditFilter, entries, verify
+from service.queries.paging import Page
 from tests.service.worlds import ANA, CUT, MONDAY_10, NOW, client, salon
 
 pytestmark = pytest.mark.anyio
@@ -60,8 +61,8 @@ async def test_entries_by_action_actor_and_page(db):
     assert len(await entries(db, scope.business_id, AuditFilter(action="client"))) == 5
     assert await entries(db, scope.business_id, AuditFilter(action="clien")) == []
     assert await entries(db, scope.business_id, AuditFilter(actor="nobody")) == []
-    page = await entries(db, scope.business_id, AuditFilter(limit=2))
-    rest = await entries(db, scope.business_id, AuditFilter(older_than=page[-1].id))
+    page = await entries(db, scope.business_id, AuditFilter(), Page(2))
+    rest = await entries(db, scope.business_id, AuditFilter(), Page(cursor=page.next))
     assert page + rest == everything
 
 

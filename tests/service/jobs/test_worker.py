@@ -24,6 +24,7 @@ from service.jobs.queue import queue_on
 from service.queries import jobs as job_queries
 from service.queries import requests as request_queries
 from service.queries.audit import AuditFilter, entries, verify
+from service.queries.paging import Page
 from tests.races.races import count, owner_does
 from tests.service.worlds import ANA, BEN, CUT, MONDAY_10, NOW, client, salon
 
@@ -134,7 +135,7 @@ async def test_a_consumer_that_fails_is_tried_again_before_the_aggregates_next_e
     await bookings.cancel(scope, bookings.Cancellation(booked.id), now=NOW)
     await worker.drain(interlock, app_url, consumers)
     assert heard.events == []  # the second waits behind the first
-    [waiting] = await job_queries.listed(db, scope.business_id, status="todo", limit=1, older_than=None)
+    [waiting] = await job_queries.listed(db, scope.business_id, Page(1), status="todo")
     first = (await job_queries.listed(db, scope.business_id))[-1]
     assert (first.attempts, first.error) == (1, "RuntimeError: not today")
     assert first.scheduled_at > datetime.now(UTC)
