@@ -238,10 +238,10 @@ def _object(schema: Schema, known: Mapping[str, Schema], title: str) -> Any:  # 
     if "properties" not in schema:
         return {} if schema.get("type") == "object" else _built(schema, known, "")
     required = schema.get("required", ())
-    shown = {
-        name: member for name, member in schema["properties"].items() if name in required or "default" not in member
-    }
-    return {name: example(member, known, name, title) for name, member in shown.items()}
+    members = schema["properties"].items()
+    shown = [(name, member) for name, member in members if name in required or "default" not in member]
+    given = {name: example(member, known, name, title) for name, member in shown}
+    return {name: value for name, value in given.items() if value is not None or name in required}
 
 
 def _plain(schema: Schema) -> Any:  # noqa: ANN401 - JSON
