@@ -131,8 +131,12 @@ def _parameter(parameter: Described, operation_id: str) -> object:
 
 
 def _example(media: str, schema: Described, schemas: Described, content: Described) -> object:
-    if media == SPARSE:
-        whole = _example(JSON, content[JSON]["schema"], schemas, content)
-        first = lambda row: dict([next(iter(row.items()))])  # noqa: E731
-        return [first(row) for row in whole] if isinstance(whole, list) else first(whole)  # type: ignore[arg-type]
-    return TEXTS[media] if media in TEXTS else example(schema, schemas)
+    if media != SPARSE:
+        return TEXTS[media] if media in TEXTS else example(schema, schemas)
+    whole = example(content[JSON]["schema"], schemas)
+    return [_first_member(row) for row in whole] if isinstance(whole, list) else _first_member(whole)
+
+
+def _first_member(row: Described) -> Described:
+    name = next(iter(row))
+    return {name: row[name]}

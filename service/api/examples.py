@@ -238,10 +238,11 @@ def _object(schema: Schema, known: Mapping[str, Schema], title: str) -> Any:  # 
     if "properties" not in schema:
         return {} if schema.get("type") == "object" else _built(schema, known, "")
     required = schema.get("required", ())
-    members = schema["properties"].items()
-    shown = [(name, member) for name, member in members if name in required or "default" not in member]
-    given = {name: example(member, known, name, title) for name, member in shown}
-    return {name: value for name, value in given.items() if value is not None or name in required}
+    given = {name: example(member, known, name, title) for name, member in schema["properties"].items()}
+    said = {
+        name for name, member in schema["properties"].items() if "default" not in member and given[name] is not None
+    }
+    return {name: value for name, value in given.items() if name in required or name in said} or given
 
 
 def _plain(schema: Schema) -> Any:  # noqa: ANN401 - JSON
