@@ -10,6 +10,7 @@ from models.errors import InterlockError, NotFound, Unavailable
 from service.commands import jobs as commands
 from service.queries import jobs as queries
 from service.queries import optimisation
+from service.queries.paging import Page
 from service.web.house import House, house
 from service.web.pages import PageRoute
 
@@ -22,7 +23,7 @@ class Asked(BaseModel):
     """Which jobs are looked at."""
 
     status: Status | Literal[""] = ""
-    older_than: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
+    cursor: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
     said: Annotated[str, Field(pattern="^requeued$")] | None = None
 
 
@@ -33,16 +34,16 @@ async def show(here: Annotated[House, house("listJobs")], asked: Annotated[Asked
 
 
 async def _page(here: House, asked: Asked, problem: str | None = None) -> Response:
-    status, before = asked.status or None, asked.older_than
-    listed = await queries.listed(here.db, here.business.id, status=status, older_than=before, limit=PAGE)
+    page = Page(PAGE, asked.cursor)
+    listed = await queries.listed(here.db, here.business.id, page, status=asked.status or None)
     return here.page(
         "jobs.html",
         409 if problem else 200,
         asked=asked,
         problem=problem,
         jobs=listed,
-        more=listed[-1].id if len(listed) == PAGE else None,
-        dead=await queries.listed(here.db, here.business.id, status="failed", limit=PAGE),
+        more=listed.next,
+        dead=await queries.listed(here.db, here.business.id, Page(PAGE), status="failed"),
         runs=await optimisation.newest(here.db, here.business.id),
         may_requeue=here.may("requeueJob"),
     )
