@@ -8,7 +8,7 @@ from uuid import UUID
 from service.db.database import Database
 
 By = Literal["staff", "service", "week"]
-KEYS: dict[str, LiteralString] = {
+KEYS: dict[By, LiteralString] = {
     "staff": "st.name",
     "service": "v.name",
     "week": "to_char(i.starts_at AT TIME ZONE b.zone, 'IYYY-\"W\"IW')",
@@ -38,6 +38,14 @@ WAITLIST = """
 SELECT count(*) AS joined, count(*) FILTER (WHERE status = 'placed') AS placed FROM waitlist_entry
 WHERE business_id = %(business)s AND since >= %(start)s AND since < %(end)s
 """
+WAITLISTS: LiteralString = """
+SELECT {key} AS name, count(*) AS joined, count(*) FILTER (WHERE w.status = 'placed') AS placed
+FROM waitlist_entry w
+JOIN business b ON b.id = w.business_id
+JOIN service v ON v.business_id = w.business_id AND v.id = w.service_id
+WHERE w.business_id = %(business)s AND w.since >= %(start)s AND w.since < %(end)s
+GROUP BY 1 ORDER BY 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +53,12 @@ class Line:
     """One staff member, service or week: visits, minutes booked, cents, and days between booking and visit."""
 
     name: str
-    booked: int
-    no_shows: int
-    cancelled: int
-    minutes: int
-    revenue_cents: int
-    lead_days: float
+    booked: int = 0
+    no_shows: int = 0
+    cancelled: int = 0
+    minutes: int = 0
+    revenue_cents: int = 0
+    lead_days: float = 0.0
 
     @property
     def no_show_share(self) -> float:
@@ -79,3 +87,14 @@ async def conversion(db: Database, business_id: UUID, start: datetime, end: date
     async with db.transaction(business_id) as tx:
         row = await tx.row(WAITLIST, {"business": business_id, "start": start, "end": end})
     return Conversion(**(row or {"joined": 0, "placed": 0}))
+
+
+async def conversions(
+    db: Database, business_id: UUID, start: datetime, end: datetime, by: Literal["service", "week"]
+) -> dict[str, Conversion]:
+    """Return how the waitlist of a span was served, by service or by the week of joining."""
+    key: LiteralString = KEYS[by].replace("i.starts_at", "w.since")
+    async with db.transaction(business_id) as tx:
+        sql = WAITLISTS.replace("{key}", key)
+        rows = await tx.rows(sql, {"business": business_id, "start": start, "end": end})
+    return {row["name"]: Conversion(row["joined"], row["placed"]) for row in rows}

@@ -21,6 +21,7 @@ def routers() -> "list[APIRouter]":
         mine,
         people,
         plans,
+        policies,
         reports,
         settings,
         theme,
@@ -47,6 +48,7 @@ def routers() -> "list[APIRouter]":
         today,
         reports,
         people,
+        policies,
         settings,
     )
     return [part.router for part in parts]

@@ -15,6 +15,7 @@ from service.queries.slots import Slot, SlotsWanted, find
 from service.queries.waitlist import WaitingEntry
 from service.web.days import lanes_of_day, week_of
 from service.web.house import House, house
+from service.web.layout import Opening
 from service.web.offer import Wish
 from service.web.pages import PageRoute
 from service.web.visit import FIRST_DAY, LAST_DAY, Chosen
@@ -101,6 +102,8 @@ async def day_page(board: Board, *, refused: Refused | None = None, stamp: str |
     here, asked = board.house, board.asked
     rooms = asked.by == "rooms"
     lanes = await lanes_of_day(here, board.day, rooms=rooms, page=asked.page)
+    waiting = await _waiting(board, lanes.span)
+    fits = [Opening(w.slot.staff_id, w.slot.starts_at, w.slot.ends_at, w.entry.client) for w in waiting if w.slot]
     opened = asked.open or (refused.booking if refused else None)
     items = await bookings.read(here.db, here.business.id, opened) if opened else []
     return here.page(
@@ -110,14 +113,14 @@ async def day_page(board: Board, *, refused: Refused | None = None, stamp: str |
         asked=asked,
         day=board.day,
         lanes=lanes,
-        drawing=lanes.drawn(here.now, say=here.words.text),
+        drawing=lanes.with_openings(lanes.drawn(here.now, say=here.words.text), fits),
         items=items,
         chosen=_prefilled(board),
         undo=_undone(asked.undo),
         refused=refused,
         services=await businesses.services(here.db, here.business.id),
         staff=await businesses.staff(here.db, here.business.id),
-        waiting=await _waiting(board, lanes.span),
+        waiting=waiting,
         run=await optimisation.latest(here.db, here.business.id),
         stamp=stamp or await _stamp(board),
         of=Chosen,
@@ -137,7 +140,9 @@ def _prefilled(board: Board) -> Chosen | None:
 def _undone(text: str | None) -> dict[str, str] | None:
     if text is None or text.count("!") != 2:
         return None
-    return dict(zip(("id", "at", "version"), text.split("!"), strict=True))
+    booking, value, version = text.split("!")
+    what, name = ("length", "minutes") if value.isdigit() else ("move", "at")
+    return {"id": booking, "what": what, "name": name, "value": value, "version": version}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from service.db.views import View
 from service.queries import boards
 from service.queries.boards import Claim, LaneRow
 from service.web.house import House
-from service.web.layout import Column, Drawing, Ghost, Say, drawing, drawn_day
+from service.web.layout import Column, Drawing, Ghost, Opening, Say, drawing, drawn_day, opened
 from solver.clock import epoch_minute, moment
 from solver.lanes import Minutes
 
@@ -33,6 +33,10 @@ class LanesOfDay:
         """Return the drawing of the day, with a plan's ghosts over it."""
         day = drawn_day(self.columns, self.claims, *self.span, ghosts)
         return drawing(day, self.columns, self.claims, now, ghosts, say)
+
+    def with_openings(self, drawn: Drawing, openings: Sequence[Opening]) -> Drawing:
+        """Return a drawing of the day with a mark where each of those who wait would fit."""
+        return opened(drawn, drawn_day(self.columns, self.claims, *self.span), self.columns, openings)
 
     @property
     def idle(self) -> int:
@@ -71,7 +75,7 @@ def _of(claims: Sequence[Claim], row: LaneRow) -> list[Claim]:
 
 
 def _work(view: View, lane_id: UUID) -> Minutes:
-    index = view.snapshot.staff_index.get(lane_id)
+    index = view.snapshot.lane_index.get(lane_id)
     return np.empty((0, 2), np.int64) if index is None else view.snapshot.lanes[index].work[:, :2]
 
 

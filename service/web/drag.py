@@ -9,6 +9,7 @@ from fastapi import APIRouter, Form, Response
 from models.errors import InterlockError, NotFound, Unavailable
 from models.states import Party
 from service.commands.reschedule import Reschedule, reschedule
+from service.commands.resizing import Resize, resize
 from service.queries import bookings as queries
 from service.queries import moving
 from service.queries.slots import SlotsWanted, find
@@ -47,12 +48,33 @@ async def move(
     return back(board, day=day_of, open=booking_id, said="moved", undo=undo)
 
 
+@router.post("/board/{slug}/bookings/{booking_id}/length")
+async def length(
+    board: Annotated[Board, on_board("rescheduleBooking")],
+    booking_id: UUID,
+    version: Annotated[int, Form(ge=0)],
+    minutes: Annotated[int, Form(ge=1, le=1440)],
+) -> Response:
+    """Give a booking another length; a refusal says why."""
+    here = board.house
+    item = (await queries.read(here.db, here.business.id, booking_id))[0]
+    try:
+        resized = await resize(here.scope, Resize(booking_id, version, Party.STAFF, minutes), view=await here.view())
+    except (NotFound, Unavailable):
+        raise
+    except InterlockError as refusal:
+        return await day_page(board, refused=Refused(reason(refusal), [], booking_id))
+    before = int((item.ends_at - item.starts_at).total_seconds() // 60)
+    return back(board, open=booking_id, said="resized", undo=f"{booking_id}!{before}!{resized.version}")
+
+
 @router.get("/board/{slug}/bookings/{booking_id}/places")
 async def places(board: Annotated[Board, on_board("listBookings")], booking_id: UUID) -> list[tuple[UUID, str]]:
-    """Where a booking could go on the day shown, its own time counting as free: (staff, start)."""
+    """Where a booking could go on the day shown, its own time counting as free: (staff, start); by rooms, its own."""
     here = board.house
     item = (await queries.read(here.db, here.business.id, booking_id))[0]
     freed = await moving.freed(here.db, await here.view(), booking_id)
-    wanted = SlotsWanted(item.service_id, *here.span(board.day))
+    own = (item.staff_id,) if board.asked.by == "rooms" else None
+    wanted = SlotsWanted(item.service_id, *here.span(board.day), own, by_staff=True)
     found = find(freed, wanted, here.now, limit=100_000)
     return [(slot.staff_id, slot.starts_at.isoformat()) for slot in found]

@@ -77,6 +77,7 @@ class Box:
     version: int = 0
     minutes: int = 0
     late: bool = False
+    staff: str = ""
     came: tuple[float, float] | None = None
     """How far it is from here to where it came from."""
 
@@ -97,6 +98,16 @@ class Ghost:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """A free time that somebody who waits would take: aware, half-open, on a staff member's lane."""
+
+    staff_id: UUID
+    starts_at: datetime
+    ends_at: datetime
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
 class Drawing:
     """Everything that a day's drawing consists of, in pixels."""
 
@@ -110,6 +121,7 @@ class Drawing:
     buffers: list[Box]
     blocks: list[Box]
     ghosts: list[Box] = field(default_factory=list)
+    openings: list[Box] = field(default_factory=list)
     arrows: list[tuple[str, str]] = field(default_factory=list)
     now_y: float | None = None
     minute: float = MINUTE
@@ -165,6 +177,14 @@ def drawing(
         arrows=[arrow for g in shown if g.before and (arrow := _arrow(day, g, x_of_id)) is not None],
         now_y=day.y(now) if day.start <= now < day.end else None,
     )
+
+
+def opened(drawn: Drawing, day: Day, columns: Sequence[Column], openings: Sequence[Opening]) -> Drawing:
+    """Return a drawing with a mark where each of those who wait would fit."""
+    x_of = {column.id: AXIS + i * day.lane for i, column in enumerate(columns)}
+    shown = [o for o in openings if o.staff_id in x_of and day.start <= o.starts_at < day.end]
+    boxes = [replace(_span(day, o.starts_at, o.ends_at, x_of[o.staff_id], "opening"), title=o.client) for o in shown]
+    return replace(drawn, openings=boxes)
 
 
 def hue_of(services: Iterable[str]) -> dict[str, int]:
@@ -224,6 +244,7 @@ def _block(
         claim.version or 0,
         int((claim.ends_at - claim.starts_at).total_seconds() // 60),
         late=claim.status == "confirmed" and claim.starts_at < now < claim.ends_at,
+        staff=str(claim.staff_id or ""),
     )
 
 

@@ -1,11 +1,10 @@
-"""Reports: how full the days were, what was idle, who did not come; to look at, and as CSV."""
+"""Reports: how full the days were, what was idle, who did not come, what was earned; to look at, and as CSV."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Annotated
-from uuid import UUID
 
-import numpy as np
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
@@ -13,7 +12,8 @@ from models.errors import InvalidInput
 from service.db.views import View, load
 from service.queries import reports, storefronts
 from service.queries.exports import csv_text
-from service.queries.reports import By, Line
+from service.queries.reports import By, Conversion, Line
+from service.web.fullness import Filled, filled, together
 from service.web.house import House, house
 from service.web.pages import PageRoute
 from service.web.visit import FIRST_DAY, LAST_DAY
@@ -21,7 +21,10 @@ from solver.clock import epoch_minute
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 LONGEST, USUAL = 92, 14
-COLUMNS = ("name", "booked", "no_shows", "cancelled", "minutes", "revenue_cents", "lead_days")
+COLUMNS = (
+    *("name", "booked", "no_shows", "cancelled", "minutes", "revenue_cents", "lead_days"),
+    *("worked", "claimed", "utilisation", "fragments", "waitlisted", "placed"),
+)
 
 
 class Asked(BaseModel):
@@ -31,46 +34,92 @@ class Asked(BaseModel):
     last: Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)] | None = None
     by: By = "staff"
 
-    def days(self, today: date) -> tuple[date, int]:
-        """Return the first date and how many; raises `InvalidInput`."""
+    def days(self, today: date) -> list[date]:
+        """Return the dates; raises `InvalidInput`."""
         first = self.first or today - timedelta(days=today.weekday())
         last = self.last or first + timedelta(days=USUAL - 1)
         if not 0 <= (last - first).days < LONGEST:
             raise InvalidInput(f"The last day comes after the first, within {LONGEST} days.")
-        return first, (last - first).days + 1
+        return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
-    """One staff member's span of days, in minutes: worked, claimed, and idle in gaps too short to sell."""
+class Row:
+    """One staff member, service or week. No service has time of its own, nobody on the staff a waitlist: None."""
 
-    staff_id: UUID
-    name: str
-    worked: int
-    claimed: int
-    fragments: int
+    line: Line
+    time: Filled | None
+    waitlist: Conversion | None
 
-    @property
-    def share(self) -> float:
-        """How much of the time is claimed, 0 to 1."""
-        return min(1.0, self.claimed / self.worked) if self.worked else 0.0
+    def cells(self) -> dict[str, object]:
+        """Return the row as a spreadsheet has it."""
+        time, waitlist = self.time, self.waitlist
+        own: dict[str, object] = dict.fromkeys(COLUMNS, "") | asdict(self.line)
+        if time is not None:
+            own |= {"worked": time.worked, "claimed": time.claimed, "fragments": time.fragments}
+            own["utilisation"] = round(time.share, 4)
+        if waitlist is not None:
+            own |= {"waitlisted": waitlist.joined, "placed": waitlist.placed}
+        return own
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Some days: by day how full they were, the rows, and all together."""
+
+    days: list[tuple[date, Filled]]
+    rows: list[Row]
+    whole: Filled
+    conversion: Conversion
+
+
+async def report(here: House, asked: Asked) -> Report:
+    """Return the report of the days asked for."""
+    days, ident = asked.days(here.today), (here.db, here.business.id)
+    span = here.span(days[0], len(days))
+    view = await load(*ident, days[0] - timedelta(days=1), len(days) + 2)
+    by_day = [(day, filled(view, *(epoch_minute(edge) for edge in here.span(day)))) for day in days]
+    time = _time(view, by_day, span=(epoch_minute(span[0]), epoch_minute(span[1])), by=asked.by)
+    waits = {} if asked.by == "staff" else await reports.conversions(*ident, *span, asked.by)
+    lines = {line.name: line for line in await reports.lines(*ident, *span, asked.by)}
+    names = sorted(lines.keys() | waits.keys() | {name for name, f in time.items() if f.worked})
+    blank = Conversion(0, 0) if asked.by != "staff" else None
+    rows = [Row(lines.get(n) or Line(n), time.get(n), waits.get(n, blank)) for n in names]
+    sums = [(day, together(str(day), parts)) for day, parts in by_day]
+    conversion = await reports.conversion(*ident, *span)
+    return Report(sums, rows, together("", (f for _, f in sums)), conversion)
+
+
+def _time(
+    view: View, by_day: list[tuple[date, list[Filled]]], *, span: tuple[int, int], by: By
+) -> Mapping[str, Filled]:
+    if by == "staff":
+        return {f.name: f for f in filled(view, *span)}
+    if by == "service":
+        return {}
+    weeks: dict[str, list[Filled]] = {}
+    for day, parts in by_day:
+        weeks.setdefault(f"{day:%G-W%V}", []).extend(parts)
+    return {week: together(week, parts) for week, parts in weeks.items()}
 
 
 @router.get("/board/{slug}/reports")
 async def show(here: Annotated[House, house("exportTable")], asked: Annotated[Asked, Query()]) -> Response:
     """The report of some days."""
-    first, days = asked.days(here.today)
-    span = here.span(first, days)
-    view = await load(here.db, here.business.id, first - timedelta(days=1), days + 2)
+    days = asked.days(here.today)
     store = await storefronts.by_slug(here.db, here.business.slug)
+    found = await report(here, asked)
+    lines = [row.line for row in found.rows]
+    came = sum(line.booked for line in lines)
+    ahead = sum(line.lead_days * line.booked for line in lines) / came if came else 0.0
     return here.page(
         "reports.html",
         asked=asked,
-        first=first,
-        last=first + timedelta(days=days - 1),
-        lines=await reports.lines(here.db, here.business.id, *span, asked.by),
-        filled=filled(view, epoch_minute(span[0]), epoch_minute(span[1])),
-        conversion=await reports.conversion(here.db, here.business.id, *span),
+        report=found,
+        lines=lines,
+        ahead=ahead,
+        first=days[0],
+        last=days[-1],
         currency=store.currency,
     )
 
@@ -78,39 +127,7 @@ async def show(here: Annotated[House, house("exportTable")], asked: Annotated[As
 @router.get("/board/{slug}/reports.csv")
 async def table(here: Annotated[House, house("exportTable")], asked: Annotated[Asked, Query()]) -> Response:
     """The same as a file for a spreadsheet."""
-    first, days = asked.days(here.today)
-    lines = await reports.lines(here.db, here.business.id, *here.span(first, days), asked.by)
-    text = csv_text(COLUMNS, [_row(line) for line in lines])
-    headers = {"Content-Disposition": f'attachment; filename="{here.business.slug}-{first}.csv"'}
+    text = csv_text(COLUMNS, [row.cells() for row in (await report(here, asked)).rows])
+    name = f"{here.business.slug}-{asked.days(here.today)[0]}-{asked.by}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _row(line: Line) -> dict[str, object]:
-    return {name: getattr(line, name) for name in COLUMNS}
-
-
-def filled(view: View, start: int, end: int) -> list[Filled]:
-    """Return how full each staff member's time in [start, end) (epoch minutes) is."""
-    shortest = min((s.duration + s.buffer_before + s.buffer_after for s in view.snapshot.services), default=0)
-    found = []
-    for member, lane in zip(view.snapshot.staff, view.snapshot.lanes, strict=False):
-        info = view.lanes[UUID(str(member))]
-        work = np.clip(lane.work[:, :2], start, end)
-        gaps, claimed = _gaps(work.tolist(), lane.busy.tolist())
-        worked = int((work[:, 1] - work[:, 0]).sum())
-        found.append(Filled(info.id, info.name, worked, claimed, sum(g for g in gaps if g < shortest)))
-    return sorted(found, key=lambda f: f.name)
-
-
-def _gaps(work: list[list[int]], busy: list[list[int]]) -> tuple[list[int], int]:
-    """Return the lengths of the gaps between claims inside working time, and the minutes claimed there."""
-    gaps, claimed = [], 0
-    for opens, closes in work:
-        at = opens
-        for begin, stop in busy:
-            if begin < closes and stop > opens:
-                gaps.append(max(begin, opens) - at)
-                claimed += min(stop, closes) - max(begin, at)
-                at = max(at, min(stop, closes))
-        gaps.append(closes - at)
-    return [gap for gap in gaps if gap > 0], claimed

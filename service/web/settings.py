@@ -1,12 +1,11 @@
 """Settings: the business, its staff with their hours, services, who performs what, rooms and holidays."""
 
-import re
 from collections.abc import Awaitable
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Response
 from fastapi.responses import RedirectResponse
 
 from models.errors import InterlockError, InvalidInput, NotFound, Unavailable
@@ -23,18 +22,6 @@ from service.web.visit import FIRST_DAY, LAST_DAY, ZONES
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 Short = Annotated[str, Form(max_length=200)]
 LANGUAGES = ("en", "de", "es", "fa")
-PRICE = re.compile(r"(\d{1,7})(?:[.,](\d{1,2}))?", re.ASCII)
-SERVICE_NUMBERS = (
-    "duration",
-    "buffer_before",
-    "buffer_after",
-    "slot_interval",
-    "minimum_notice",
-    "maximum_advance",
-    "seats",
-    "last_cancellation",
-)
-"""Rules of a service that are whole numbers of minutes, days or seats."""
 
 
 async def _done(here: House, work: Awaitable[object], back: str) -> Response:
@@ -153,56 +140,6 @@ async def add_service(
     return await _done(here, catalogue.add_service(here.scope, service), f"/settings/services/{service.id}")
 
 
-@router.get("/board/{slug}/settings/services/{service_id}")
-async def service(here: Annotated[House, house("readService")], service_id: UUID) -> Response:
-    """One service with its rules."""
-    return await _service(here, service_id)
-
-
-async def _service(here: House, service_id: UUID, problem: str | None = None) -> Response:
-    details = await queries.service(here.db, here.business.id, service_id)
-    said = here.request.query_params.get("said")
-    return here.page("service.html", 409 if problem else 200, service=details, problem=problem, said=said)
-
-
-@router.post("/board/{slug}/settings/services/{service_id}")
-async def change_service(
-    here: Annotated[House, house("changeService")], service_id: UUID, request: Request
-) -> Response:
-    """Change a service's rules."""
-    async with request.form(max_fields=40) as form:
-        typed = {name: str(value) for name, value in form.items()}
-    try:
-        wanted = Change(service_id, _rules(typed), int(typed.get("version", "x")))
-        await catalogue.change_service(here.scope, wanted)
-    except (NotFound, Unavailable):
-        raise
-    except (InterlockError, ValueError) as refusal:
-        return await _service(here, service_id, getattr(refusal, "detail", "A number is written in digits."))
-    return RedirectResponse(here.url(f"/settings/services/{service_id}", said="saved"), status_code=303)
-
-
-def _rules(typed: dict[str, str]) -> dict[str, Any]:
-    numbers = {name: int(typed[name]) for name in SERVICE_NUMBERS if name in typed}
-    free = typed.get("free_cancellation", "").strip()
-    return {
-        **numbers,
-        "name": typed.get("name", "").strip(),
-        "price_cents": _cents(typed.get("price", "0")),
-        "free_cancellation": int(free) if free else None,
-        "cancellation_fee_cents": _cents(typed.get("fee", "0")),
-        "needs_approval": "needs_approval" in typed,
-        "active": "active" in typed,
-    }
-
-
-def _cents(text: str) -> int:
-    match = PRICE.fullmatch(text.strip() or "0")
-    if match is None:
-        raise InvalidInput("A price is written like 24.50.")
-    return int(match[1]) * 100 + int((match[2] or "").ljust(2, "0"))
-
-
 @router.get("/board/{slug}/settings/allocations")
 async def matrix(here: Annotated[House, house("allocate")]) -> Response:
     """Who performs what."""
@@ -246,6 +183,20 @@ async def add_room(here: Annotated[House, house("addResource")], name: Short, ki
     """Add a room, chair or device."""
     room = NewResource(name.strip(), kind.strip(), id=uuid4())
     return await _done(here, catalogue.add_resource(here.scope, room), "/settings")
+
+
+@router.post("/board/{slug}/settings/rooms/{room_id}")
+async def change_room(
+    here: Annotated[House, house("changeResource")],
+    room_id: UUID,
+    name: Short,
+    kind: Short,
+    version: Annotated[int, Form()],
+    active: Annotated[bool, Form()] = False,  # noqa: FBT002 - a tick box
+) -> Response:
+    """Rename a room, or retire it."""
+    values = {"name": name.strip(), "kind": kind.strip(), "active": active}
+    return await _done(here, catalogue.change_resource(here.scope, Change(room_id, values, version)), "/settings")
 
 
 @router.post("/board/{slug}/settings/holidays")

@@ -62,7 +62,37 @@ def test_a_drag_is_refused_with_a_reason_then_allowed_then_undone(world, busy, v
     )
 
 
-def test_a_booking_is_moved_by_a_form_without_scripts(world, busy, visitor):
+def test_a_block_is_pulled_longer_refused_over_the_next_one_and_undone(world, busy, visitor):
+    page = visitor.manager(busy)
+    page.goto(BOARD)
+    bea = page.locator("a.block", has_text="Bea")
+    stretch(page, "Bea", 15)
+    expect(page.get_by_role("status")).to_contain_text("It takes another time now.")
+    expect(bea).to_have_attribute("aria-label", "10:00 to 10:45, Bea: Cut (confirmed)")
+    stretch(page, "Bea", 30)
+    expect(page.get_by_role("alert")).to_contain_text("That time is taken")
+    expect(bea).to_have_attribute("aria-label", "10:00 to 10:45, Bea: Cut (confirmed)")
+    page.goto(BOARD)
+    stretch(page, "Bea", -25)
+    expect(bea).to_have_attribute("aria-label", "10:00 to 10:20, Bea: Cut (confirmed)")
+    page.get_by_role("button", name="Undo").click()
+    expect(bea).to_have_attribute("aria-label", "10:00 to 10:45, Bea: Cut (confirmed)")
+
+
+def stretch(page: Page, name: str, minutes: int) -> None:
+    """Pull the lower edge of somebody's block."""
+    grip = page.locator("a.block", has_text=name).locator(".grip")
+    grip.scroll_into_view_if_needed()
+    box = grip.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y + minutes * 1.2 / 2, steps=3)
+    page.mouse.move(x, y + minutes * 1.2, steps=3)
+    page.mouse.up()
+
+
+def test_a_booking_is_moved_and_made_longer_by_forms_without_scripts(world, busy, visitor):
     page = visitor.manager(busy, java_script_enabled=False)
     page.goto(BOARD)
     page.locator("a.block", has_text="Bea").click()
@@ -73,6 +103,45 @@ def test_a_booking_is_moved_by_a_form_without_scripts(world, busy, visitor):
     form.get_by_role("button", name="Move").click()
     expect(page.get_by_role("status")).to_contain_text("Moved.")
     expect(page.locator(".opened")).to_contain_text("Mon 2 Mar, 09:30")
+    page.get_by_text("Make longer or shorter").click()
+    page.get_by_label("Minutes").fill("40")
+    page.get_by_role("button", name="Change").click()
+    expect(page.locator(".opened")).to_contain_text("09:30 to 10:10")
+
+
+def test_who_waits_is_marked_where_they_fit_and_booked_there(world, busy, visitor):
+    page = visitor.manager(busy)
+    page.goto(BOARD)
+    expect(page.locator("svg.day .opening", has_text="Wim")).to_be_visible()
+    page.get_by_role("button", name="Book Wim").click()
+    expect(page.locator("a.block", has_text="Wim")).to_be_visible()
+    expect(page.locator("#beside")).not_to_contain_text("Wim")
+
+
+def test_hours_are_painted_with_the_mouse_or_typed(world, busy, visitor):
+    page = visitor.manager(busy)
+    page.goto(f"/board/salon/settings/staff/{BEN}")
+    hours, week = page.get_by_label("Weekly hours, from today on"), page.locator("svg.paint")
+    hours.fill("Mon 09:00-12:00")
+    expect(week.locator("rect.bar")).to_have_count(1)
+    box = week.bounding_box()
+    scale = box["width"] / 776
+
+    def stroke(day: int, first: int, last: int) -> None:
+        y = box["y"] + (16 + 26 * day + 11) * scale
+        page.mouse.move(box["x"] + (44 + 30 * first + 2) * scale, y)
+        page.mouse.down()
+        page.mouse.move(box["x"] + (44 + 30 * last - 2) * scale, y, steps=4)
+        page.mouse.up()
+
+    stroke(1, 10, 14)
+    expect(hours).to_have_value("Mon 09:00-12:00\nTue 10:00-14:00")
+    stroke(0, 10, 11)
+    expect(hours).to_have_value("Mon 09:00-10:00 11:00-12:00\nTue 10:00-14:00")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_label("Weekly hours, from today on")).to_have_value(
+        "Mon 09:00-10:00 11:00-12:00\nTue 10:00-14:00"
+    )
 
 
 def test_empty_time_that_is_clicked_is_booked(world, busy, visitor):
@@ -138,7 +207,12 @@ def test_a_plan_is_started_reviewed_accepted_in_part_and_seen_on_the_board(world
     page.get_by_label("Search for at most").select_option("10")
     page.get_by_role("button", name="Start").click()
     expect(page.locator(".gain")).to_contain_text("from the waitlist", timeout=60_000)
-    expect(page.locator(".block.planned").first).to_be_visible()
+    ghost = page.locator("#ghosts .block.planned").first
+    expect(ghost).to_be_visible()
+    page.get_by_label("From before to after").fill("0")
+    expect(ghost).to_have_attribute("opacity", "0")
+    page.get_by_label("From before to after").fill("100")
+    expect(ghost).to_have_attribute("opacity", "1")
     page.get_by_role("button", name="Tick none").click()
     page.get_by_role("checkbox").first.check()
     page.get_by_role("button", name="Accept the ticked ones").click()

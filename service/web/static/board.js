@@ -31,9 +31,10 @@
     const answer = await fetch(address, { headers: { Accept: "application/json" } });
     if (!answer.ok || !drag || drag.key !== key) return;
     const columns = svg.dataset.columns.split(" "), minute = Number(svg.dataset.minute);
+    const own = Math.floor((drag.x - Number(svg.dataset.axis)) / Number(svg.dataset.lane));
     const group = svg.querySelector("#places");
     for (const [staff, start] of await answer.json()) {
-      const column = columns.indexOf(staff);
+      const column = svg.dataset.move === "rooms" ? own : columns.indexOf(staff);
       if (column < 0) continue;
       const rect = document.createElementNS(svg.namespaceURI, "rect");
       const minutes = Date.parse(start) / 60000 - Number(svg.dataset.start);
@@ -55,7 +56,20 @@
     drag = {
       block, svg, own, key: block.dataset.key, version: block.dataset.version, minutes: Number(block.dataset.minutes),
       from: at(svg, event), x: Number(own.getAttribute("x")), y: Number(own.getAttribute("y")), moving: false, aim: null,
+      height: Number(own.getAttribute("height")), longer: event.target.classList.contains("grip"),
     };
+  };
+
+  const frame = (x, y, height) => {
+    const size = { x, y, width: Number(drag.svg.dataset.lane) - 6, height };
+    for (const [name, value] of Object.entries(size)) drag.aim.setAttribute(name, value);
+  };
+
+  const stretch = (dy) => {
+    const minute = Number(drag.svg.dataset.minute);
+    drag.wanted = Math.max(SNAP, Math.round((drag.minutes + dy / minute) / SNAP) * SNAP);
+    drag.own.setAttribute("height", drag.wanted * minute - 1);
+    frame(drag.x, drag.y, drag.wanted * minute);
   };
 
   const follow = (event) => {
@@ -68,14 +82,19 @@
       drag.aim = document.createElementNS(drag.svg.namespaceURI, "rect");
       drag.aim.setAttribute("class", "aim");
       drag.svg.append(drag.aim);
-      light(drag.svg, drag.key);
+      if (!drag.longer) light(drag.svg, drag.key);
+    }
+    if (drag.longer) {
+      stretch(dy);
+      return;
     }
     drag.own.setAttribute("x", drag.x + dx);
     drag.own.setAttribute("y", drag.y + dy);
     drag.to = place(drag.svg, { x: point.x, y: drag.y + dy });
     if (!drag.to) return;
-    const size = { x: drag.to.x, y: drag.to.y, width: Number(drag.svg.dataset.lane) - 6, height: drag.minutes * Number(drag.svg.dataset.minute) };
-    for (const [name, value] of Object.entries(size)) drag.aim.setAttribute(name, value);
+    // Rooms are found anew for each time: there, a booking moves up and down alone.
+    if (drag.svg.dataset.move === "rooms") drag.to.at = `${drag.block.dataset.staff}~${drag.to.at.split("~")[1]}`;
+    frame(drag.svg.dataset.move === "rooms" ? drag.x : drag.to.x, drag.to.y, drag.minutes * Number(drag.svg.dataset.minute));
   };
 
   const put = (done) => {
@@ -85,6 +104,7 @@
     if (!done) {
       drag.own.setAttribute("x", drag.x);
       drag.own.setAttribute("y", drag.y);
+      drag.own.setAttribute("height", drag.height);
     }
     drag = null;
     if (missed) document.dispatchEvent(new Event("interlock:changed"));
@@ -93,18 +113,19 @@
 
   const drop = () => {
     if (!drag) return;
-    const { moving, to, key, version, svg } = drag;
+    const { moving, to, key, version, svg, longer, wanted, minutes } = drag;
+    const done = moving && (longer ? wanted !== minutes : to);
     if (moving) addEventListener("click", (event) => { event.preventDefault(); event.stopPropagation(); }, { capture: true, once: true });
-    put(moving && to);
-    if (!moving || !to) return;
+    put(done);
+    if (!done) return;
     const address = new URL(svg.dataset.board, location.href);
-    address.pathname += `/bookings/${key}/move`;
-    send(address.pathname + address.search, { version, at: to.at });
+    address.pathname += `/bookings/${key}/${longer ? "length" : "move"}`;
+    send(address.pathname + address.search, longer ? { version, minutes: wanted } : { version, at: to.at });
   };
 
   const empty = (event) => {
     const svg = event.target.closest && event.target.closest("svg.day[data-new]");
-    if (!svg || event.target.closest(".block")) return;
+    if (!svg || svg.dataset.move === "rooms" || event.target.closest(".block")) return;
     const where = place(svg, at(svg, event));
     if (where) location.assign(svg.dataset.new.replace("NEW", encodeURIComponent(where.at)));
   };

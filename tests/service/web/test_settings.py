@@ -1,11 +1,14 @@
 """Settings, today and reports: what is typed is kept, what cannot be is said, and who may not is refused."""
 
+import csv
+from datetime import timedelta
+
 import pytest
 
 from models.permissions import Role
-from service.commands import bookings
+from service.commands import bookings, waitlist
 from service.db.views import Views
-from service.queries import own_settings
+from service.queries import catalogue, movable, own_settings
 from tests.service.people import cookie
 from tests.service.worlds import ANA, BEN, COLOUR, CUT, MONDAY_10, NOW, client, salon
 
@@ -130,6 +133,66 @@ async def test_a_report_counts_what_was_booked(scope, browser):
     for by in ("service", "week"):
         assert (await browser.get(f"/board/salon/reports?first=2026-03-02&by={by}")).status_code == 200
     assert (await browser.get("/board/salon/reports?first=2026-03-02&last=2026-01-01")).status_code == 422
+
+
+async def test_a_report_says_by_week_how_full_it_was_and_who_of_the_waitlist_was_placed(scope, browser):
+    wanted = waitlist.Joining(await client(scope, "Wim"), CUT, ((MONDAY_10, MONDAY_10 + timedelta(hours=3)),))
+    await waitlist.join(scope, wanted, now=NOW)
+    answer = await browser.get("/board/salon/reports.csv?first=2026-02-23&last=2030-01-01&by=week")
+    assert answer.status_code == 422
+    rows = await table(browser, "first=2026-03-02&last=2026-03-15&by=week")
+    assert [(row["name"], row["booked"], row["worked"], row["claimed"]) for row in rows][:2] == [
+        ("2026-W10", "1", "4500", "40"),
+        ("2026-W11", "0", "4500", "0"),
+    ]
+    [service] = [row for row in await table(browser, "by=service&first=2026-03-02") if row["name"] == "Cut"]
+    assert (service["booked"], service["worked"], service["utilisation"]) == ("1", "", "")
+    ana = (await table(browser, "by=staff&first=2026-03-02&last=2026-03-02"))[0]
+    assert (ana["name"], ana["worked"], ana["claimed"], ana["utilisation"]) == ("Ana", "450", "40", "0.0889")
+
+
+async def table(browser, query: str) -> list[dict[str, str]]:
+    """Return the rows of a report's file."""
+    return list(csv.DictReader((await browser.get(f"/board/salon/reports.csv?{query}")).text.splitlines()))
+
+
+async def test_limits_windows_and_rooms_of_a_service_are_typed(scope, db, browser):
+    room = {"name": "Room 1", "kind": "room"}
+    assert (await browser.post(f"{SETTINGS}/rooms", data=room)).status_code == 303
+    details = await catalogue.service(db, scope.business_id, CUT)
+    typed = {"name": "Cut", "duration": "30", "version": details.version, "active": "true", "daily_limit": "5"}
+    typed |= {"windows": "Mon-Tue 09:00-12:00", "needs": "room\nlaser 10-25", "client_weekly_limit": ""}
+    assert (await browser.post(f"{SETTINGS}/services/{CUT}", data=typed)).status_code == 303
+    details = await catalogue.service(db, scope.business_id, CUT)
+    assert (details.daily_limit, details.client_weekly_limit) == (5, None)
+    assert [(w.weekday, w.opens, w.closes) for w in details.windows] == [(0, 540, 720), (1, 540, 720)]
+    assert [(r.kind, r.after, r.length) for r in details.requirements] == [("room", 0, None), ("laser", 10, 15)]
+    page = (await browser.get(f"{SETTINGS}/services/{CUT}")).text
+    assert "room\nlaser 10-25</textarea>" in page
+    wrong = typed | {"version": details.version, "needs": "laser 25-10"}
+    refused = await browser.post(f"{SETTINGS}/services/{CUT}", data=wrong)
+    assert refused.status_code == 409
+    assert "laser 10-25" in refused.text
+
+
+async def test_a_room_is_renamed_and_retired(scope, db, browser):
+    await browser.post(f"{SETTINGS}/rooms", data={"name": "Room 1", "kind": "room"})
+    [room] = await catalogue.resources(db, scope.business_id)
+    changed = {"name": "Blue room", "kind": "room", "version": room.version}
+    assert (await browser.post(f"{SETTINGS}/rooms/{room.id}", data=changed)).status_code == 303
+    [room] = await catalogue.resources(db, scope.business_id)
+    assert (room.name, room.active) == ("Blue room", False)
+    assert (await browser.post(f"{SETTINGS}/rooms/{room.id}", data=changed)).status_code == 409
+
+
+async def test_what_the_optimiser_may_do_is_set(scope, db, browser):
+    typed = {"minutes": "45", "staff": "any", "frozen_hours": "12", "reseat_days": "2", "seconds": "30"}
+    answer = await browser.post(f"{SETTINGS}/optimiser", data=typed | {"moves_a_client": "1", "moves_a_day": ""})
+    assert answer.status_code == 303
+    rules = await movable.rules(db, scope.business_id)
+    assert (rules.minutes, rules.staff, rules.moves_a_client, rules.moves_a_day) == (45, "any", 1, None)
+    for wrong in ({"minutes": "-1"}, {"minutes": "x"}, {"staff": "nobody"}):
+        assert (await browser.post(f"{SETTINGS}/optimiser", data=typed | wrong)).status_code == 409, wrong
 
 
 async def test_a_report_as_a_file_computes_nothing(scope, db, browser):
