@@ -45,7 +45,7 @@ async def test_the_day_shows_lanes_bookings_load_and_who_waits_with_the_opening_
     page = (await browser.get(f"/board/salon?{DAY}")).text
     assert "Monday 2 March 2026" in page
     assert "Waiting Wim" in page
-    assert "fits at 10:00 with Ben" in page
+    assert "fits at 10:00 with <bdi>Ben</bdi>" in page
     assert "Booked &lt;b&gt;Bea&lt;/b&gt;" in page
     assert "<b>Bea</b>" not in page
     # 450 minutes each, one of 30 + 10 booked.
