@@ -11,7 +11,7 @@ from solver.book import Book, Booking
 from solver.clock import DAY
 from solver.columns import Claims, Columns, Entry, Int, Intervals, Preference, preferred
 from solver.objective import Term
-from solver.places import chain, days_waited, legal_places, stranded, working_hours
+from solver.places import chain, days_waited, legal_places, opening_hours, stranded
 from solver.services import Requirement
 from solver.snapshot import Snapshot
 
@@ -133,7 +133,7 @@ def _lawful(snapshot: Snapshot, fixed: Intervals, offer: Offer, leaves: Booking 
     """
     if not offer.also and leaves is None:
         return offer
-    good, hours = np.ones(len(offer), bool), working_hours(snapshot)
+    good, hours = np.ones(len(offer), bool), opening_hours(snapshot)
     for number, (lane, start, end) in enumerate(offer.also):
         over = (fixed.lane == lane[:, None]) & (fixed.start < end[:, None]) & (fixed.end > start[:, None])
         inside = (hours.lane == lane[:, None]) & (hours.start <= start[:, None]) & (hours.end >= end[:, None])

@@ -9,6 +9,7 @@ import numpy as np
 from solver.clock import DAY, moment
 from solver.columns import Columns, Entry, Int, Intervals
 from solver.errors import InvalidProblem
+from solver.lanes import Lane
 from solver.slots import Slots, legal_starts
 from solver.snapshot import Snapshot
 
@@ -101,9 +102,18 @@ def fixed_claims(snapshot: Snapshot) -> Intervals:
 
 
 def working_hours(snapshot: Snapshot) -> Intervals:
-    """When each lane works; spans that touch are one."""
+    """When each staff member works; spans that touch are one. Nobody's load or idle time is a room's."""
+    return _hours(snapshot.lanes[: len(snapshot.staff)])
+
+
+def opening_hours(snapshot: Snapshot) -> Intervals:
+    """When each lane may be claimed, rooms and devices included; spans that touch are one."""
+    return _hours(snapshot.lanes)
+
+
+def _hours(lanes: Sequence[Lane]) -> Intervals:
     spans: list[tuple[int, int, int]] = []
-    for lane in snapshot.lanes:
+    for lane in lanes:
         for start, end in merged(tuple((int(a), int(b)) for a, b, _ in lane.work)):
             spans.append((lane.index, start, end))
     array = np.array(spans, np.int64).reshape(-1, 3)

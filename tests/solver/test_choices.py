@@ -93,6 +93,17 @@ def test_a_resource_needed_for_a_part_of_the_visit_is_free_for_the_rest():
         assert len(planned(replace(world, lanes=lanes), scans(1))[1].placements) == expected
 
 
+def test_a_room_is_nobodys_idle_time_and_does_no_share_of_the_work():
+    held = {"ann": [(NINE, NINE + 40)], "blue": [(NINE + 10, NINE + 20), (NINE + 25, NINE + 60)]}
+    waiting = [Entry("w", service="class", windows=WHOLE)]
+    worlds = [clinic(rooms=(), busy={"ann": held["ann"]}), clinic(busy=held)]
+    without, beside = (
+        planned(world, waiting, lambda w=world: rebalance_problem(w, [], waiting, NOW)) for world in worlds
+    )
+    assert beside[0].even_share == without[0].even_share
+    assert beside[1].scores == without[1].scores
+
+
 def test_two_resources_of_one_kind_at_once_are_two_rooms():
     twice = Service("scan", 30, requirements=(Requirement("scanner"), Requirement("scanner")))
     for rooms, placed in ((("blue",), 0), (("blue", "red"), 1)):
