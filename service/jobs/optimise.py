@@ -28,6 +28,7 @@ from service.jobs.problems import Night, problem_of
 from service.queries import movable, optimisation
 from service.queries.optimisation import Started
 from service.queries.waitlist import waiting
+from service.telemetry.metrics import GAP
 from solver.answer import Effort, Stop
 from solver.checker import PlanError, require
 from solver.errors import InvalidProblem
@@ -203,6 +204,7 @@ class _Run:
         if result.status in WITHOUT_PLAN:
             raise InvalidProblem("no plan was found in the time given")
         require(problem, result)
+        GAP.observe(max(result.gap, 0.0))
         self._watch(result.objective, result.bound)
         self._tell("explaining")
         return plan_of(night, problem, result, replace(effort, stop=self.stop))

@@ -16,6 +16,7 @@ from service.jobs.problems import Night, rebalance_bookings
 from service.queries import movable
 from service.queries import optimisation as queries
 from service.queries.plan_blocks import before_and_after
+from service.telemetry.metrics import REGISTRY
 from solver.checker import PlanError, Rule, Violation
 from solver.clock import moment
 from tests.races.races import owner_does
@@ -29,8 +30,10 @@ async def test_a_rebalance_makes_room_that_a_placement_does_not_find(db):
     scope = await salon(db)
     await fragmented(scope)
     assert (await planned(scope, RunKind.WAITLIST)).moves == ()
+    runs = REGISTRY.get_sample_value("interlock_solver_gap_count")
     run = await planned(scope)
     assert (run.status, run.solver_status, run.gap) == ("planned", "optimal", 0)
+    assert REGISTRY.get_sample_value("interlock_solver_gap_count") == runs + 1
     assert [(m.kind, m.client) for m in sorted(run.moves, key=lambda m: m.kind)] == [
         ("move", "Maria Costa"),
         ("place", "Rui Dias"),
