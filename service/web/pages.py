@@ -126,8 +126,10 @@ def sorry(request: Request, status: int, code: str, detail: str = "") -> Respons
     words = chosen_language(request.query_params.get("lang"), request.headers.get("accept-language"))
     slug, public = request.path_params.get("slug"), request.url.path.startswith("/b/")
     home = f"/b/{slug}" if public and slug and code != "not-found" else None
-    shown = detail if words.language == "en" and status < 500 else ""
-    context = {"words": words, "text": _sentence(words, code), "detail": shown, "home": home}
+    text = _sentence(words, code)
+    # What went wrong is written in English; where a sentence of the reader's says it already, it is not said twice.
+    shown = detail if text == words("error_other") and words.language == "en" and status < 500 else ""
+    context = {"words": words, "text": text, "detail": shown, "home": home}
     answer = page(request, "sorry.html", context, status)
     if status == 503:
         answer.headers["Retry-After"] = "1"

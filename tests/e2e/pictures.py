@@ -1,9 +1,11 @@
 """Every page at three widths, into docs/pictures: `make pictures`. Look at them."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from service.commands import catalogue
 from service.commands.catalogue import Change
@@ -39,17 +41,20 @@ def demo(world):
     return world.do(fill)
 
 
-@pytest.mark.parametrize("size", [PHONE, TABLET, DESK], ids=lambda size: str(size["width"]))
-def test_pictures(demo, visitor, size):
+@pytest.fixture(params=[PHONE, TABLET, DESK], ids=lambda size: str(size["width"]))
+def size(request):
+    """How large the window is."""
+    return request.param
+
+
+def test_pictures_of_the_house(demo, visitor, size):
     business_id, salon_id, evening, member, day = demo
     page = visitor.manager(business_id, viewport=size, timezone_id="Europe/Berlin")
     board = "/board/demo-clinic"
     pages = {
-        "booking": "/b/demo-clinic",
-        "booking-month": "/b/demo-clinic?span=month&lang=de",
-        "booking-persian": "/b/demo-clinic?lang=fa",
         "board": f"{board}?day={day}",
-        "week": f"{board}?day={day}&span=week",
+        "board-persian": f"{board}?day={day}&lang=fa",
+        "week": f"{board}?day={day}&span=week&lang=en",
         "list": f"{board}?day={day}&span=list",
         "plans": f"{board}/plans",
         "today": f"{board}/today?day={day}",
@@ -58,27 +63,64 @@ def test_pictures(demo, visitor, size):
         "settings-hours": f"{board}/settings/staff/{member}",
         "settings-matrix": f"{board}/settings/allocations",
         "settings-people": f"{board}/settings/people",
+        "sign-in": "/login",
     }
     for name, path in pages.items():
         page.goto(path)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is cut off"
         _keep(page, name, size)
     boss = visitor.manager(salon_id, viewport=size)
     boss.goto(f"/board/{evening.slug}/plans/{evening.run_id}")
     _keep(boss, "review", size)
-    page.goto("/b/demo-clinic")
+
+
+def test_pictures_of_a_booking(demo, visitor, size):
+    page = visitor.page(viewport=size, timezone_id="Europe/Berlin")
+    for name, path in (
+        ("booking-month", "/b/demo-clinic?span=month&lang=de"),
+        ("booking-persian", "/b/demo-clinic?lang=fa"),
+        ("link-expired", "/b/demo-clinic/booking/nonsense"),
+        ("booking-full", f"/b/demo-clinic?day={demo[4] + timedelta(days=5)}"),
+        ("booking", "/b/demo-clinic"),
+    ):
+        page.goto(path)
+        _keep(page, name, size)
     page.locator(".suggestion").first.click()
     page.get_by_label("Name").fill("Maria Costa")
     _keep(page, "booking-details", size)
+    page.get_by_role("button", name="Confirm the booking").click()
+    expect(page.locator("#email-problem")).to_be_visible()
+    _keep(page, "booking-problem", size)
     page.get_by_label("E-mail").fill("maria@example.org")
     page.get_by_role("button", name="Confirm the booking").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are booked")
     _keep(page, "booking-kept", size)
+    page.get_by_role("link", name="My appointments").click()
+    _keep(page, "mine", size)
+    page.get_by_role("link", name="Choose another time").click()
+    _keep(page, "booking-move", size)
     page.goto("/b/demo-clinic")
     page.get_by_role("link", name="Join the waitlist").click()
     _keep(page, "waitlist", size)
+    page.get_by_label("Name").fill("Wim")
+    page.get_by_label("Telephone").fill("+31 20 123")
+    page.get_by_role("button", name="Put me on the waitlist").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are on the waitlist")
+    _keep(page, "waiting", size)
+
+
+def test_pictures_of_somebody_faster(demo, world, visitor, size):
+    one, other = (visitor.page(viewport=size, timezone_id="Europe/Berlin") for _ in range(2))
+    for page in (one, other):
+        page.goto("/b/demo-clinic")
+    one.locator(".suggestion").first.click()
+    expect(one.get_by_role("heading", level=1)).to_have_text("Your time")
+    other.locator(".suggestion").first.click()
+    expect(other.get_by_role("alert")).to_be_visible()
+    _keep(other, "booking-taken", size)
 
 
 def _keep(page, name: str, size: dict[str, int]) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is cut off"
     path = FOLDER / f"{name}-{size['width']}.png"
     page.screenshot(path=path)
     # A palette is enough for a page, at a quarter of the bytes.
