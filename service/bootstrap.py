@@ -125,11 +125,7 @@ async def run_worker(stop: asyncio.Event, chosen: Settings | None = None, *, onc
 
 def server_app() -> "FastAPI":
     """Return the whole application: API, board, static files; it opens its installation at start-up."""
-    from starlette.middleware.gzip import GZipMiddleware  # noqa: PLC0415 - other commands do without the web stack
-    from starlette.middleware.trustedhost import TrustedHostMiddleware  # noqa: PLC0415
-
-    from service.api.app import create_app  # noqa: PLC0415
-    from service.api.same_origin import SameOriginForms  # noqa: PLC0415
+    from service.api.app import create_app  # noqa: PLC0415 - other commands do without the web stack
     from service.web import routers  # noqa: PLC0415
     from service.web.pages import HERE, Assets  # noqa: PLC0415
 
@@ -137,8 +133,4 @@ def server_app() -> "FastAPI":
     for router in routers():
         app.include_router(router)
     app.mount("/static", Assets(directory=HERE / "static"))
-    app.add_middleware(SameOriginForms)
-    app.add_middleware(GZipMiddleware, minimum_size=1000)
-    # A name that resolves here from elsewhere must not reach the book with a visitor's cookie.
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings().hosts.split(","))
     return app

@@ -38,8 +38,8 @@ class Settings(BaseSettings):
 
     Without DATABASE_URL the embedded server below `home` is used. DATABASE_OWNER_URL, for migrations, is the same
     unless it is set. An empty variable counts as none. In production `secret` must be set; in development one is
-    drawn and kept in `home`. Metrics are for this machine, or for who has the `metrics_token`. `hosts` are the names,
-    with commas, under which the service is asked for.
+    drawn and kept in `home`. Metrics are for this machine, or for who has the `metrics_token`; a worker's are served on
+    127.0.0.1 where it has a port. `hosts` are the names, with commas, under which the service is asked for.
     """
 
     model_config = SettingsConfigDict(
@@ -53,7 +53,8 @@ class Settings(BaseSettings):
     pool_size: int = Field(10, ge=1, le=100)
     environment: Literal["development", "production"] = "development"
     secret: SecretStr | None = None
-    metrics_token: SecretStr | None = None
+    metrics_token: SecretStr | None = Field(None, min_length=16)
+    worker_metrics_port: int | None = Field(None, ge=1, le=65535)
     rate_limits: bool = True
     hosts: str = "127.0.0.1,localhost,[::1]"
 

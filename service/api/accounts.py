@@ -18,7 +18,6 @@ from service.commands import accounts as commands
 from service.commands import members, sessions
 from service.commands.sessions import ACCESS_SECONDS, Grant
 from service.db.database import Database
-from service.db.limits import PERSON
 from service.queries import accounts as queries
 from service.queries import principals
 from service.security import tokens
@@ -86,8 +85,7 @@ async def token(
         raise InvalidGrant(f"There is no scope {unknown[0][:64]!r}.", error="invalid_scope")
     scope = " ".join(sorted(set(form.scope.split())))
     if form.grant_type == "password":
-        await request.app.state.limiter.take(PERSON, form.username.strip().lower())
-        account_id = await commands.checked(interlock.db, form.username, form.password)
+        account_id = await commands.checked(request.app.state.limiter, form.username, form.password)
         return await sessions.grant(interlock.db, interlock.keyring, account_id, scope, user_agent)
     if form.grant_type == "refresh_token":
         return await _refreshed(interlock.db, interlock.keyring, form.refresh_token, scope)
@@ -135,9 +133,7 @@ async def revoke_token(request: Request, form: Annotated[RevokeForm, Form()]) ->
 @router.post("/invitations/accept", operation_id="acceptInvitation", status_code=201)
 async def accept(request: Request, body: Acceptance) -> Joined:
     """Take an invitation up: with a new account, or with the one that its address has."""
-    account_id, business_id = await members.welcome(
-        request.app.state.interlock.db, body.token, body.name, body.password
-    )
+    account_id, business_id = await members.welcome(request.app.state.limiter, body.token, body.name, body.password)
     return Joined(account_id=account_id, business_id=business_id)
 
 
@@ -152,7 +148,7 @@ async def change_password(request: Request, who: Who, body: PasswordBody) -> Res
     """Set another password; every other session ends."""
     db = request.app.state.interlock.db
     account = await queries.read(db, _account(who.account_id))
-    await commands.checked(db, account.email, body.current)
+    await commands.checked(request.app.state.limiter, account.email, body.current)
     await commands.set_password(db, account.id, body.new, keep=who.session_id)
     return Response(status_code=204)
 

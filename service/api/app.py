@@ -5,6 +5,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 from fastapi import Depends, FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from service.api import (
     accounts,
@@ -35,6 +37,8 @@ from service.api.deadline import Deadline
 from service.api.headers import BusinessOrigins, SafeHeaders
 from service.api.limits import RateLimits
 from service.api.observed import Observed
+from service.api.same_origin import SameOriginForms
+from service.api.size import BodyLimit
 from service.db.database import Database
 from service.db.limits import Limiter
 from service.db.views import Views
@@ -71,7 +75,14 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
             app.state.hub = events.Hub(app.state.interlock.db)
             yield
 
-    app = FastAPI(title="Interlock", version="0.1.0", description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPI(
+        title="Interlock",
+        version="0.1.0",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
     problems.install(app)
     permitted = [Depends(security.permitted)]
     app.include_router(accounts.router, prefix="/api/v1", dependencies=permitted)
@@ -100,6 +111,20 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
     security.check(app)
     described.install(app)
     app.include_router(health.router)
-    for layer in (BusinessOrigins, SafeHeaders, RateLimits, Deadline, Observed):
-        app.add_middleware(layer)
+    _surround(app)
     return app
+
+
+def _surround(app: FastAPI) -> None:
+    """Add what stands around every route; each stands around those before it."""
+    app.add_middleware(BusinessOrigins)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(SameOriginForms)
+    app.add_middleware(RateLimits)
+    app.add_middleware(GZipMiddleware, minimum_size=1000)
+    # A name that resolves here from elsewhere must not reach the book with a visitor's cookie.
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings().hosts.split(","))
+    app.add_middleware(Deadline)
+    # No answer leaves without its line of log, nor without its headers.
+    app.add_middleware(Observed)
+    app.add_middleware(SafeHeaders)

@@ -10,8 +10,6 @@ from fastapi.routing import APIRoute
 
 from service.api.answers import answered
 
-LARGEST = 256 * 1024
-"""Bytes of a body."""
 DEEPEST = 20
 """Levels of nesting."""
 
@@ -32,22 +30,8 @@ class StrictRoute(APIRoute):
 
 
 class _StrictRequest(Request):
-    async def body(self) -> bytes:
-        if not hasattr(self, "_body"):
-            self._body = await _limited(self)
-        return self._body
-
     async def json(self) -> Any:  # noqa: ANN401 - any JSON value
         return parsed(await self.body())
-
-
-async def _limited(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST:
-            raise HTTPException(413, f"A body has at most {LARGEST} bytes.")
-    return bytes(body)
 
 
 def parsed(body: bytes) -> Any:  # noqa: ANN401 - any JSON value

@@ -15,7 +15,8 @@ SAFE = {
     b"permissions-policy": b"camera=(), geolocation=(), microphone=()",
 }
 CLOSED = b"default-src 'none'; frame-ancestors 'none'"
-"""What an answer that is no page may load: nothing."""
+"""What an answer may load that does not say for itself: nothing."""
+CREDENTIALS = frozenset({b"authorization", b"cookie", b"x-api-key"})
 STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 KNOWN_S, MOST_KNOWN = 10.0, 10_000
 """How long a business's origins are believed, and of how many businesses they are kept."""
@@ -51,11 +52,11 @@ class SafeHeaders:
 def _with_safe(scope: Scope, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     present = {name.lower() for name, _ in headers}
     added = [(name, value) for name, value in SAFE.items() if name not in present]
-    if scope["path"].startswith("/api/") and b"content-security-policy" not in present:
+    if b"content-security-policy" not in present:
         added.append((b"content-security-policy", CLOSED))
     if scope["scheme"] == "https":
         added.append(STRICT_TRANSPORT)
-    if any(name == b"authorization" for name, _ in scope["headers"]) and b"cache-control" not in present:
+    if b"cache-control" not in present and any(name in CREDENTIALS for name, _ in scope["headers"]):
         added.append((b"cache-control", b"private, no-cache"))
     return headers + added
 

@@ -16,7 +16,7 @@ READY_S = 2
 SCHEMA = "SELECT version_num FROM edge.schema_version"
 QUEUE = """
 SELECT status::text AS status, count(*) AS jobs FROM jobs.procrastinate_jobs
-WHERE status IN ('todo', 'doing') GROUP BY status
+WHERE status IN ('todo', 'doing', 'failed') GROUP BY status
 """
 router = APIRouter(include_in_schema=False)
 
@@ -53,7 +53,7 @@ async def show(request: Request) -> Response:
     """Return the metrics, to this machine or to who has the token of INTERLOCK_METRICS_TOKEN."""
     if not _may_read(request):
         raise Forbidden("Metrics are for this machine, or with INTERLOCK_METRICS_TOKEN as bearer token.")
-    waiting = dict.fromkeys(("todo", "doing"), 0)
+    waiting = dict.fromkeys(("todo", "doing", "failed"), 0)
     try:
         waiting |= {row["status"]: row["jobs"] for row in await request.app.state.interlock.db.anywhere(QUEUE)}
     except InterlockError:
@@ -68,4 +68,11 @@ def _may_read(request: Request) -> bool:
     if token is not None:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         return hmac.compare_digest(given.encode(), token.get_secret_value().encode())
-    return request.client is not None and ip_address(request.client.host).is_loopback
+    return request.client is not None and _is_loopback(request.client.host)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,13 +1,13 @@
 """Every address has its limit, told as "RateLimit header fields for HTTP" (draft-ietf-httpapi-ratelimit-headers)."""
 
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import TooManyRequests
 from service.api.problems import problem_response, refusal_headers
-from service.db.limits import ADDRESS, SIGN_IN, Limit, Limiter
+from service.db.limits import ADDRESS, SIGN_IN, Limit, Limiter, address_of
 
-SIGNING_IN = frozenset({"/login", "/api/v1/token", "/api/v1/invitations/accept", "/api/v1/account/password"})
+# The sign-in page asks for itself, to say so in words.
+SIGNING_IN = frozenset({"/api/v1/token", "/api/v1/invitations/accept", "/api/v1/account/password"})
 UNLIMITED = ("/health/", "/metrics", "/static/")
 
 
@@ -23,8 +23,7 @@ class RateLimits:
             await self.app(scope, receive, send)
             return
         limiter: Limiter = scope["app"].state.limiter
-        address = Request(scope).client
-        who = address.host if address else "unknown"
+        who = address_of(scope)
         is_signing_in = scope["path"] in SIGNING_IN and scope["method"] not in ("GET", "OPTIONS")
         limit = SIGN_IN if is_signing_in else ADDRESS
         try:

@@ -24,13 +24,14 @@ def problem_response(problem: dict[str, object], headers: dict[str, str] | None 
     )
 
 
-CODES = {400: "malformed-body", 404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
+CODES = {
+    400: "malformed-body",
+    404: "not-found",
+    405: "method-not-allowed",
+    408: "body-too-slow",
+    413: "body-too-large",
+}
 """Codes of what is refused before it reaches a route."""
-
-
-async def _unexpected(_: Request, __: Exception) -> Response:
-    # What went wrong is in the log; it is nobody else's business.
-    return problem_response(InterlockError("The request could not be served.").problem())
 
 
 async def _domain(_: Request, error: Exception) -> Response:
@@ -88,4 +89,3 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(InterlockError, _domain)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)

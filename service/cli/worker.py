@@ -12,8 +12,9 @@ from typing import Annotated
 
 import typer
 
+from models.errors import NotConfigured
 from service.settings import settings
-from service.telemetry import logs, traces
+from service.telemetry import logs, metrics, traces
 
 AGAIN_S = 1.0
 STOP_S = 30
@@ -34,6 +35,8 @@ def worker(
     logs.install(logging.INFO if settings().environment == "production" else logging.WARNING)
     if traces.wanted():
         traces.install()
+    if (port := settings().worker_metrics_port) is not None:
+        _serve_metrics(port)
 
     async def work() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
@@ -44,6 +47,13 @@ def worker(
         await run_worker(stop, once=once)
 
     asyncio.run(work())
+
+
+def _serve_metrics(port: int) -> None:
+    try:
+        metrics.serve(port)
+    except OSError as error:
+        raise NotConfigured(f"INTERLOCK_WORKER_METRICS_PORT: something else listens on port {port}.") from error
 
 
 @contextlib.contextmanager

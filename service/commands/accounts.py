@@ -7,6 +7,7 @@ from uuid_utils.compat import uuid7
 
 from models.errors import InvalidGrant, InvalidInput, NotFound
 from service.db.database import Database, Transaction
+from service.db.limits import PERSON, Limiter
 from service.security import passwords
 
 NOBODY = UUID(int=0)
@@ -67,16 +68,20 @@ async def by_email(db: Database, email: str) -> Known:
     return await db.transact(NOBODY, work)
 
 
-async def checked(db: Database, email: str, password: str) -> UUID:
+async def checked(limiter: Limiter, email: str, password: str) -> UUID:
     """Return the account of an address whose password is right; as slow for an address that nobody has.
 
     Raises
     ------
+    TooManyRequests
+        Too many tries at this address, wherever they come from.
     InvalidGrant
         No such account, another password, or disabled: nobody is told which.
     """
+    email = email.strip()
+    await limiter.take(PERSON, email.lower())
     try:
-        known = await by_email(db, email)
+        known = await by_email(limiter.db, email)
     except NotFound:
         known = Known(NOBODY, "", None)
     if not await passwords.is_right(password, known.password_hash) or known.disabled:

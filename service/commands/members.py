@@ -11,6 +11,7 @@ from service.commands import accounts
 from service.db.command import Scope, command
 from service.db.database import Database, Transaction
 from service.db.ledger import record
+from service.db.limits import Limiter
 from service.security import tokens
 
 INVITATION_DAYS = 7
@@ -194,13 +195,14 @@ async def _leave_an_owner(tx: Transaction, account_id: UUID) -> None:
         raise NotAllowed("A business keeps at least one owner.")
 
 
-async def welcome(db: Database, token: str, name: str, password: str) -> tuple[UUID, UUID]:
+async def welcome(limiter: Limiter, token: str, name: str, password: str) -> tuple[UUID, UUID]:
     """Take an invitation up with a new account, or with the one that its address has; return account and business."""
+    db = limiter.db
     email = await invited(db, token)
     try:
         await accounts.by_email(db, email)
     except NotFound:
         account_id = await accounts.add(db, accounts.NewAccount(email, name, password))
     else:
-        account_id = await accounts.checked(db, email, password)
+        account_id = await accounts.checked(limiter, email, password)
     return account_id, await accept(db, token, account_id)

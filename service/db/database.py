@@ -18,6 +18,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from models.errors import InterlockError, InvalidInput, NotFound, Unavailable
 from service.db.session import ended, hang_up, prepare_session, seconds_left
+from service.db.turns import Turns
 from service.security.keyring import installed
 from service.security.vault import MARK, Vault, client_of
 from service.telemetry.metrics import COMMITS, CONFLICTS
@@ -190,6 +191,10 @@ class Database:
     size: int = 10
     vault: Vault = field(default_factory=lambda: Vault(installed()), repr=False)
     _pool: AsyncConnectionPool[AsyncConnection[DictRow]] | None = None
+    _turns: Turns = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._turns = Turns(self.size)
 
     async def open(self) -> Self:
         """Open the pool; raises `Unavailable` where no connection can be had in 10 s."""
@@ -241,13 +246,12 @@ class Database:
         if self._pool is None:
             raise Unavailable("The database pool is not open.")
         with translated_errors():
-            async with self._connection(self._pool) as connection:
+            async with self._connection(self._pool, business_id) as connection:
                 tx = Transaction(connection, business_id, actor, one_snapshot, origin, self.vault)
                 overdue = asyncio.get_running_loop().call_later(seconds_left(), hang_up, connection)
                 try:
                     yield tx
                     await tx.end("COMMIT")
-                    COMMITS.inc()
                 except BaseException as error:
                     if not connection.broken:
                         await tx.end("ROLLBACK")
@@ -259,9 +263,23 @@ class Database:
 
     @asynccontextmanager
     async def _connection(
+        self, pool: AsyncConnectionPool[AsyncConnection[DictRow]], business_id: UUID | None = None
+    ) -> AsyncIterator[AsyncConnection[DictRow]]:
+        """Yield a connection that the server has not ended while it lay idle, when it is the business's turn."""
+        try:
+            await self._turns.take(business_id, min(LONGEST_WAIT_S, seconds_left()))
+        except TimeoutError as error:
+            raise PoolTimeout("no connection became free in time") from error
+        try:
+            async with self._live(pool) as connection:
+                yield connection
+        finally:
+            self._turns.give(business_id)
+
+    @asynccontextmanager
+    async def _live(
         self, pool: AsyncConnectionPool[AsyncConnection[DictRow]]
     ) -> AsyncIterator[AsyncConnection[DictRow]]:
-        """Yield a connection that the server has not ended while it lay idle."""
         while True:
             async with pool.connection(timeout=min(LONGEST_WAIT_S, seconds_left())) as connection:
                 if not ended(connection):
@@ -308,7 +326,7 @@ class Database:
         for attempt in range(ATTEMPTS):
             try:
                 async with self.transaction(business_id, actor, origin) as tx:
-                    return await work(tx)
+                    result = await work(tx)
             except Unavailable as error:
                 lost = isinstance(error.__cause__, psycopg.OperationalError)
                 if not isinstance(error, Contended) and not (replays and lost):
@@ -317,6 +335,13 @@ class Database:
                     break
                 CONFLICTS.labels("contended").inc()
                 await asyncio.sleep(random.uniform(0, 0.02) * 2**attempt)  # noqa: S311 - jitter, not a secret
+            except InterlockError as error:
+                if error.status in (409, 412):
+                    CONFLICTS.labels(error.code).inc()
+                raise
+            else:
+                COMMITS.inc()
+                return result
         raise Unavailable("Too much contention, or too many lost connections; try again shortly.")
 
 

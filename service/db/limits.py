@@ -6,7 +6,10 @@ Each process takes tokens in advance, a few at a time, so that most requests cos
 import math
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address, IPv6Network
+from typing import Any
 
 from models.errors import TooManyRequests, Unavailable
 from service.db.database import Database
@@ -51,8 +54,20 @@ ADDRESS = Limit("address", 1200, lease=20)
 SIGN_IN = Limit("sign-in", 10)
 KEY = Limit("key", 6000, lease=50)
 PERSON = Limit("account", 20, 900)
-"""Tries at one e-mail address, from wherever they come."""
+"""Looks at the password of one e-mail address, from wherever they come."""
 BUSINESS = Limit("business", 30_000, lease=100)
+
+
+def address_of(scope: Mapping[str, Any]) -> str:
+    """Return whom the address of an ASGI request stands for: IPv6 gives everybody a network of 64 bits (RFC 6177)."""
+    host = str((scope.get("client") or ("unknown",))[0])
+    if ":" not in host:
+        return host
+    try:
+        address = IPv6Address(host)
+    except ValueError:
+        return host[:45]
+    return str(address.ipv4_mapped or IPv6Network((int(address) >> 64 << 64, 64)))
 
 
 @dataclass(slots=True)

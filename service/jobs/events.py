@@ -19,14 +19,17 @@ from service.jobs.queue import WITH_BACKOFF, Installation, installation_of
 
 CHANNEL = "interlock_events"
 """On which every published event is told: business, event, topic, aggregate, version; as JSON."""
-BATCH = 500
+MOST_READY = 100
+"""Jobs of one business that may be ready at once: the queue is one for all, and others wait behind them."""
 HANDLE = "interlock.handle"
 
 # One publisher a business at a time, or two batches could be handed over in the wrong order.
 LEASE = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 1)) AS leased"
 UNPUBLISHED = """
 SELECT id, topic, aggregate_id, aggregate_version, request_id FROM outbox_event
-WHERE business_id = %s AND published_at IS NULL ORDER BY id LIMIT %s
+WHERE business_id = %s AND published_at IS NULL ORDER BY id LIMIT greatest(%s - (
+    SELECT count(*) FROM jobs.procrastinate_jobs
+    WHERE status = 'todo' AND args->>'business_id' = %s::text AND (scheduled_at IS NULL OR scheduled_at <= now())), 0)
 """
 PUBLISHED = """
 UPDATE outbox_event SET published_at = clock_timestamp() WHERE business_id = %s AND id = ANY(%s)
@@ -80,7 +83,7 @@ Consumers = Mapping[str, Consumer]
 
 
 async def publish(installation: Installation, queue: App, consumers: Consumers, business_id: UUID) -> int:
-    """Publish a business's oldest unpublished events, at most a batch; returns how many.
+    """Publish a business's oldest unpublished events, as long as not too many of its jobs are ready; returns how many.
 
     One job for each event and consumer, written in the transaction that marks the events: a crash leaves both or none.
     """
@@ -89,7 +92,7 @@ async def publish(installation: Installation, queue: App, consumers: Consumers, 
         lease = await tx.row(LEASE, [str(business_id)])
         if lease is None or not lease["leased"]:
             return 0
-        events = await tx.rows(UNPUBLISHED, [business_id, BATCH])
+        events = await tx.rows(UNPUBLISHED, [business_id, MOST_READY, business_id])
         for name, consumer in consumers.items():
             wanted = [event for event in events if consumer.wants(event["topic"])]
             await _hand_over(tx, queue, name, wanted)

@@ -179,6 +179,7 @@ class _Run:
         shape = frozenset((m.subject, m.item.staff_id, m.item.starts_at) for m in plan.moves)
         found = Found(self.run_id, plan, time.monotonic() - self.since, made.get(shape))
         await record_plan(self.scope, found)
+        GAP.observe(plan.gap)
         made.setdefault(shape, self.run_id)
         self._tell("done")
 

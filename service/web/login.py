@@ -8,12 +8,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from models.errors import InvalidGrant, TooManyRequests, Unauthenticated
 from service.commands import accounts as commands
 from service.commands import sessions
-from service.db.limits import PERSON
+from service.db.limits import SIGN_IN, address_of
 from service.queries import accounts as queries
-from service.web.pages import house_page
+from service.web.pages import PageRoute, house_page
 from service.web.session import forget, local_path, remember, signed_in
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
 @router.get("/login", response_class=HTMLResponse)
@@ -45,8 +45,8 @@ async def sign_in(
     """Sign in, and go on to where one wanted to be."""
     interlock = request.app.state.interlock
     try:
-        await request.app.state.limiter.take(PERSON, email.strip().lower())
-        account_id = await commands.checked(interlock.db, email.strip(), password)
+        await request.app.state.limiter.take(SIGN_IN, address_of(request.scope))
+        account_id = await commands.checked(request.app.state.limiter, email, password)
         session_id = await sessions.open_session(interlock.db, account_id, "web", request.headers.get("user-agent"))
     except (InvalidGrant, TooManyRequests) as error:
         return _page(request, local_path(wanted), error.detail, email, error.status)

@@ -115,7 +115,8 @@ class PageRoute(APIRoute):
                     raise
                 return sorry(request, error.status_code, "other")
             except Exception:
-                LOG.exception("%s %s failed", request.method, request.url.path)
+                # The route, never the address: that carries tokens.
+                LOG.exception("%s failed", self.name)
                 return sorry(request, 500, "other")
 
         return kindly

@@ -4,8 +4,10 @@ import io
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
+import urllib.request
 from contextlib import contextmanager, redirect_stderr
 
 import pytest
@@ -17,12 +19,16 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from models.errors import NotConfigured
 from service import telemetry
 from service.bootstrap import Interlock, consumers
+from service.cli import worker as cli_worker
 from service.db.database import Database
 from service.db.views import Views
 from service.jobs import events, worker
 from service.jobs.events import Consumer
-from service.telemetry import logs, spans, traces
-from tests.service.api.conftest import BASE, api, app, client_id, scope
+from service.jobs.queue import queue_on
+from service.telemetry import logs, metrics, spans, traces
+from service.telemetry.metrics import REGISTRY
+from tests.races.races import owner_does
+from tests.service.api.conftest import BASE, api, app, client_id, finished_run, scope
 from tests.service.worlds import ANA, CUT, MONDAY_10, NOW
 
 __all__ = ["api", "app", "client_id", "scope"]
@@ -163,3 +169,60 @@ def test_nothing_of_it_is_imported_unless_it_is_wanted():
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=os.environ)
     assert ran.stdout.strip() == "[]"
+
+
+def sample(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+async def test_what_is_measured_is_measured_where_it_happens(api, app, db, app_url, owner_url, client_id):
+    day = {"from": "2026-03-02T09:00:00Z", "to": "2026-03-02T17:00:00Z"}
+    watched = {
+        "slot latency": ("interlock_request_seconds_count", {"operation": "findSlots", "status": "200"}),
+        "commits": ("interlock_commits_total", {}),
+        "conflicts": ("interlock_conflicts_total", {"why": "slot-taken"}),
+        "stale": ("interlock_conflicts_total", {"why": "stale-version"}),
+        "gap": ("interlock_solver_gap_count", {}),
+    }
+
+    async def grown(steps) -> dict[str, float]:
+        before = {what: sample(name, **labels) for what, (name, labels) in watched.items()}
+        await steps
+        after = {what: sample(name, **labels) for what, (name, labels) in watched.items()}
+        return {what: after[what] - before[what] for what in watched if after[what] != before[what]}
+
+    slot = {**AT_10, "client_id": client_id}
+    assert await grown(api.get(f"{BASE}/slots", params={"service_id": str(CUT), **day})) == {"slot latency": 1}
+    assert await grown(api.post(f"{BASE}/bookings", json=slot)) == {"commits": 1}
+    assert await grown(api.post(f"{BASE}/bookings", json={**slot, "staff_id": str(ANA)})) == {"conflicts": 1}
+    booked = (await api.get(f"{BASE}/bookings", params=day)).json()[0]["id"]
+    stale = {"If-Match": '"9"'}
+    assert await grown(api.post(f"{BASE}/bookings/{booked}/cancel", json={}, headers=stale)) == {"stale": 1}
+    assert (await grown(finished_run(api, {"first_day": "2026-03-02", "last_day": "2026-03-02"})))["gap"] == 1
+
+
+async def test_the_queues_depth_and_its_dead_letters_are_told(api, db, app_url, owner_url, client_id):
+    installation, deaf = Interlock(db, Views(db), lambda: NOW), {"deaf": Consumer(frozenset({"client"}), None)}
+    await worker.do_round(installation, worker.duties(installation, queue_on(app_url, *worker.TASKS), deaf))
+    assert 'interlock_queue_depth{status="todo"} 1.0' in (await api.get("/metrics")).text
+    owner_does(owner_url, "SET search_path = jobs", "UPDATE procrastinate_jobs SET status = 'failed'")
+    text = (await api.get("/metrics")).text
+    assert 'interlock_queue_depth{status="todo"} 0.0' in text
+    assert 'interlock_queue_depth{status="failed"} 1.0' in text
+
+
+def test_a_workers_metrics_are_served_on_this_machine_alone(monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server, thread = metrics.serve(port)
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            assert b"interlock_solver_gap" in answer.read()
+        assert server.server_address[0] == "127.0.0.1"
+        with pytest.raises(NotConfigured, match=str(port)):
+            cli_worker._serve_metrics(port)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

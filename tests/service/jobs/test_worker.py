@@ -110,7 +110,8 @@ async def test_what_commits_late_is_published_all_the_same(db, interlock, app_ur
 async def test_following_the_last_number_loses_what_commits_late(db, interlock, app_url, monkeypatch):
     after_the_last = """
         SELECT id, topic, aggregate_id, aggregate_version FROM outbox_event WHERE business_id = %s
-        AND id > (SELECT coalesce(max(id), 0) FROM outbox_event WHERE published_at IS NOT NULL) ORDER BY id LIMIT %s
+        AND id > (SELECT coalesce(max(id), 0) FROM outbox_event WHERE published_at IS NOT NULL) ORDER BY id
+        LIMIT greatest(%s, length(%s::text))
     """
     monkeypatch.setattr(events, "UNPUBLISHED", after_the_last)
     with pytest.raises(AssertionError):
