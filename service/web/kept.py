@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Form, Response
 from fastapi.responses import RedirectResponse
 
 from models.errors import Forbidden, InterlockError, LinkExpired, NotFound, Unauthenticated, Unavailable
-from models.states import MOVABLE, Party
+from models.states import Party
 from service.commands import bookings
 from service.commands.reschedule import Reschedule, reschedule
 from service.db.command import Scope
@@ -19,7 +19,7 @@ from service.queries import businesses, catalogue, moving, principals
 from service.queries.bookings import BookedItem
 from service.queries.calendar_file import Entry, calendar_file
 from service.queries.catalogue import ServiceDetails
-from service.web.mine import remember
+from service.web.mine import last_change, remember
 from service.web.offer import WEEK, Wish, by_part
 from service.web.pages import PageRoute
 from service.web.visit import Chosen, Visit, Visiting
@@ -56,8 +56,8 @@ class Kept:
     @property
     def changeable(self) -> bool:
         """Whether it can be moved or cancelled online."""
-        last = self.item.starts_at - timedelta(minutes=self.service.last_cancellation)
-        return self.item.status in MOVABLE and self.visit.now < last
+        item, minutes = self.item, self.service.last_cancellation
+        return last_change(item.status, item.starts_at, minutes, self.visit.now) is not None
 
     @property
     def fee_cents(self) -> int:

@@ -44,8 +44,7 @@ class Listed:
     @property
     def changeable_until(self) -> datetime | None:
         """Until when it can be changed online, in the visit's zone; None where that is over."""
-        last = self.starts - timedelta(minutes=self.appointment.last_cancellation)
-        return last if self.appointment.status in MOVABLE and self.visit.now < last else None
+        return last_change(self.appointment.status, self.starts, self.appointment.last_cancellation, self.visit.now)
 
     @property
     def is_to_come(self) -> bool:
@@ -82,6 +81,12 @@ async def anywhere(request: Request) -> Response:
     known = await accounts.read(request.app.state.interlock.db, account.account_id)
     places = [place.slug for place in known.memberships if place.role == Role.CLIENT]
     return RedirectResponse(f"/b/{places[0]}/me" if len(places) == 1 else "/account", status_code=303)
+
+
+def last_change(status: str, starts_at: datetime, minutes: int, now: datetime) -> datetime | None:
+    """Return until when a client can move or cancel a booking online, `minutes` before it; None where that is over."""
+    last = starts_at - timedelta(minutes=minutes)
+    return last if status in MOVABLE and now < last else None
 
 
 def link_to(visit: Visit, booking_id: UUID, client_id: UUID, starts_at: datetime) -> str:

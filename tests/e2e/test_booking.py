@@ -102,11 +102,13 @@ def test_the_calendar_file_holds_the_booking(world, salon_id, visitor):
     assert "calendar.google.com" in page.get_by_role("link", name="Google Calendar").get_attribute("href")
 
 
-def test_a_conflict_keeps_the_form_and_offers_the_nearest(world, salon_id, visitor):
-    page = visitor.page()
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_conflict_keeps_the_form_and_offers_the_nearest(world, salon_id, visitor, scripts):
+    page = visitor.page(java_script_enabled=scripts)
     page.goto(BOOK + "&day=2026-03-02")
     page.get_by_role("button", name="10:00", exact=True).click()
-    expect(page.locator(".clock b")).to_have_text(re.compile(r"^(10:00|9:5\d)$"))
+    # Without scripts it stands in whole minutes; a busy machine may take some of them away.
+    expect(page.locator(".clock b")).to_have_text(re.compile(r"^(10:00|9:\d\d)$" if scripts else r"^(10|9)$"))
     expire_holds(world, salon_id)
     somebody_books(world, salon_id, MONDAY_10)
     fill(page, "Wim", "wim@example.org")

@@ -194,6 +194,36 @@ def test_hostile_names_are_text_and_nothing_else(world_of_all, visitor):
         assert "{{ 7 * 7 }}" in page.content().replace("&quot;", '"')
 
 
+def test_hostile_names_of_a_business_are_text_on_every_page_of_a_client(world, visitor):
+    async def make(db):
+        scope = world.scope_of(db, uuid4())
+        staff = (NewStaff("نازنین\u200f (مدیر)", WEEK, ANA),)
+        services = (NewService(HOSTILE[0], 30, id=CUT), NewService("X" * 200, 30))
+        await open_business(scope, Opening(HOSTILE[1] + "y" * 160, "odd", "Asia/Tehran", staff, services))
+
+    world.do(make)
+    page = visitor.page()
+    page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+
+    def look() -> None:
+        expect(page.locator("main")).to_contain_text(HOSTILE[0])
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
+
+    page.goto(f"/b/odd?service={CUT}")
+    look()
+    page.locator(".suggestion").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your time")
+    look()
+    page.get_by_label("Name").fill('O\'Neil "the" & Sons')
+    page.get_by_label("E-mail").fill("o@example.org")
+    page.get_by_role("button", name="Confirm the booking").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are booked")
+    look()
+    page.get_by_role("link", name="My appointments").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("My appointments")
+    look()
+
+
 def test_a_business_without_staff_takes_no_bookings_kindly(world, visitor):
     async def make(db):
         scope = world.scope_of(db, uuid4())
