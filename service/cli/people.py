@@ -19,8 +19,8 @@ from service.queries import accounts as account_queries
 from service.queries import businesses
 from service.queries import members as member_queries
 
-accounts = typer.Typer(no_args_is_help=True, help="Who signs in, and as what.")
-keys = typer.Typer(no_args_is_help=True, help="API keys: programs that act in one business.")
+accounts = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Who signs in, and as what.")
+keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="API keys: programs that act in one business.")
 Address = Annotated[str, typer.Argument(help="The e-mail address.")]
 OfBusiness = Annotated[
     str | None, typer.Option("--business", "-b", envvar="INTERLOCK_BUSINESS", help="The business's public name.")

@@ -21,6 +21,7 @@ from service.db.migrate import newest
 KEYS = "client_key"
 PASSING = frozenset({"change_log", "change_log_floor"})
 CHUNK = 1 << 20
+ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 BYPASS = "SET row_security = off"
 """A role that row-level security would show less than everything fails on it."""
 
@@ -49,7 +50,7 @@ def backup(owner_url: str, path: Path) -> Copied:
     tables = [table for table in metadata.sorted_tables if table.name not in PASSING]
     try:
         with psycopg.connect(owner_url) as connection:
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            connection.execute(ONE_MOMENT)
             connection.execute(BYPASS)
             rows = _write(connection, path, [table for table in tables if table.name != KEYS])
             rows |= _write(connection, keys_of(path), [table for table in tables if table.name == KEYS])

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from models.errors import NotConfigured
-from service.settings import settings
+from service.settings import Settings, settings, table
 
 NAMES = ("DATABASE_URL", "DATABASE_OWNER_URL", "INTERLOCK_HOME", "INTERLOCK_PORT", "INTERLOCK_POOL_SIZE")
 
@@ -86,3 +86,9 @@ def test_settings_are_read_once_and_frozen(monkeypatch):
     assert settings() is first
     with pytest.raises(ValidationError, match="frozen"):
         first.port = 9
+
+
+def test_the_page_of_settings_is_the_codes():
+    page = Path(__file__).parents[2] / "docs" / "settings.md"
+    assert page.read_text() == table() + "\n", "run: python -m service.settings > docs/settings.md"
+    assert all(field.description for field in Settings.model_fields.values())
