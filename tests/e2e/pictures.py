@@ -85,6 +85,7 @@ def test_pictures_of_a_booking(demo, visitor, size):
         page.goto(path)
         _keep(page, name, size)
     page.locator(".suggestion").first.click()
+    _titled(page, "Your time")
     page.get_by_label("Name").fill("Maria Costa")
     _keep(page, "booking-details", size)
     page.get_by_role("button", name="Confirm the booking").click()
@@ -92,19 +93,22 @@ def test_pictures_of_a_booking(demo, visitor, size):
     _keep(page, "booking-problem", size)
     page.get_by_label("E-mail").fill("maria@example.org")
     page.get_by_role("button", name="Confirm the booking").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("You are booked")
+    _titled(page, "You are booked")
     _keep(page, "booking-kept", size)
     page.get_by_role("link", name="My appointments").click()
+    _titled(page, "My appointments")
     _keep(page, "mine", size)
     page.get_by_role("link", name="Choose another time").click()
+    _titled(page, "Choose another time")
     _keep(page, "booking-move", size)
     page.goto("/b/demo-clinic")
     page.get_by_role("link", name="Join the waitlist").click()
+    _titled(page, "Join the waitlist")
     _keep(page, "waitlist", size)
     page.get_by_label("Name").fill("Wim")
     page.get_by_label("Telephone").fill("+31 20 123")
     page.get_by_role("button", name="Put me on the waitlist").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("You are on the waitlist")
+    _titled(page, "You are on the waitlist")
     _keep(page, "waiting", size)
 
 
@@ -113,10 +117,15 @@ def test_pictures_of_somebody_faster(demo, world, visitor, size):
     for page in (one, other):
         page.goto("/b/demo-clinic")
     one.locator(".suggestion").first.click()
-    expect(one.get_by_role("heading", level=1)).to_have_text("Your time")
+    _titled(one, "Your time")
     other.locator(".suggestion").first.click()
     expect(other.get_by_role("alert")).to_be_visible()
     _keep(other, "booking-taken", size)
+
+
+def _titled(page, title: str) -> None:
+    """Wait until the page with a heading is there."""
+    expect(page.get_by_role("heading", level=1)).to_have_text(title)
 
 
 def _keep(page, name: str, size: dict[str, int]) -> None:
