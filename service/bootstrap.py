@@ -88,13 +88,24 @@ def _pool_url(chosen: Settings) -> str | Callable[[], Awaitable[str]]:
     return revived
 
 
+def prepare(chosen: Settings) -> Keyring:
+    """Derive the keys, see that there is a database, and bring its schema up to date.
+
+    Raises
+    ------
+    NotConfigured
+        There is no secret where there must be one, no database, or one that cannot be migrated.
+    """
+    keyring = keyring_of(chosen)
+    upgrade(database_urls(chosen)[0])
+    return keyring
+
+
 @asynccontextmanager
 async def running(chosen: Settings | None = None, clock: Clock = system_clock) -> AsyncIterator[Interlock]:
     """Yield an installation on a migrated database, and close its pool at the end."""
     chosen = chosen or settings()
-    owner_url, _ = database_urls(chosen)
-    keyring = keyring_of(chosen)
-    upgrade(owner_url)
+    keyring = prepare(chosen)
     async with Database(_pool_url(chosen), chosen.pool_size, Vault(keyring)) as db:
         interlock = Interlock(db, Views(db), clock, keyring=keyring)
         try:

@@ -28,6 +28,10 @@ def serve(
     worker: Annotated[bool, typer.Option(help="Keep a worker running beside it.")] = True,
 ) -> None:
     """Serve the API and the board on 127.0.0.1."""
+    from service.bootstrap import prepare  # noqa: PLC0415 - half a second that --help need not wait
+
+    # What cannot be is one line now, not a traceback from inside the server.
+    prepare(settings())
     chosen = settings().port if port is None else port
     typer.echo(
         f"Interlock on http://{LOOPBACK}:{chosen} (API documentation at /docs).\n"

@@ -56,6 +56,8 @@ def backup(owner_url: str, path: Path) -> Copied:
             rows |= _write(connection, keys_of(path), [table for table in tables if table.name == KEYS])
     except psycopg.errors.InsufficientPrivilege as error:
         raise NotConfigured("A backup needs a role that row-level security does not hold back.") from error
+    except psycopg.OperationalError as error:
+        raise NotConfigured(f"The database cannot be copied: {str(error).splitlines()[0]}") from error
     except OSError as error:
         raise NotConfigured(f"{path} cannot be written: {error.strerror}.") from error
     return Copied(rows, keys_of(path))

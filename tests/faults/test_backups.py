@@ -6,6 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from models.errors import NotConfigured
 from models.tables import metadata
 from service import bootstrap
 from service.cli import backup as cli
@@ -186,3 +187,10 @@ async def test_a_backup_is_of_one_moment(db, server, owner_url, restored_name, t
 async def test_table_after_table_it_would_tear_them_apart(db, server, owner_url, restored_name, tmp_path, monkeypatch):
     monkeypatch.setattr(backup, "ONE_MOMENT", "SELECT 1")
     assert await orphans(db, server, owner_url, restored_name, tmp_path, monkeypatch) == 1
+
+
+def test_what_cannot_be_backed_up_is_one_line(owner_url, tmp_path):
+    with pytest.raises(NotConfigured, match="cannot be copied"):
+        backup.backup("postgresql://nobody@127.0.0.1:1/none", tmp_path / "b.zip")
+    with pytest.raises(NotConfigured, match="cannot be written"):
+        backup.backup(owner_url, tmp_path / "absent" / "b.zip")

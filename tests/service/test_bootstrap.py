@@ -9,8 +9,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from models.errors import NotFound, Unavailable
-from service.bootstrap import running
+from models.errors import NotConfigured, NotFound, Unavailable
+from service.bootstrap import prepare, running
 from service.db import embedded
 from service.queries import businesses
 from service.settings import Settings
@@ -52,3 +52,11 @@ async def test_a_killed_server_serves_again_within_ten_seconds_and_a_stopped_one
         await anyio.sleep(2)
         assert not await answers(interlock)
         assert embedded.running(chosen.home) is None
+
+
+def test_without_a_secret_production_starts_nothing(tmp_path, monkeypatch):
+    monkeypatch.delenv("INTERLOCK_SECRET", raising=False)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    with pytest.raises(NotConfigured, match="INTERLOCK_SECRET is not set"):
+        prepare(Settings(environment="production", home=tmp_path / "home"))
+    assert not (tmp_path / "home").exists()
