@@ -6,13 +6,24 @@ import re
 
 from fastapi import APIRouter, Response
 
-from models.errors import NotFound
+from models.errors import InvalidInput, NotFound
 from service.queries import storefronts
 from service.web.pages import PageRoute
 from service.web.visit import Visiting
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
+LARGEST = 100_000
+BEGINNINGS = {"png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff", "webp": b"RIFF"}
+"""How the files of the kinds that a logo may be begin."""
 PICTURE = re.compile(r"data:(image/(?:png|jpeg|webp));base64,([A-Za-z0-9+/]+={0,2})", re.ASCII)
+
+
+def data_url(content: bytes) -> str:
+    """Return a picture as it is kept; raises `InvalidInput` for what is no small PNG, JPEG or WebP."""
+    kind = next((kind for kind, beginning in BEGINNINGS.items() if content.startswith(beginning)), None)
+    if kind is None or len(content) > LARGEST:
+        raise InvalidInput("A logo is a PNG, JPEG or WebP of at most 100 KB.")
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 @router.get("/b/{slug}/logo")

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Form, Response
+from fastapi import APIRouter, Form, Response, UploadFile
 from fastapi.responses import RedirectResponse
 
 from models.errors import InterlockError, InvalidInput, NotFound, Unavailable
@@ -16,6 +16,7 @@ from service.commands.catalogue import Allocation, Change, NewResource, NewServi
 from service.queries import businesses, own_settings
 from service.queries import catalogue as queries
 from service.web.house import House, house
+from service.web.logo import LARGEST, data_url
 from service.web.pages import PageRoute
 from service.web.visit import FIRST_DAY, LAST_DAY, ZONES
 
@@ -81,6 +82,21 @@ async def change(
         "settings": kept | {"place": place.strip() or None, "phone": phone.strip() or None},
     }
     wanted = Change(here.business.id, values, version)
+    return await _done(here, catalogue.change_business(here.scope, wanted), "/settings")
+
+
+@router.post("/board/{slug}/settings/logo")
+async def change_logo(
+    here: Annotated[House, house("changeBusiness")], version: Annotated[int, Form()], logo: UploadFile
+) -> Response:
+    """Keep a picture as the logo; no file takes it away."""
+    content = await logo.read(LARGEST + 1)
+    own = await own_settings.read(here.db, here.business.id)
+    try:
+        kept = own.settings | {"logo": data_url(content) if content else None}
+    except InvalidInput as refusal:
+        return await _page(here, refusal.detail)
+    wanted = Change(here.business.id, {"settings": kept}, version)
     return await _done(here, catalogue.change_business(here.scope, wanted), "/settings")
 
 

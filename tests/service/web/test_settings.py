@@ -1,8 +1,10 @@
 """Settings, today and reports: what is typed is kept, what cannot be is said, and who may not is refused."""
 
 import csv
+import re
 from datetime import timedelta
 
+import httpx
 import pytest
 
 from models.permissions import Role
@@ -202,3 +204,22 @@ async def test_a_report_as_a_file_computes_nothing(scope, db, browser):
     answer = await browser.get("/board/salon/reports.csv?first=2026-03-02")
     assert answer.headers["content-type"].startswith("text/csv")
     assert "'=cmd()" in answer.text
+
+
+async def test_a_logo_is_kept_shown_and_taken_away(scope, browser):
+    async def send(content: bytes) -> httpx.Response:
+        version = re.search(r'name="version" value="(\d+)"', (await browser.get("/board/salon/settings")).text)[1]
+        files = {"logo": ("logo.png", content, "image/png")}
+        return await browser.post("/board/salon/settings/logo", data={"version": version}, files=files)
+
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(50)
+    assert (await send(picture)).status_code == 303
+    address = re.search(r'<img src="(/b/salon/logo[^"]*)"', (await browser.get("/b/salon")).text)[1]
+    shown = await browser.get(address)
+    assert (shown.content, shown.headers["content-type"]) == (picture, "image/png")
+    for wrong in (b"<svg onload=alert(1)>", picture + bytes(100_000)):
+        refused = await send(wrong)
+        assert (refused.status_code, "A logo is a PNG" in refused.text) == (409, True)
+    assert (await send(b"")).status_code == 303
+    assert "<img" not in (await browser.get("/b/salon")).text
+    assert (await browser.get("/b/salon/logo")).status_code == 404
