@@ -33,10 +33,10 @@ def demo(world):
         await catalogue.change_business(scope, Change(business.id, looks))
         for n, service in enumerate(await businesses.services(db, business.id)):
             await catalogue.change_service(scope, Change(service.id, {"price_cents": 2500 + 1000 * n}))
-        staff = await businesses.staff(db, business.id)
+        staff, services = await businesses.staff(db, business.id), await businesses.services(db, business.id)
         evening = await set_up_salon(db, made.first_day, NOW)
         salon = await businesses.by_slug(db, evening.slug)
-        return business.id, salon.id, evening, staff[0].id, made.first_day
+        return business.id, salon.id, evening, staff[0].id, made.first_day, services[0].id
 
     return world.do(fill)
 
@@ -48,7 +48,7 @@ def size(request):
 
 
 def test_pictures_of_the_house(demo, visitor, size):
-    business_id, salon_id, evening, member, day = demo
+    business_id, salon_id, evening, member, day, service = demo
     page = visitor.manager(business_id, viewport=size, timezone_id="Europe/Berlin")
     board = "/board/demo-clinic"
     pages = {
@@ -58,10 +58,14 @@ def test_pictures_of_the_house(demo, visitor, size):
         "list": f"{board}?day={day}&span=list",
         "plans": f"{board}/plans",
         "today": f"{board}/today?day={day}",
+        "jobs": f"{board}/jobs",
         "reports": f"{board}/reports?first={day}",
         "settings": f"{board}/settings",
         "settings-hours": f"{board}/settings/staff/{member}",
         "settings-matrix": f"{board}/settings/allocations",
+        "settings-service": f"{board}/settings/services/{service}",
+        "settings-optimiser": f"{board}/settings/optimiser",
+        "account": "/account",
         "settings-people": f"{board}/settings/people",
         "sign-in": "/login",
     }
@@ -71,6 +75,9 @@ def test_pictures_of_the_house(demo, visitor, size):
     boss = visitor.manager(salon_id, viewport=size)
     boss.goto(f"/board/{evening.slug}/plans/{evening.run_id}")
     _keep(boss, "review", size)
+    dark = visitor.manager(business_id, viewport=size, color_scheme="dark")
+    dark.goto(f"{board}?day={day}&lang=en")
+    _keep(dark, "board-dark", size)
 
 
 def test_pictures_of_a_booking(demo, visitor, size):

@@ -2,7 +2,7 @@
 // The board without this script has the same forms; with it one can drag, and click where nothing is.
 (() => {
   const SNAP = 5, MARGIN = 12, NEAR = 5;
-  let drag = null, missed = false;
+  let drag = null;
 
   const at = (svg, event) => {
     const box = svg.getBoundingClientRect();
@@ -107,8 +107,7 @@
       drag.own.setAttribute("height", drag.height);
     }
     drag = null;
-    if (missed) document.dispatchEvent(new Event("interlock:changed"));
-    missed = false;
+    document.dispatchEvent(new Event("interlock:changed"));
   };
 
   const drop = () => {
@@ -137,11 +136,4 @@
   document.addEventListener("keydown", (event) => { if (event.key === "Escape" && drag) put(false); });
   document.addEventListener("dragstart", (event) => { if (event.target.closest("a.block")) event.preventDefault(); });
   document.addEventListener("click", empty);
-  // What somebody else changed waits until the mouse is free.
-  document.addEventListener("htmx:before:request", (event) => {
-    const source = event.detail && event.detail.ctx && event.detail.ctx.sourceElement;
-    if (!drag || !source || source.id !== "live") return;
-    missed = true;
-    event.preventDefault();
-  });
 })();

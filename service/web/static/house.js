@@ -1,7 +1,7 @@
 "use strict";
 // What every page of the house does beyond its forms: send what is chosen, tick many, show what others change.
 (() => {
-  const POLL = 2000, AGAIN = 3000;
+  const POLL = 2000, AGAIN = 3000, SLOWEST = 10000;
 
   const ready = () => {
     for (const field of document.querySelectorAll("[data-go]")) {
@@ -25,13 +25,25 @@
     if (told) told.focus();
   };
 
-  // The page asks anew for what is drawn; the server answers nothing where nothing has changed.
+  let listening = false, asked = 0, again = false;
+
+  // The page asks anew for what is drawn; the server answers nothing where nothing has changed. One question at a time,
+  // and what happens meanwhile, or while somebody drags, is asked for afterwards.
   const changed = () => {
     const live = document.getElementById("live");
-    if (live && live.dataset.events && !document.hidden) htmx.trigger(live, "changed");
+    if (!live || !live.dataset.events || document.hidden) return;
+    again = Date.now() - asked < SLOWEST || document.querySelector(".dragging") !== null;
+    if (again) return;
+    asked = Date.now();
+    htmx.trigger(live, "changed");
   };
 
-  let listening = false;
+  const answered = (event) => {
+    const source = event.detail && event.detail.ctx && event.detail.ctx.sourceElement;
+    if (!source || source.id !== "live") return;
+    asked = 0;
+    if (again) changed();
+  };
 
   const follow = async (address) => {
     const answer = await fetch(address, { headers: { Accept: "text/event-stream" } });
@@ -61,6 +73,7 @@
   setInterval(changed, 60000);
   document.addEventListener("visibilitychange", changed);
   document.addEventListener("interlock:changed", changed);
+  document.addEventListener("htmx:finally:request", answered);
   document.addEventListener("htmx:after:swap", (event) => {
     ready();
     const target = event.detail && event.detail.ctx && event.detail.ctx.target;
