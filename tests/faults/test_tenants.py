@@ -10,6 +10,7 @@ import pytest
 from models.errors import TooManyRequests
 from service.bootstrap import Interlock
 from service.commands import clients
+from service.db import database
 from service.db.database import Database, Transaction
 from service.db.limits import Limit, Limiter
 from service.db.turns import Turns
@@ -30,6 +31,13 @@ async def db(app_url):
     """Few connections, so that each is used again and again."""
     async with Database(app_url, 2) as few:
         yield few
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """However slow the machine is, nobody gives up."""
+    monkeypatch.setattr(database, "LONGEST_WAIT_S", 600)
+    monkeypatch.setattr(database, "seconds_left", lambda: 600.0)
 
 
 class Broken(Exception):
