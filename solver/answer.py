@@ -55,7 +55,8 @@ class Effort:
     ----------
     seed : int
     deterministic : float
-        CP-SAT's own count of work, about a second each; the same on every machine, so a plan is reproducible.
+        Work, about a second each: CP-SAT's own count, and nodes of HiGHS's tree. The same on every machine, so a plan
+        is reproducible.
     wall : float
         Seconds after which the search ends whatever it has: a net, not the rule.
     stop : Stop or None

@@ -25,7 +25,6 @@ Search = Callable[[Program, Int | None], Answer]
 """A way to solve one block, from a point to start with."""
 
 WORKERS = 2
-ROUNDS = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,10 +87,11 @@ def solve_blocks(
     block: Index,
     incumbent: Int | None,
     search: Search,
+    rounds: int,
     late: Callable[[], bool],
     tell: Callable[[Answer], None],
 ) -> Answer:
-    """A bound by pricing the ties, and a plan from the priced blocks; repeat until proven or `late`.
+    """A bound by pricing the ties, and a plan from the priced blocks; `rounds` of it, until proven or `late`.
 
     The first prices are the relaxation's dual, the next follow the subgradient with Polyak's step.
     """
@@ -101,7 +101,7 @@ def solve_blocks(
         return best
     price = np.round(np.maximum(relaxed.dual[ties.row], 0.0)).astype(np.int64)
     parts = [np.flatnonzero(block == b).astype(np.int32) for b in np.unique(block)]
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         x, bound = _priced(program, ties, price, parts, incumbent, search)
         best = replace(best, bound=min(best.bound, bound))
         if x is not None:

@@ -26,8 +26,8 @@ NARROW_COLUMNS = 1000
 """So many at least, the dearest by reduced cost, hold a plan within a percent or so; CP-SAT finds it in a second."""
 NARROW_SHARE = 0.02
 """Of the deterministic effort, for that plan among so many columns."""
-SHARE_FOR_BOUND = 0.2
-"""Of the wall time, before the search for a better plan goes on."""
+ROUND = 15.0
+"""Deterministic effort for each round of pricing days apart, before the search for a better plan goes on."""
 
 
 def search(program: Program, effort: Effort, incumbent: Int | None = None) -> Answer:
@@ -110,14 +110,15 @@ def _within(relaxed: Relaxation, point: Answer, width: float) -> NDArray[np.int3
 
 
 def _priced_apart(program: Program, effort: Effort, relaxed: Relaxation, point: Answer, until: float) -> Answer:
-    """Where there are several days: a better bound than the relaxation's, for a share of the time."""
+    """Where there are several days: a better bound than the relaxation's, for a share of the effort."""
     block = blocks_of(program)
     if not block.max():
         return point
     within = partial(_search_block, effort=effort, until=until)
-    enough = until - (1 - SHARE_FOR_BOUND) * effort.wall
-    late = lambda: effort.stopped or time.monotonic() > enough  # noqa: E731 - a clock, not a function worth a name
-    return solve_blocks(program, relaxed, block, point.x, within, late, lambda best: _tell(program, effort, best))
+    rounds = max(1, round(effort.deterministic / ROUND))
+    late = lambda: effort.stopped or time.monotonic() > until  # noqa: E731 - a clock, not a function worth a name
+    told = partial(_tell, program, effort)
+    return solve_blocks(program, relaxed, block, point.x, within, rounds, late, told)
 
 
 def _search_block(program: Program, incumbent: Int | None, *, effort: Effort, until: float) -> Answer:

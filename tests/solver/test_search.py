@@ -1,9 +1,14 @@
 """The ways through a wide program, forced on small ones, agree with trying everything and with plain CP-SAT."""
 
+import itertools
+import pickle
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from solver import relaxation, search
+from solver import cuts, relaxation, search
 from solver.answer import Answer, Effort, better
 from solver.blocks import blocks_of, ties_of
 from solver.checker import check
@@ -43,6 +48,43 @@ def test_a_widening_search_proves_what_cp_sat_proves(seed, wide):
     result = solve(problem)
     assert result.objective == result.bound == solve_cp_sat(program_of(problem), Effort()).bound
     assert check(problem, result) == ()
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    """A way to let five of a thousand seconds pass between two looks at the clock."""
+
+    def clock():
+        seconds = itertools.count(0.0, 5.0)
+        return SimpleNamespace(monotonic=lambda: next(seconds))
+
+    return lambda: [monkeypatch.setattr(module, "time", clock()) for module in (search, cuts)]
+
+
+def assert_same_bytes(problem, hurried):
+    effort = Effort(wall=1000)
+    first = solve(problem, effort)
+    hurried()
+    second = solve(problem, effort)
+    assert pickle.dumps(replace(first, seconds={})) == pickle.dumps(replace(second, seconds={}))
+    return first
+
+
+def test_a_plan_that_is_not_proven_is_the_same_byte_for_byte_however_fast_the_machine(hurried, monkeypatch):
+    monkeypatch.setattr(search, "CP_SAT_COLUMNS", 0)
+    monkeypatch.setattr(relaxation, "NODES", 0)
+    result = assert_same_bytes(rebalancing(generate(2, staff=5, load=7, waiting=10)), hurried)
+    assert result.objective < result.bound
+
+
+def test_days_priced_apart_give_the_same_plan_byte_for_byte_however_fast_the_machine(wide, hurried):
+    assert_same_bytes(rebalancing(generate(1, staff=3, days=2, load=5, waiting=5)), hurried)
+
+
+def test_nodes_end_the_search_of_highs_before_it_is_proven():
+    program = program_of(rebalancing(generate(2, staff=5, load=7, waiting=10)))
+    ended = solve_highs(program, Effort(deterministic=1e-9))
+    assert ended.bound > 23_491, "what the best plan is worth, given more nodes"
 
 
 @pytest.mark.parametrize("seed", range(6))
