@@ -21,6 +21,7 @@ from tests.e2e.conftest import PHONE
 from tests.service.worlds import ANA, CUT, MONDAY_10, NOW, WEEK, client
 
 LARGEST, MOST_REQUESTS = 60 * 1024, 6
+LARGEST_BOARD, MOST_OF_BOARD = 80 * 1024, 7
 HOSTILE = (
     "<script>alert(1)</script>",
     "</title><img src=x onerror=alert(1)>",
@@ -239,7 +240,7 @@ def test_a_business_without_staff_takes_no_bookings_kindly(world, visitor):
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
-def test_sixty_lanes_and_eight_hundred_visits_are_drawn_within_a_second(world, visitor):
+def test_sixty_lanes_and_eight_hundred_visits_keep_their_budget_and_come_in_pages(world, visitor):
     staff = tuple(NewStaff(f"Member {n:02}", WEEK) for n in range(60))
 
     async def make(db):
@@ -261,8 +262,14 @@ def test_sixty_lanes_and_eight_hundred_visits_are_drawn_within_a_second(world, v
     page = visitor.manager(world.do(make))
     page.goto("/board/large?day=2026-03-02")
     assert page.locator("a.block").count() == 800
-    ready = page.evaluate("performance.getEntriesByType('navigation')[0].domInteractive")
-    assert ready < 5000, f"interactive after {ready} ms"
+    # How soon it can be used is measured in benchmarks/board.py; what it is made of is counted here.
+    sizes = dict(
+        page.evaluate(
+            "performance.getEntries().filter((e) => e.encodedBodySize).map((e) => [e.name, e.encodedBodySize])"
+        )
+    )
+    assert len(sizes) <= MOST_OF_BOARD, sizes
+    assert sum(sizes.values()) <= LARGEST_BOARD, sizes
     page.goto("/board/large?day=2026-03-02&page=2")
     assert page.locator("svg.heads .name").count() == 20
 

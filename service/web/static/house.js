@@ -68,7 +68,7 @@
     }
   };
 
-  setInterval(() => listening || changed(), POLL);
+  setInterval(() => (listening && !again) || changed(), POLL);
   // The line of the present moment moves on, and who does not come grows late.
   setInterval(changed, 60000);
   document.addEventListener("visibilitychange", changed);
@@ -81,5 +81,6 @@
   });
   ready();
   focused();
-  listen();
+  // Not before htmx has found what it is to ask for.
+  addEventListener("load", listen);
 })();
