@@ -206,7 +206,6 @@ class _Run:
         if result.status in WITHOUT_PLAN:
             raise InvalidProblem("no plan was found in the time given")
         require(problem, result)
-        GAP.observe(max(result.gap, 0.0))
         self._watch(result.objective, result.bound)
         self._tell("explaining")
         return plan_of(night, problem, result, replace(effort, stop=self.stop))
