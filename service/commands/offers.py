@@ -27,11 +27,15 @@ MOST = 50
 """Entries looked at for one freed time."""
 LONGEST_VISIT = timedelta(days=1)
 MINUTES = "SELECT coalesce((settings ->> 'offer_minutes')::int, %s) AS minutes FROM business WHERE id = %s"
-# Higher priority first, then who has waited longest. Whoever is being dealt with elsewhere is passed over.
+# Higher priority first, then who has waited longest; locked in the order of their ids, as plans lock them. Who is being
+# dealt with elsewhere is waited for: passed over, nobody might be offered the time.
 IN_LINE = """
-SELECT w.id, w.client_id, w.service_id, w.staff_ids, w.windows, w.version FROM waitlist_entry w
-WHERE w.business_id = %(business)s AND w.status = 'waiting' AND w.windows && %(freed)s::tstzrange
-ORDER BY w.priority DESC, w.since, w.id LIMIT %(most)s FOR UPDATE SKIP LOCKED
+SELECT w.id, w.client_id, w.service_id, w.staff_ids, w.windows, w.version, w.priority, w.since FROM waitlist_entry w
+WHERE w.business_id = %(business)s AND w.status = 'waiting' AND w.id IN (
+    SELECT id FROM waitlist_entry
+    WHERE business_id = %(business)s AND status = 'waiting' AND windows && %(freed)s::tstzrange
+    ORDER BY priority DESC, since, id LIMIT %(most)s)
+ORDER BY w.id FOR UPDATE
 """
 # Nobody is asked twice about the same time.
 OFFERED_BEFORE = """
@@ -97,7 +101,8 @@ async def pass_on(tx: Transaction, request: Freed, *, view: View, now: datetime)
     if minutes <= 0 or request.staff_id not in view.lanes:
         return []
     freed = TimestamptzRange(request.starts_at, request.ends_at)
-    entries = await tx.rows(IN_LINE, {"business": tx.business_id, "freed": freed, "most": MOST})
+    waiting = await tx.rows(IN_LINE, {"business": tx.business_id, "freed": freed, "most": MOST})
+    entries = sorted(waiting, key=lambda entry: (-entry["priority"], entry["since"], entry["id"]))
     asked = {"entries": [entry["id"] for entry in entries], "staff": request.staff_id, "freed": freed}
     before = {row["entry_id"] for row in await tx.rows(OFFERED_BEFORE, asked | {"business": tx.business_id})}
     line = [entry for entry in entries if entry["id"] not in before]

@@ -5,6 +5,7 @@ import contextlib
 import random
 from collections import Counter
 from datetime import timedelta
+from itertools import count as numbers
 
 import pytest
 
@@ -12,12 +13,12 @@ from models.errors import InterlockError
 from service.commands import availability, bookings, reschedule, waitlist
 from service.commands.attendance import Step
 from service.commands.reschedule import Reschedule, Swap
-from service.db import audit, rescheduling
+from service.db import audit
 from service.db.database import Database, Transaction
 from service.db.views import Views
 from service.queries.audit import verify
 from tests.races.conftest import sized
-from tests.races.races import all_connected, assert_invariants, at_once, owner_does
+from tests.races.races import MEETING, all_connected, assert_invariants, at_once, owner_does
 from tests.races.test_hours import assert_inside_hours
 from tests.races.test_one_slot import WITHOUT_CONSTRAINT
 from tests.races.times import TIMES
@@ -183,12 +184,16 @@ async def test_rings_of_swaps_end_whole_and_without_a_deadlock(crowd, owner_url,
 
 
 async def test_without_an_order_of_locks_rings_deadlock(crowd, owner_url, rng, conflicts, monkeypatch):
-    def in_any_order(tx: Transaction, lane_days) -> None:
-        locks = [f"SELECT pg_advisory_xact_lock({lane}, {day})" for lane, day in set(lane_days)]
-        tx._queued += [*rng.sample(locks, len(locks)), "SELECT pg_sleep(0.01)"]
+    turns = numbers()
 
-    monkeypatch.setattr(Transaction, "lock_lane_days", in_any_order)
-    monkeypatch.setattr(rescheduling, "LOCK", rescheduling.LOCK.replace("ORDER BY id", "ORDER BY random()"))
+    def in_turns_both_ways(tx: Transaction, lane_days) -> None:
+        """The first two that have a lock each wait until both do, and then for the other's."""
+        locks = [f"SELECT pg_advisory_xact_lock({lane}, {day})" for lane, day in sorted(set(lane_days))]
+        first, *rest = locks[:: (1, -1)[next(turns) % 2]]
+        tx._queued += [first, "SELECT met()" if rest else "SELECT 1", *rest]
+
+    owner_does(owner_url, *MEETING)
+    monkeypatch.setattr(Transaction, "lock_lane_days", in_turns_both_ways)
     with contextlib.suppress(AssertionError):
-        await swapped_in_rings(crowd, owner_url, rng, 15)
+        await swapped_in_rings(crowd, owner_url, rng, 1)
     assert conflicts["DeadlockDetected"], conflicts

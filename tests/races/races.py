@@ -1,6 +1,7 @@
 """How races are run, and what must hold after each of them."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
@@ -61,6 +62,44 @@ INVARIANTS = {
         AND id NOT IN (SELECT appointment_id FROM waitlist_entry WHERE appointment_id IS NOT NULL)
     """,
 }
+
+
+MEETING = (
+    "CREATE SEQUENCE arrived",
+    """
+    CREATE FUNCTION met() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+    BEGIN
+        PERFORM nextval('arrived');
+        FOR looks IN 1..400 LOOP
+            EXIT WHEN (SELECT last_value FROM arrived) > 1;
+            PERFORM pg_sleep(0.01);
+        END LOOP;
+    END $$
+    """,
+    """
+    CREATE FUNCTION meet() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM met(); RETURN NULL; END $$
+    """,
+)
+MEET_BEFORE_COMMIT = (
+    *MEETING,
+    """
+    CREATE CONSTRAINT TRIGGER meet AFTER INSERT ON claim DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION meet()
+    """,
+)
+"""Makes the first that claims wait with its COMMIT until another has claimed: what a broken guard lets happen, does."""
+
+
+class Together:
+    """A point at which so many wait for each other; whoever waits for five seconds goes on alone."""
+
+    def __init__(self, parties: int) -> None:
+        self._barrier = asyncio.Barrier(parties)
+
+    async def wait(self) -> None:
+        with contextlib.suppress(TimeoutError, asyncio.BrokenBarrierError):
+            async with asyncio.timeout(5):
+                await self._barrier.wait()
 
 
 def assert_invariants(owner_url: str) -> None:

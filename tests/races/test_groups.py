@@ -1,6 +1,5 @@
 """Seats of a group and offers to who waits, wanted by many at once: none is sold twice, none is lost."""
 
-import asyncio
 from collections import Counter
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -15,7 +14,15 @@ from service.db.command import Scope
 from service.db.database import Database
 from service.db.views import View, Views
 from tests.races.conftest import sized
-from tests.races.races import all_connected, assert_invariants, at_once, count, owner_does
+from tests.races.races import (
+    MEET_BEFORE_COMMIT,
+    Together,
+    all_connected,
+    assert_invariants,
+    at_once,
+    count,
+    owner_does,
+)
 from tests.races.times import TIMES
 from tests.service.worlds import ANA, BEN, CUT, MONDAY_10, NOW, client, salon
 
@@ -80,9 +87,10 @@ async def test_without_the_constraint_a_group_is_opened_twice(crowd, owner_url):
         owner_url,
         "ALTER TABLE claim DROP CONSTRAINT ex_claim_no_overlap",
         "DROP INDEX uq_group_session_open",
+        *MEET_BEFORE_COMMIT,
     )
     with pytest.raises(AssertionError):
-        await seats_for_many(crowd, owner_url, 4)
+        await seats_for_many(crowd, owner_url, 1)
 
 
 async def waiting(scope: Scope, number: int) -> None:
@@ -143,14 +151,14 @@ async def test_without_a_look_at_the_hold_an_offer_is_answered_twice(crowd, owne
     unconditional = claims.CHANGE_ONE.replace(
         "AND status = ANY(%(sources)s::text[])", "AND %(sources)s::text[] IS NOT NULL"
     )
-    look = offers._open_offer
+    look, six = offers._open_offer, Together(6)
 
     async def look_together(tx, offer_id):
         found = await look(tx, offer_id)
-        await asyncio.sleep(0.05)
+        await six.wait()
         return found
 
     monkeypatch.setattr(offers, "_open_offer", look_together)
     monkeypatch.setattr(claims, "CHANGE_ONE", unconditional)
     with pytest.raises(AssertionError):
-        await offers_for_many(crowd, owner_url, 4)
+        await offers_for_many(crowd, owner_url, 1)

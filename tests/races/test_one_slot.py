@@ -10,7 +10,7 @@ from service.db import claims
 from service.db.database import Database
 from service.db.views import Views
 from tests.races.conftest import sized
-from tests.races.races import all_connected, assert_invariants, at_once, count, owner_does, rush
+from tests.races.races import MEET_BEFORE_COMMIT, all_connected, assert_invariants, at_once, count, owner_does, rush
 from tests.races.times import TIMES
 from tests.service.worlds import ANA, CUT, MONDAY_10, NOW, client, salon
 
@@ -57,7 +57,7 @@ async def test_one_of_many_attempts_wins_and_all_others_hear_that_it_is_taken(
 
 
 async def test_without_the_constraint_it_is_sold_twice(app_url, owner_url):
-    owner_does(owner_url, WITHOUT_CONSTRAINT)
+    owner_does(owner_url, WITHOUT_CONSTRAINT, *MEET_BEFORE_COMMIT)
     with pytest.raises(AssertionError, match="slot-taken"):
         await one_slot(app_url, owner_url, 200, looking=False)
 
@@ -85,9 +85,9 @@ async def test_of_holds_and_bookings_of_one_time_one_stands(crowd, owner_url, co
 
 
 async def test_without_the_constraint_a_hold_and_a_booking_both_stand(crowd, owner_url):
-    owner_does(owner_url, WITHOUT_CONSTRAINT)
+    owner_does(owner_url, WITHOUT_CONSTRAINT, *MEET_BEFORE_COMMIT)
     with pytest.raises(AssertionError):
-        await holds_and_bookings(crowd, owner_url, 30)
+        await holds_and_bookings(crowd, owner_url, 1)
 
 
 async def cancelled_at_once(db: Database, owner_url: str, rounds: int) -> None:

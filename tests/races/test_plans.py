@@ -18,7 +18,7 @@ from service.commands.plans import Found, Plan, PlannedMove, RunOrder
 from service.db.command import Scope
 from service.db.views import Views
 from tests.races.conftest import sized
-from tests.races.races import all_connected, assert_invariants, count, owner_does
+from tests.races.races import Together, all_connected, assert_invariants, count, owner_does
 from tests.races.test_hours import assert_inside_hours, ended
 from tests.races.times import TIMES
 from tests.service.worlds import ANA, BEN, CUT, NOW, client, salon
@@ -98,9 +98,17 @@ async def test_a_plan_applied_by_many_at_once_takes_effect_once(crowd, owner_url
 
 async def test_without_locking_its_moves_the_second_calls_them_stale(crowd, owner_url, monkeypatch):
     any_state = "SELECT id FROM planned_move WHERE business_id = %s AND id = ANY(%s)"
+    read, four = optimisation.components_to_apply, Together(4)
+
+    async def read_together(scope, chosen):
+        found = await read(scope, chosen)
+        await four.wait()
+        return found
+
+    monkeypatch.setattr(optimisation, "components_to_apply", read_together)
     monkeypatch.setattr(components, "LOCK_MOVES", any_state)
     with pytest.raises(AssertionError):
-        await applied_by_many(crowd, owner_url, 3, 20)
+        await applied_by_many(crowd, owner_url, 1, 20)
 
 
 async def test_a_plan_is_applied_or_discarded(crowd, owner_url, rng, conflicts):
@@ -177,11 +185,28 @@ async def test_edits_while_a_plan_commits_are_kept_and_make_their_moves_stale(cr
     assert not conflicts, conflicts
 
 
-async def test_without_the_entrys_version_a_client_who_left_is_placed(crowd, owner_url, rng, monkeypatch):
+async def left_before_it_was_applied(db, owner_url: str) -> None:
+    """A client leaves between a plan and its application: they stay away, the others are placed."""
+    scope = await salon(db)
+    run = await planned(scope, 4)
+    first = moves_of(owner_url, run)[0]
+    await waitlist.leave(scope, first["entry_id"])
+    await optimisation.apply(scope, run, now=NOW)
+    moves = moves_of(owner_url, run)
+    assert [move["status"] for move in moves] == ["stale", "applied", "applied", "applied"]
+    assert moves[0]["entry"] == "left"
+    assert_whole(owner_url, moves)
+
+
+async def test_who_left_before_a_plan_is_applied_is_not_placed(crowd, owner_url):
+    await left_before_it_was_applied(crowd, owner_url)
+
+
+async def test_without_the_entrys_version_a_client_who_left_is_placed(crowd, owner_url, monkeypatch):
     blind = "SELECT id, 1 AS version, 'waiting' AS status FROM waitlist_entry WHERE business_id = %s AND id = ANY(%s)"
     monkeypatch.setattr(components, "LOCK_ENTRIES", blind)
     with pytest.raises(AssertionError):
-        await edited_while_applied(crowd, owner_url, rng, 30)
+        await left_before_it_was_applied(crowd, owner_url)
 
 
 async def test_a_move_whose_time_has_passed_is_stale(crowd, owner_url):

@@ -1,6 +1,5 @@
 """Moves and swaps at once: nothing overlaps, nothing is lost, nobody waits in a circle."""
 
-import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -18,7 +17,16 @@ from service.db.command import Scope
 from service.db.database import Database, Transaction
 from service.db.views import View, Views
 from tests.races.conftest import sized
-from tests.races.races import all_connected, assert_invariants, at_once, count, owner_does
+from tests.races.races import (
+    MEET_BEFORE_COMMIT,
+    Together,
+    all_connected,
+    assert_invariants,
+    at_once,
+    count,
+    owner_does,
+)
+from tests.races.test_one_slot import WITHOUT_CONSTRAINT
 from tests.races.times import TIMES
 from tests.service.worlds import ANA, BEN, CUT, MONDAY_10, NOW, client, salon
 
@@ -39,11 +47,12 @@ async def booked(scope: Scope, who: UUID, view: View, staff: UUID, start) -> UUI
     return (await bookings.book(scope, request, view=view, now=NOW)).id
 
 
-async def moved_to_one_time(db: Database, owner_url: str, rounds: int) -> None:
+async def moved_to_one_time(db: Database, owner_url: str, rounds: int, before: tuple[str, ...] = ()) -> None:
     """Move many bookings to the same time at once; all look at a view in which it is free."""
     scope, who, view = await opened(db)
     starts = [(staff, day.replace(hour=hour)) for day in DAYS[1:] for hour in (14, 16) for staff in (ANA, BEN)]
     ids = [await booked(scope, who, view, *place) for place in starts]
+    owner_does(owner_url, *before)
     for staff, start in TIMES[40 : 40 + rounds]:
         ends = await at_once(
             *(
@@ -62,9 +71,10 @@ async def test_of_many_moves_to_one_time_one_stands(crowd, owner_url, conflicts)
 
 async def test_with_neither_constraint_nor_locks_many_move_to_one_time(crowd, owner_url, monkeypatch):
     monkeypatch.setattr(Transaction, "lock_lane_days", lambda *_: None)
-    owner_does(owner_url, "ALTER TABLE claim DROP CONSTRAINT ex_claim_no_overlap")
+    bookings_do_not_meet = "ALTER TABLE claim DISABLE TRIGGER meet"
+    owner_does(owner_url, WITHOUT_CONSTRAINT, *MEET_BEFORE_COMMIT, bookings_do_not_meet)
     with pytest.raises(AssertionError):
-        await moved_to_one_time(crowd, owner_url, 3)
+        await moved_to_one_time(crowd, owner_url, 1, before=("ALTER TABLE claim ENABLE TRIGGER meet",))
 
 
 async def one_booking_moved_by_many(db: Database, owner_url: str, rounds: int) -> None:
@@ -93,9 +103,17 @@ async def test_a_booking_moved_by_many_is_in_one_place(crowd, owner_url, conflic
 
 
 async def test_without_a_look_at_the_version_a_move_is_overwritten(crowd, owner_url, monkeypatch):
+    read, two = moves.standing, Together(2)
+
+    async def read_together(tx, appointments):
+        found = await read(tx, appointments)
+        await two.wait()
+        return found
+
+    monkeypatch.setattr(moves, "standing", read_together)
     monkeypatch.setattr(moves, "check", lambda *_: None)
     with pytest.raises(AssertionError):
-        await one_booking_moved_by_many(crowd, owner_url, 20)
+        await one_booking_moved_by_many(crowd, owner_url, 1)
 
 
 async def cyclic_swaps(db: Database, owner_url: str, rounds: int) -> Counter[str]:
@@ -120,10 +138,13 @@ async def test_cyclic_swaps_end_without_a_deadlock(crowd, owner_url, conflicts):
 
 
 async def test_with_locks_in_the_order_asked_for_swaps_deadlock(crowd, owner_url, conflicts, monkeypatch):
+    all_four = Together(4)
+
     async def move(tx: Transaction, wanted: list[moves.Move]) -> list[int]:
+        # Once all four are locked by somebody, everybody waits for one that somebody else has.
         for one in wanted:
             await tx.rows("SELECT id FROM appointment WHERE id = %s FOR UPDATE", [one.standing.id])
-            await asyncio.sleep(0.01)
+            await all_four.wait()
         return [0 for _ in wanted]
 
     monkeypatch.setattr(moves, "move", move)
