@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 
 from models.errors import InterlockError, NotAllocated, SlotTaken, StaleSnapshot
 from service.db.database import Transaction
-from service.db.guard import CHANGE_ONE, EXPIRE, JOIN_SESSIONS, LEAVE_SESSIONS, TAKE
+from service.db.guard import CHANGE_ONE, EXPIRE, JOIN_SESSIONS, LEAVE_SESSIONS, SHARE_LANES, TAKE
 
 LaneSpan = tuple[int, datetime, datetime]
 """A lane's time: its number, from, until; aware, half-open."""
@@ -176,7 +176,9 @@ async def guarded(tx: Transaction, sql: LiteralString, own: dict[str, object], i
             break
         if not (again and (outcome["rivals_expired"] or groups)):
             break
-        await expire_holds(tx, lane_spans(items))
+        spans = lane_spans(items)
+        await tx.execute(SHARE_LANES, {"business": tx.business_id, "lanes": [lane for lane, *_ in spans]})
+        await expire_holds(tx, spans)
     if sessions:
         seats = {item.id: item.seats for item in groups}
         given_back = {"sessions": list(sessions.values()), "seats": [seats[item] for item in sessions]}

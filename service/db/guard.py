@@ -281,17 +281,24 @@ CHANGE_ONE = (
 """
     + _CHANGE_TAIL
 )
+# Who locks lanes does so before holds, and holds in the order of their ids: then nobody waits in a circle.
+SHARE_LANES = """
+SELECT FROM lane WHERE business_id = %(business)s AND lane_no = ANY(%(lanes)s::int[]) ORDER BY lane_no FOR SHARE
+"""
 EXPIRE = (
     _CHANGE_HEAD
     + """
-      AND expires_at <= clock_timestamp()
-      AND (%(lanes)s::int[] IS NULL OR id IN (
-        SELECT i.appointment_id
-        FROM unnest(%(lanes)s::int[], %(claim_starts)s::timestamptz[], %(claim_ends)s::timestamptz[]) AS w(l, s, e)
-        JOIN claim c ON c.business_id = %(business)s AND c.lane_no = w.l AND c.released_at IS NULL
-                    AND c.starts_at < w.e AND c.starts_at > w.s - interval '744 hours' AND c.ends_at > w.s
-        JOIN appointment_item i
-          ON i.business_id = %(business)s AND (i.id = c.item_id OR i.session_id = c.session_id)))
+      AND id IN (
+        SELECT h.id FROM appointment h
+        WHERE h.business_id = %(business)s AND h.status = 'hold' AND h.expires_at <= clock_timestamp()
+          AND (%(lanes)s::int[] IS NULL OR h.id IN (
+            SELECT i.appointment_id
+            FROM unnest(%(lanes)s::int[], %(claim_starts)s::timestamptz[], %(claim_ends)s::timestamptz[]) AS w(l, s, e)
+            JOIN claim c ON c.business_id = %(business)s AND c.lane_no = w.l AND c.released_at IS NULL
+                        AND c.starts_at < w.e AND c.starts_at > w.s - interval '744 hours' AND c.ends_at > w.s
+            JOIN appointment_item i
+              ON i.business_id = %(business)s AND (i.id = c.item_id OR i.session_id = c.session_id)))
+        ORDER BY h.id FOR UPDATE)
 """
     + _CHANGE_TAIL
 )

@@ -12,8 +12,8 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from models.errors import HoldExpired, SlotTaken
-from service.commands import availability, bookings
+from models.errors import HoldExpired, SlotTaken, Unavailable
+from service.commands import availability, bookings, displacement
 from service.db import claims
 from service.db.views import Views
 from tests.races.conftest import sized
@@ -39,6 +39,7 @@ SELECT id, extract(epoch FROM expires_at)::float8 FROM due
 """
 
 
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 ENDED = (
     "UPDATE appointment SET expires_at = clock_timestamp() WHERE status = 'hold'",
     "UPDATE claim SET expires_at = clock_timestamp() WHERE expires_at IS NOT NULL AND released_at IS NULL",
@@ -191,6 +192,38 @@ async def test_without_giving_way_an_expired_hold_blocks_for_ever(crowd, owner_u
     monkeypatch.setattr(claims, "expire_holds", nothing)
     with pytest.raises(AssertionError, match="slot-taken"):
         await an_expired_hold_blocks_nobody(crowd, owner_url)
+
+
+async def rested_over_an_expired_hold(db, owner_url: str) -> None:
+    """Somebody has locked a lane to take time off, and another books where a hold on it ran out; the first goes on."""
+    scope = await salon(db)
+    who, view = await client(scope), await Views(db).current(scope.business_id, NOW)
+    staff, start = TIMES[0]
+    await bookings.hold(scope, bookings.HoldRequest(CUT, staff, start), view=view, now=NOW)
+    owner_does(owner_url, *ENDED)
+    off = availability.TimeOff(staff, start, start + timedelta(minutes=30))
+    request = bookings.BookRequest(CUT, staff, start, who)
+    async with db.transaction(scope.business_id) as resting:
+        await displacement.lock_lanes(resting, staff)
+        booking = asyncio.create_task(at_once(bookings.book(scope, request, view=view, now=NOW)))
+        async with asyncio.timeout(5):
+            while not await asyncio.to_thread(count, owner_url, WAITING):  # noqa: ASYNC110 - the database tells nobody
+                await asyncio.sleep(0.01)
+        await availability.take_time_off.__wrapped__(resting, off)
+    assert await booking in ({"slot-taken": 1}, {"stale-snapshot": 1})
+    assert_invariants(owner_url)
+
+
+async def test_time_off_over_an_expired_hold_does_not_deadlock_with_a_booking(crowd, owner_url, conflicts):
+    await rested_over_an_expired_hold(crowd, owner_url)
+    assert not conflicts, conflicts
+
+
+async def test_holds_before_lanes_deadlock(crowd, owner_url, conflicts, monkeypatch):
+    monkeypatch.setattr(claims, "SHARE_LANES", "SELECT %(business)s::uuid, %(lanes)s::int[]")
+    with contextlib.suppress(Unavailable):
+        await rested_over_an_expired_hold(crowd, owner_url)
+    assert conflicts["DeadlockDetected"], conflicts
 
 
 async def test_sweepers_and_takers_do_not_deadlock(crowd, owner_url, conflicts):
