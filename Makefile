@@ -5,7 +5,7 @@ UV := $(VENV)/bin/uv
 RUN := $(VENV)/bin/python -m
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
-.PHONY: setup demo test check bench faults oracle pictures clean
+.PHONY: setup demo test check bench faults oracle fuzz client pictures clean
 
 setup: $(VENV)/.synced ## the locked dependencies in .venv
 
@@ -40,6 +40,13 @@ faults: setup ## races and faults at full size; FRACTION=0.1 makes a tenth of it
 
 oracle: setup ## the slot finder against its oracle on 100,000 random worlds
 	INTERLOCK_WORLDS=100000 $(RUN) pytest -q tests/solver/test_oracle.py -k random_worlds_agree
+
+CASES ?= 50000
+fuzz: setup ## requests of all kinds at a running server, drawn from the OpenAPI document; CASES=1000 sends fewer
+	INTERLOCK_CASES=$(CASES) $(RUN) pytest -q -s tests/service/api/test_fuzz.py
+
+client: setup ## a client generated from the OpenAPI document books a slot; its generator is fetched with uvx
+	$(RUN) pytest -q tests/service/api/generated_client.py
 
 pictures: setup ## every page at three widths, into docs/pictures
 	$(RUN) pytest tests/e2e/pictures.py

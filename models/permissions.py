@@ -21,6 +21,8 @@ MEMBER_ROLES = (Role.OWNER, Role.MANAGER, Role.STAFF, Role.CLIENT)
 """What a membership may say."""
 ACCOUNT = "account"
 """The scope of what only a signed-in person does; no key carries it."""
+PLATFORM = "platform"
+"""The scope of what is about whole businesses; no key carries it."""
 _ADMIN = frozenset({Role.PLATFORM_ADMIN})
 _OWNERS = _ADMIN | {Role.OWNER}
 _MANAGERS = _OWNERS | {Role.MANAGER}
@@ -84,6 +86,11 @@ def platform(scope: str) -> Permission:
 
 
 PERMISSIONS = {
+    # the installation
+    "listBusinesses": platform(PLATFORM),
+    "createBusiness": platform(PLATFORM),
+    "deleteBusiness": owners(PLATFORM),
+    "restoreBusiness": platform(PLATFORM),
     # the business and what it sells
     "readBusiness": anyone("catalogue:read"),
     "listServices": anyone("catalogue:read"),
@@ -96,12 +103,24 @@ PERMISSIONS = {
     "changeBusiness": managers("catalogue:write"),
     "listOrigins": managers("catalogue:write"),
     "setOrigins": managers("catalogue:write"),
+    "listLocations": anyone("catalogue:read"),
+    "readLocation": anyone("catalogue:read"),
+    "addLocation": managers("catalogue:write"),
+    "changeLocation": managers("catalogue:write"),
+    "deleteLocation": managers("catalogue:write"),
+    "restoreLocation": managers("catalogue:write"),
     "addService": managers("catalogue:write"),
     "changeService": managers("catalogue:write"),
+    "deleteService": managers("catalogue:write"),
+    "restoreService": managers("catalogue:write"),
     "addStaff": managers("catalogue:write"),
     "changeStaff": managers("catalogue:write"),
+    "deleteStaff": managers("catalogue:write"),
+    "restoreStaff": managers("catalogue:write"),
     "addResource": managers("catalogue:write"),
     "changeResource": managers("catalogue:write"),
+    "deleteResource": managers("catalogue:write"),
+    "restoreResource": managers("catalogue:write"),
     "allocate": managers("catalogue:write"),
     "withdrawAllocation": managers("catalogue:write"),
     "addHolidays": managers("catalogue:write"),
@@ -149,6 +168,8 @@ PERMISSIONS = {
     "listClients": workers("clients:read"),
     "readClient": workers("clients:read", clients=True),
     "exportClient": managers("clients:read", clients=True),
+    "deleteClient": managers("clients:write"),
+    "restoreClient": managers("clients:write"),
     "eraseClient": managers("clients:erase"),
     "joinWaitlist": workers("waitlist:write", clients=True),
     "listWaitlist": workers("waitlist:read"),
@@ -199,8 +220,9 @@ PERMISSIONS = {
 """Every operation of the API by its OpenAPI operation id. An operation that is not here cannot be served."""
 
 SCOPES = frozenset(permission.scope for permission in PERMISSIONS.values())
-KEY_SCOPES = SCOPES - {ACCOUNT, "people:write"}
-"""What a key may carry: none makes keys or roles, so that a stolen one cannot stay by making another."""
+KEY_SCOPES = SCOPES - {ACCOUNT, PLATFORM, "people:write"}
+"""What a key may carry: none makes keys or roles, so that a stolen one cannot stay by making another, and none opens or
+deletes a business."""
 
 
 @dataclass(frozen=True, slots=True)

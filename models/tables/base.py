@@ -28,15 +28,23 @@ metadata = MetaData(
 TIME = TIMESTAMP(timezone=True)
 
 
-def tenant_table(name: str, *items: SchemaItem, key: Sequence[str] = ("id",)) -> Table:
-    """Return a table owned by a business: primary key (business_id, *key), row-level security forced."""
+def tenant_table(name: str, *items: SchemaItem, key: Sequence[str] = ("id",), may_precede: bool = False) -> Table:
+    """Return a table owned by a business: primary key (business_id, *key), row-level security forced.
+
+    Rows that `may_precede` their business are written in the transaction that opens it, before it.
+    """
     return Table(
         name,
         metadata,
         Column("business_id", UUID, nullable=False),
         *items,
         PrimaryKeyConstraint("business_id", *key),
-        ForeignKeyConstraint(["business_id"], ["business.id"]),
+        ForeignKeyConstraint(
+            ["business_id"],
+            ["business.id"],
+            deferrable=may_precede or None,
+            initially="DEFERRED" if may_precede else None,
+        ),
         info={"tenant_column": "business_id"},
     )
 

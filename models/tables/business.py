@@ -51,6 +51,7 @@ business = Table(
     Column("settings", JSONB, nullable=False, server_default=text("'{}'")),
     version(),
     created_at(),
+    Column("deleted_at", TIME),
     PrimaryKeyConstraint("id"),
     UniqueConstraint("slug"),
     CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="slug_form"),
@@ -70,6 +71,18 @@ lane = tenant_table(
 )
 """Anything that can be claimed. The version grows with every change of the hours of this lane (by trigger)."""
 
+location = tenant_table(
+    "location",
+    identifier(),
+    name_column(),
+    Column("address", Text),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    version(),
+    _named(),
+    CheckConstraint("char_length(address) BETWEEN 1 AND 500", name="address_length"),
+)
+"""Where a business works. Staff and resources are at one of them at most."""
+
 staff = tenant_table(
     "staff",
     identifier(),
@@ -79,8 +92,10 @@ staff = tenant_table(
     Column("zone", Text),
     Column("daily_limit", SmallInteger),
     Column("weekly_limit", SmallInteger),
+    Column("location_id", UUID),
     version(),
     belongs_to("lane", "lane_no", "lane_no"),
+    belongs_to("location", "location_id"),
     UniqueConstraint("lane_no"),
     _named(),
     _positive("daily_limit", "weekly_limit"),
@@ -94,8 +109,10 @@ resource = tenant_table(
     name_column(),
     Column("kind", Text, nullable=False),
     Column("active", Boolean, nullable=False, server_default=text("true")),
+    Column("location_id", UUID),
     version(),
     belongs_to("lane", "lane_no", "lane_no"),
+    belongs_to("location", "location_id"),
     UniqueConstraint("lane_no"),
     _named(),
 )
@@ -252,6 +269,7 @@ client = tenant_table(
     Column("phone_hash", LargeBinary),
     created_at(),
     Column("erased_at", TIME),
+    Column("deleted_at", TIME),
     CheckConstraint("char_length(name) BETWEEN 1 AND 1000", name="name_length"),
     CheckConstraint("erased_at IS NULL OR (email, phone, email_hash, phone_hash) IS NULL", name="erased_wholly"),
 )

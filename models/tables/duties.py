@@ -30,10 +30,11 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     ) AS w(work, waits) WHERE w.waits
 $$
 """
+# Without its settings a deleted business has no nights.
 EVERY_BUSINESS = """
 CREATE FUNCTION every_business() RETURNS TABLE (business_id uuid, slug text, zone text, settings jsonb)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT id, slug, zone, settings FROM business ORDER BY slug
+    SELECT id, slug, zone, CASE WHEN deleted_at IS NULL THEN settings ELSE '{}' END FROM business ORDER BY slug
 $$
 """
 SEALED_ONCE = """

@@ -94,6 +94,7 @@ idempotency_key = tenant_table(
     Column("response", JSONB),
     created_at(),
     key=("principal", "route", "key"),
+    may_precede=True,
 )
 
 change_log = tenant_table(

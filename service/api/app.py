@@ -39,6 +39,7 @@ from service.api.limits import RateLimits
 from service.api.observed import Observed
 from service.api.same_origin import SameOriginForms
 from service.api.size import BodyLimit
+from service.api.tenants import Tenants
 from service.db.database import Database
 from service.db.limits import Limiter
 from service.db.views import Views
@@ -70,7 +71,7 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with installation as app.state.interlock:
-            app.state.businesses = {}
+            app.state.tenants = Tenants(app.state.interlock.db)
             app.state.limiter = Limiter(app.state.interlock.db, settings().rate_limits)
             app.state.hub = events.Hub(app.state.interlock.db)
             yield
@@ -85,7 +86,8 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
     )
     problems.install(app)
     permitted = [Depends(security.permitted)]
-    app.include_router(accounts.router, prefix="/api/v1", dependencies=permitted)
+    for of_all in (accounts.router, businesses.installation):
+        app.include_router(of_all, prefix="/api/v1", dependencies=permitted)
     parts = (
         businesses,
         catalogue,

@@ -10,7 +10,7 @@ from models.errors import InvalidInput
 from models.zones import zone_named
 from service.api.bodies import StrictRoute
 from service.api.conditional import json_unless_known
-from service.api.context import Booker, By, Commanding, Db, Expected, Fresh, Now, OfPath, Seen, tagged
+from service.api.context import Booker, By, Commanding, Db, Expected, Fresh, Now, OfPath, Seen, StaffAsked, tagged
 from service.api.optimisation import allowed
 from service.api.paging import Paged
 from service.api.schemas import (
@@ -38,12 +38,12 @@ LiveStatus = Literal["hold", "pending", "confirmed", "checked_in", "completed"]
 @router.get("/slots", operation_id="findSlots", response_model=list[slot_queries.Slot])
 async def find_slots(
     request: Request,
+    staff: StaffAsked,
     view: Seen,
     now: Now,
     service_id: UUID,
     start: Annotated[Instant, Query(alias="from")],
     end: Annotated[Instant, Query(alias="to")],
-    staff_id: Annotated[list[UUID] | None, Query(max_length=100)] = None,
     limit: Annotated[Digits, Query(ge=1, le=1000)] = 100,
     *,
     ranked: bool = False,
@@ -53,38 +53,38 @@ async def find_slots(
     To who sends the token of a hold, its own time shows as free. The ETag is the answer's own: sent back in
     `If-None-Match`, it spares what has not changed (304).
     """
-    query = slot_queries.SlotsWanted(service_id, start, end, None if staff_id is None else tuple(staff_id))
+    query = slot_queries.SlotsWanted(service_id, start, end, staff)
     return json_unless_known(request, slot_queries.find(view, query, now, limit=limit, ranked=ranked))
 
 
 @router.get("/slots/days", operation_id="countSlotsByDay")
 async def days_of_slots(
     business: OfPath,
+    staff: StaffAsked,
     view: Seen,
     now: Now,
     service_id: UUID,
     first_day: Day,
     last_day: Day,
-    staff_id: Annotated[list[UUID] | None, Query(max_length=100)] = None,
     zone: Annotated[str | None, Query(max_length=64)] = None,
 ) -> list[slot_queries.DayOfSlots]:
     """How many starts are free on each local date, and the first of them; for a week strip or a month."""
     chosen = zone_named(zone or business.zone)
-    wanted = slot_queries.whole_days(service_id, first_day, last_day, chosen, staff_id)
+    wanted = slot_queries.whole_days(service_id, first_day, last_day, chosen, staff)
     return slot_queries.by_day(view, wanted, now, first_day, last_day, chosen)
 
 
 @router.get("/slots/why-not", operation_id="explainSlots")
 async def explain_slots(
+    staff: StaffAsked,
     view: Fresh,
     now: Now,
     service_id: UUID,
     start: Annotated[Instant, Query(alias="from")],
     end: Annotated[Instant, Query(alias="to")],
-    staff_id: Annotated[list[UUID] | None, Query(max_length=100)] = None,
 ) -> slot_queries.WhyNone:
     """Why there are no slots, or few: what ruled each candidate out, and the smallest changes that open one."""
-    query = slot_queries.SlotsWanted(service_id, start, end, None if staff_id is None else tuple(staff_id))
+    query = slot_queries.SlotsWanted(service_id, start, end, staff)
     return slot_queries.why_none(view, query, now)
 
 

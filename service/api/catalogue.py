@@ -3,14 +3,15 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Response
 from pydantic import Field, StringConstraints
 
+from models.contact import ONE_LINE
 from service.api.bodies import StrictRoute
-from service.api.context import Commanding, Db, Deleted, Expected, OfPath
+from service.api.context import Commanding, Db, Deleted, Expected, OfPath, tagged
 from service.api.paging import Paged
 from service.api.schemas import Body, Day, DayBody, Instant, Name, SpanBody
-from service.commands import availability, catalogue
+from service.commands import availability, catalogue, changes
 from service.queries import catalogue as queries
 
 router = APIRouter(tags=["catalogue"], route_class=StrictRoute)
@@ -19,17 +20,8 @@ Zone = Annotated[str, StringConstraints(max_length=64)]
 Limit = Annotated[int, Field(ge=1, le=32767, strict=True)]
 Minutes = Annotated[int, Field(ge=0, le=527040, strict=True)]
 Cents = Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)]
+Address = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=ONE_LINE)]
 Kind = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-
-
-class BusinessChange(Body):
-    """What to change of the business; what is left out stays."""
-
-    name: Name | None = None
-    zone: Zone | None = None
-    locale: Annotated[str, StringConstraints(pattern="^[a-z]{2,3}(-[A-Z]{2})?$")] | None = None
-    currency: Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")] | None = None
-    colour: Annotated[str, StringConstraints(pattern="^#[0-9a-f]{6}$")] | None = None
 
 
 class ServiceWindowBody(Body):
@@ -106,6 +98,7 @@ class StaffBody(Body):
     zone: Zone | None = None
     daily_limit: Limit | None = None
     weekly_limit: Limit | None = None
+    location_id: UUID | None = None
     hours: WeeklySpans = ()
 
 
@@ -116,6 +109,7 @@ class StaffChange(Body):
     zone: Zone | None = None
     daily_limit: Limit | None = None
     weekly_limit: Limit | None = None
+    location_id: UUID | None = None
     active: Annotated[bool, Field(strict=True)] | None = None
 
 
@@ -140,6 +134,7 @@ class ResourceBody(Body):
 
     name: Name
     kind: Kind
+    location_id: UUID | None = None
     hours: WeeklySpans = ()
 
 
@@ -148,7 +143,22 @@ class ResourceChange(Body):
 
     name: Name | None = None
     kind: Kind | None = None
+    location_id: UUID | None = None
     active: Annotated[bool, Field(strict=True)] | None = None
+
+
+class LocationBody(Body):
+    """A place where the business works."""
+
+    name: Name
+    address: Address | None = None
+
+
+class LocationChange(Body):
+    """What to change of a location; what is left out stays."""
+
+    name: Name | None = None
+    address: Address | None = None
 
 
 class AllocationBody(Body):
@@ -175,29 +185,16 @@ class HolidaysBody(Body):
     displace: Annotated[bool, Field(strict=True)] = False
 
 
-def _changed(id_: UUID, body: Body, version: int | None) -> catalogue.Change:
+def _changed(id_: UUID, body: Body, version: int | None) -> changes.Change:
     values: dict[str, object] = body.model_dump(exclude_unset=True)
     for name, made in (("windows", catalogue.Window), ("requirements", catalogue.Requirement)):
         if name in values:
             values[name] = tuple(made(**item) for item in values[name])  # type: ignore[attr-defined]
-    return catalogue.Change(id_, values, version)
+    return changes.Change(id_, values, version)
 
 
 def _spans(spans: tuple[WeeklySpanBody, ...]) -> tuple[catalogue.Span, ...]:
     return tuple(catalogue.Span(span.weekday, span.opens, span.closes) for span in spans)
-
-
-def _tagged(response: Response, changed: catalogue.Changed) -> catalogue.Changed:
-    response.headers["ETag"] = f'"{changed.version}"'
-    return changed
-
-
-@router.patch("", operation_id="changeBusiness")
-async def change_business(
-    response: Response, scope: Commanding, business: OfPath, expected: Expected, body: BusinessChange
-) -> catalogue.Changed:
-    """Change the business's name, zone, locale, currency or colour."""
-    return _tagged(response, await catalogue.change_business(scope, _changed(business.id, body, expected)))
 
 
 @router.post("/services", status_code=201, operation_id="addService")
@@ -210,7 +207,7 @@ async def add_service(response: Response, scope: Commanding, body: ServiceBody) 
         windows=tuple(catalogue.Window(**w.model_dump()) for w in body.windows),
         requirements=tuple(catalogue.Requirement(**r.model_dump()) for r in body.requirements),
     )
-    return _tagged(response, await catalogue.add_service(scope, service))
+    return tagged(response, await catalogue.add_service(scope, service))
 
 
 @router.get("/services/{service_id}", operation_id="readService")
@@ -226,7 +223,7 @@ async def change_service(
     response: Response, scope: Commanding, service_id: UUID, expected: Expected, body: ServiceChange
 ) -> catalogue.Changed:
     """Change a service, retire it or bring it back; bookings made stay as they are."""
-    return _tagged(response, await catalogue.change_service(scope, _changed(service_id, body, expected)))
+    return tagged(response, await changes.change_service(scope, _changed(service_id, body, expected)))
 
 
 @router.put("/services/{service_id}/staff/{staff_id}", operation_id="allocate")
@@ -252,8 +249,9 @@ async def add_staff(response: Response, scope: Commanding, body: StaffBody) -> c
         zone=body.zone,
         daily_limit=body.daily_limit,
         weekly_limit=body.weekly_limit,
+        location_id=body.location_id,
     )
-    return _tagged(response, await catalogue.add_staff(scope, member))
+    return tagged(response, await catalogue.add_staff(scope, member))
 
 
 @router.get("/staff/{staff_id}", operation_id="readStaff")
@@ -269,7 +267,7 @@ async def change_staff(
     response: Response, scope: Commanding, staff_id: UUID, expected: Expected, body: StaffChange
 ) -> catalogue.Changed:
     """Change a staff member, retire them or bring them back."""
-    return _tagged(response, await catalogue.change_staff(scope, _changed(staff_id, body, expected)))
+    return tagged(response, await changes.change_staff(scope, _changed(staff_id, body, expected)))
 
 
 @router.put("/staff/{staff_id}/hours", operation_id="setWeeklyHours")
@@ -314,8 +312,8 @@ async def resources(
 @router.post("/resources", status_code=201, operation_id="addResource")
 async def add_resource(response: Response, scope: Commanding, body: ResourceBody) -> catalogue.Changed:
     """Add a resource."""
-    resource = catalogue.NewResource(body.name, body.kind, _spans(body.hours))
-    return _tagged(response, await catalogue.add_resource(scope, resource))
+    resource = catalogue.NewResource(body.name, body.kind, _spans(body.hours), location_id=body.location_id)
+    return tagged(response, await catalogue.add_resource(scope, resource))
 
 
 @router.patch("/resources/{resource_id}", operation_id="changeResource")
@@ -323,7 +321,7 @@ async def change_resource(
     response: Response, scope: Commanding, resource_id: UUID, expected: Expected, body: ResourceChange
 ) -> catalogue.Changed:
     """Change a resource, retire it or bring it back."""
-    return _tagged(response, await catalogue.change_resource(scope, _changed(resource_id, body, expected)))
+    return tagged(response, await changes.change_resource(scope, _changed(resource_id, body, expected)))
 
 
 @router.get("/holidays", operation_id="listHolidays")
@@ -346,3 +344,66 @@ async def remove_holiday(scope: Commanding, day: Day) -> Response:
     """Open on a date again."""
     await availability.remove_holiday(scope, day)
     return Response(status_code=204)
+
+
+@router.get("/locations", operation_id="listLocations")
+async def locations(db: Db, business: OfPath, pages: Paged, deleted: Deleted) -> list[queries.Location]:
+    """Where the business works, by name."""
+    return pages.linked(await queries.locations(db, business.id, pages.page, deleted=deleted))
+
+
+@router.get("/locations/{location_id}", operation_id="readLocation")
+async def read_location(db: Db, response: Response, business: OfPath, location_id: UUID) -> queries.Location:
+    """One location; its version is the ETag."""
+    return tagged(response, await queries.location(db, business.id, location_id))
+
+
+@router.post("/locations", status_code=201, operation_id="addLocation")
+async def add_location(response: Response, scope: Commanding, body: LocationBody) -> catalogue.Changed:
+    """Add a location; staff and resources are placed there by their own `location_id`."""
+    return tagged(response, await catalogue.add_location(scope, catalogue.NewLocation(body.name, body.address)))
+
+
+@router.patch("/locations/{location_id}", operation_id="changeLocation")
+async def change_location(
+    response: Response, scope: Commanding, location_id: UUID, expected: Expected, body: LocationChange
+) -> catalogue.Changed:
+    """Change a location."""
+    return tagged(response, await changes.change_location(scope, _changed(location_id, body, expected)))
+
+
+def _deletable(path: str, table: str, noun: str) -> None:
+    """Add the two routes with which rows of a table are deleted and restored; all tables have them alike."""
+    address, own = f"/{path}/{{{table}_id}}", Path(alias=f"{table}_id")
+
+    async def delete(scope: Commanding, row_id: Annotated[UUID, own], expected: Expected) -> Response:
+        await changes.delete(scope, changes.Deletion(table, row_id, expected))
+        return Response(status_code=204)
+
+    async def restore(
+        response: Response, scope: Commanding, row_id: Annotated[UUID, own], expected: Expected
+    ) -> catalogue.Changed:
+        return tagged(response, await changes.restore(scope, changes.Deletion(table, row_id, expected)))
+
+    router.delete(
+        address,
+        status_code=204,
+        operation_id=f"delete{noun}",
+        summary=f"Delete {noun}",
+        description="It is not listed or offered any more; what is booked stays. It can be restored.",
+    )(delete)
+    router.post(
+        f"{address}/restore",
+        operation_id=f"restore{noun}",
+        summary=f"Restore {noun}",
+        description="It is listed and offered again, as it was.",
+    )(restore)
+
+
+for _deleted in (
+    ("locations", "location", "Location"),
+    ("services", "service", "Service"),
+    ("staff", "staff", "Staff"),
+    ("resources", "resource", "Resource"),
+):
+    _deletable(*_deleted)

@@ -1,18 +1,25 @@
-"""Clients: found, read, exported, erased."""
+"""Clients: registered, found, read, exported; deleted, restored, erased."""
 
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel
 
 from service.api.bodies import StrictRoute
-from service.api.context import Commanding, Db, OfPath
+from service.api.context import Commanding, Db, Deleted, OfPath
 from service.api.paging import Paged
-from service.api.schemas import Email, Phone
+from service.api.schemas import ClientBody, Email, Phone
 from service.commands import clients as commands
 from service.queries import clients as queries
 
 router = APIRouter(prefix="/clients", tags=["clients"], route_class=StrictRoute)
+
+
+class ClientCreated(BaseModel):
+    """The id of a new client."""
+
+    id: UUID
 
 
 @router.get("", operation_id="listClients")
@@ -20,11 +27,12 @@ async def find(
     db: Db,
     business: OfPath,
     pages: Paged,
+    deleted: Deleted,
     email: Annotated[Email | None, Query()] = None,
     phone: Annotated[Phone | None, Query()] = None,
 ) -> list[queries.Client]:
     """Clients by e-mail or phone, or all of them."""
-    return pages.linked(await queries.find(db, business.id, pages.page, email=email, phone=phone))
+    return pages.linked(await queries.find(db, business.id, pages.page, email=email, phone=phone, deleted=deleted))
 
 
 @router.get("/{client_id}", operation_id="readClient")
@@ -39,8 +47,28 @@ async def export(db: Db, business: OfPath, client_id: UUID) -> queries.Everythin
     return await queries.everything(db, business.id, client_id)
 
 
-@router.delete("/{client_id}", operation_id="eraseClient", status_code=204)
+@router.post("", status_code=201, operation_id="registerClient")
+async def register(scope: Commanding, body: ClientBody) -> ClientCreated:
+    """Add a client."""
+    return ClientCreated(id=await commands.register(scope, commands.NewClient(body.name, body.email, body.phone)))
+
+
+@router.delete("/{client_id}", operation_id="deleteClient", status_code=204)
+async def delete(scope: Commanding, client_id: UUID) -> Response:
+    """Take a client off the list, to be restored; what they have booked stays theirs."""
+    await commands.delete(scope, client_id)
+    return Response(status_code=204)
+
+
+@router.post("/{client_id}/restore", operation_id="restoreClient")
+async def restore(scope: Commanding, db: Db, business: OfPath, client_id: UUID) -> queries.Client:
+    """Put a deleted client back on the list."""
+    await commands.restore(scope, client_id)
+    return await queries.read(db, business.id, client_id)
+
+
+@router.post("/{client_id}/erase", operation_id="eraseClient", status_code=204)
 async def erase(scope: Commanding, client_id: UUID) -> Response:
-    """Erase a client by destroying the key that seals what is known of them; their bookings stay, as somebody's."""
+    """Erase a client for good, by destroying the key that seals what is known of them; bookings stay, as somebody's."""
     await commands.erase(scope, client_id)
     return Response(status_code=204)

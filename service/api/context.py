@@ -2,7 +2,8 @@
 
 import ipaddress
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Protocol, TypeVar
+from uuid import UUID
 
 from fastapi import Depends, Header, Path, Query, Request, Response
 from uuid_utils.compat import uuid7
@@ -11,11 +12,11 @@ from models.errors import Forbidden, InvalidInput
 from models.permissions import Role
 from models.states import Party
 from service.api.security import Who, business_of
-from service.commands.attendance import Booking
 from service.db.command import Scope
 from service.db.database import REQUEST_ID, Database, Origin
 from service.db.own_time import seen_by_holder
 from service.db.views import View, Views
+from service.queries import catalogue
 from service.queries.businesses import Business
 
 Slug = Annotated[
@@ -50,13 +51,11 @@ def origin_of_request(request: Request, x_request_id: Annotated[str | None, Head
     return Origin(address, x_request_id if kept else uuid7().hex)
 
 
-async def scope_of_request(
-    db: Db,
-    business: OfPath,
-    who: Who,
-    origin: Annotated[Origin, Depends(origin_of_request)],
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
-) -> Scope:
+FromWhere = Annotated[Origin, Depends(origin_of_request)]
+Key = Annotated[str | None, Header(min_length=1, max_length=255)]
+
+
+async def scope_of_request(db: Db, business: OfPath, who: Who, origin: FromWhere, idempotency_key: Key = None) -> Scope:
     """Return the scope of a command: the path's business, who asks, and the caller's idempotency key."""
     visitor = origin.address if who.is_anonymous else None
     return Scope(db, business.id, who.actor, idempotency_key, origin, visitor)
@@ -141,7 +140,34 @@ def version_of(if_match: Annotated[str | None, Header()] = None) -> int | None:
 Expected = Annotated[int | None, Depends(version_of)]
 
 
-def tagged(response: Response, booking: Booking) -> Booking:
-    """Return the booking, its version as the answer's ETag."""
-    response.headers["ETag"] = f'"{booking.version}"'
-    return booking
+class Versioned(Protocol):
+    """What has a version."""
+
+    @property
+    def version(self) -> int:
+        """The present one."""
+
+
+V = TypeVar("V", bound=Versioned)
+
+
+def tagged(response: Response, written: V) -> V:
+    """Return what was written, its version as the answer's ETag."""
+    response.headers["ETag"] = f'"{written.version}"'
+    return written
+
+
+async def staff_asked(
+    db: Db,
+    business: OfPath,
+    staff_id: Annotated[list[UUID] | None, Query(max_length=100)] = None,
+    location_id: Annotated[UUID | None, Query(description="Those who work there.")] = None,
+) -> tuple[UUID, ...] | None:
+    """Return who is asked for by id, by location, or both; None for anybody. Raises `NotFound` for no location."""
+    if location_id is None:
+        return None if staff_id is None else tuple(staff_id)
+    there = await catalogue.staff_at(db, business.id, location_id)
+    return tuple(sorted(there if staff_id is None else there & set(staff_id)))
+
+
+StaffAsked = Annotated[tuple[UUID, ...] | None, Depends(staff_asked)]

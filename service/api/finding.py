@@ -8,7 +8,7 @@ from pydantic import Field
 
 from models.zones import zone_named
 from service.api.bodies import StrictRoute
-from service.api.context import Fresh, Now
+from service.api.context import Fresh, Now, StaffAsked
 from service.api.schemas import Body, Digits, Instant
 from service.queries import finding
 from service.queries.slots import SlotsWanted
@@ -16,7 +16,6 @@ from service.queries.slots import SlotsWanted
 router = APIRouter(tags=["slots"], route_class=StrictRoute)
 
 Near = Annotated[Instant | None, Query(description="The time to be close to; left out: the sooner the better.")]
-StaffIds = Annotated[list[UUID] | None, Query(max_length=100)]
 
 
 class VisitItemBody(Body):
@@ -52,27 +51,26 @@ async def find_visits(
 
 @router.get("/slots/series", operation_id="findSeries")
 async def find_series(
+    staff: StaffAsked,
     view: Fresh,
     now: Now,
     service_id: UUID,
     first: Instant,
     count: Annotated[Digits, Query(ge=1, le=366)],
     every: Annotated[Digits, Query(ge=1, le=366, description="Days from one date to the next.")] = 7,
-    staff_id: StaffIds = None,
 ) -> list[finding.SeriesDate]:
     """The first dates of a series on which the same local time is free, and why those between are not."""
-    staff = None if staff_id is None else tuple(staff_id)
     return finding.series(view, finding.SeriesWanted(service_id, first, count, every, staff), now)
 
 
 @router.get("/slots/suggestions", operation_id="suggestSlots")
 async def suggest_slots(
+    staff: StaffAsked,
     view: Fresh,
     now: Now,
     service_id: UUID,
     start: Annotated[Instant, Query(alias="from")],
     end: Annotated[Instant, Query(alias="to")],
-    staff_id: StaffIds = None,
     near: Annotated[
         Instant | None, Query(description="The time to be close to; the sooner the better, if left out.")
     ] = None,
@@ -80,6 +78,6 @@ async def suggest_slots(
     count: Annotated[Digits, Query(ge=1, le=20)] = 3,
 ) -> list[finding.Suggestion]:
     """The best times, no two of them on one day in the same part of it, with the parts of their scores."""
-    wanted = SlotsWanted(service_id, start, end, None if staff_id is None else tuple(staff_id))
+    wanted = SlotsWanted(service_id, start, end, staff)
     of_zone = None if zone is None else zone_named(zone)
     return finding.suggestions(view, wanted, now, near=near, zone=of_zone, count=count)

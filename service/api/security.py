@@ -7,9 +7,10 @@ from fastapi import Depends, FastAPI, Request, Security
 from fastapi.openapi.utils import get_openapi
 from fastapi.security import APIKeyCookie, APIKeyHeader, OAuth2
 
-from models.errors import Forbidden, NotConfigured, Unauthenticated
-from models.permissions import ACCOUNT, PERMISSIONS, SCOPES, Permission, Principal, only_own, refusal
+from models.errors import Forbidden, NotConfigured, NotFound, Unauthenticated
+from models.permissions import ACCOUNT, PERMISSIONS, SCOPES, Permission, Principal, Role, only_own, refusal
 from service.api import ownership
+from service.api.tenants import Tenants
 from service.db import limits
 from service.queries import businesses, principals
 from service.security import tokens
@@ -29,11 +30,9 @@ _cookie = APIKeyCookie(name=tokens.COOKIE, description="A browser's session.", a
 
 
 async def business_of(request: Request, slug: str) -> businesses.Business:
-    """Return the business of a public name; its row never changes its id, so it is looked up once."""
-    known: dict[str, businesses.Business] = request.app.state.businesses
-    if slug not in known:
-        known[slug] = await businesses.by_slug(request.app.state.interlock.db, slug)
-    return known[slug]
+    """Return the business of a public name, deleted or not; raises `NotFound`."""
+    tenants: Tenants = request.app.state.tenants
+    return await tenants.of(slug)
 
 
 async def permitted(
@@ -56,8 +55,11 @@ async def permitted(
         # Who signs in here may send an old credential with it, or a client's id and secret in the same header.
         return Principal()
     slug = request.path_params.get("business")
-    business_id = None if slug is None else (await business_of(request, slug)).id
+    business = None if slug is None else await business_of(request, slug)
+    business_id = None if business is None else business.id
     principal = await _principal(request, authorization, key, cookie, business_id)
+    if business is not None and business.deleted and not _restores(principal, request):
+        raise NotFound(f"There is no business {slug!r}.")
     if (refused := refusal(principal, permission, business_id)) is not None:
         raise refused
     await _counted(request, principal, business_id)
@@ -66,6 +68,11 @@ async def permitted(
 
 
 Who = Annotated[Principal, Depends(permitted)]
+
+
+def _restores(principal: Principal, request: Request) -> bool:
+    operation = request.scope["route"].operation_id
+    return principal.role is Role.PLATFORM_ADMIN and operation in ("readBusiness", "restoreBusiness")
 
 
 async def _counted(request: Request, principal: Principal, business_id: UUID | None) -> None:

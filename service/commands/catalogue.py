@@ -1,17 +1,14 @@
-"""What a business sells and with whom: services, staff, resources, allocations; added, changed, retired, restored."""
+"""What a business sells and with whom: locations, staff, resources, services, allocations, added."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import date
 from typing import LiteralString
 from uuid import UUID
 
-import orjson
-from psycopg.rows import DictRow
-from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
-from models.errors import InvalidInput, NotFound, StaleVersion
+from models.errors import NotFound
 from models.zones import zone_named
 from service.db.command import command
 from service.db.database import Transaction
@@ -41,13 +38,6 @@ RULES: tuple[LiteralString, ...] = (
     "price_cents",
 )
 """The columns of a service that are its rules."""
-COLUMNS: Mapping[str, tuple[LiteralString, ...]] = {
-    "business": ("name", "zone", "locale", "currency", "colour", "settings"),
-    "service": (*RULES, "active"),
-    "staff": ("name", "zone", "daily_limit", "weekly_limit", "active"),
-    "resource": ("name", "kind", "active"),
-}
-"""What may be changed, by table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +64,7 @@ class NewStaff:
     zone: str | None = None
     daily_limit: int | None = None
     weekly_limit: int | None = None
+    location_id: UUID | None = None
 
     def __post_init__(self) -> None:
         if self.zone is not None:
@@ -140,18 +131,7 @@ class NewResource:
     kind: str
     hours: tuple[Span, ...] = ()
     id: UUID = field(default_factory=uuid7)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """New values for some columns of one row; `version`, where given, must be its present one.
-
-    A service also takes `windows` and `requirements`, which replace those it has.
-    """
-
-    id: UUID
-    values: Mapping[str, object]
-    version: int | None = None
+    location_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +150,26 @@ class Changed:
 
     id: UUID
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewLocation:
+    """A place where the business works."""
+
+    name: str
+    address: str | None = None
+    id: UUID = field(default_factory=uuid7)
+
+
+@command
+async def add_location(tx: Transaction, request: NewLocation) -> Changed:
+    """Add a location."""
+    await tx.execute(
+        "INSERT INTO location (business_id, id, name, address) VALUES (%s, %s, %s, %s)",
+        [tx.business_id, request.id, request.name, request.address],
+    )
+    await record(tx, "location.added", request.id, 1, after={"name": request.name})
+    return Changed(request.id, 1)
 
 
 @command
@@ -201,50 +201,6 @@ async def add_service(tx: Transaction, request: NewService) -> Changed:
     await insert_service(tx, request, tuple(row["id"] for row in everyone))
     await record(tx, "service.added", request.id, 1, after={"name": request.name, "duration": request.duration})
     return Changed(request.id, 1)
-
-
-@command
-async def change_business(tx: Transaction, request: Change) -> Changed:
-    """Change the business's own name, zone, locale, currency, colour or settings.
-
-    Raises
-    ------
-    InvalidInput, StaleVersion
-        A value is not allowed; the row has changed since it was read.
-    """
-    return await _change(tx, "business", request)
-
-
-@command
-async def change_staff(tx: Transaction, request: Change) -> Changed:
-    """Change a staff member; `active` false retires them, true brings them back. Raises as `change_service`."""
-    return await _change(tx, "staff", request)
-
-
-@command
-async def change_resource(tx: Transaction, request: Change) -> Changed:
-    """Change a resource; `active` false retires it. Raises as `change_service`."""
-    return await _change(tx, "resource", request)
-
-
-@command
-async def change_service(tx: Transaction, request: Change) -> Changed:
-    """Change a service's rules; `active` false retires it, true brings it back. Bookings made stay as they are.
-
-    Raises
-    ------
-    NotFound, InvalidInput, StaleVersion
-        No such service; a value is not allowed; the row has changed since it was read.
-    """
-    changed = await _change(tx, "service", request)
-    own = [tx.business_id, request.id]
-    if isinstance(windows := request.values.get("windows"), tuple):
-        await tx.execute("DELETE FROM service_window WHERE business_id = %s AND service_id = %s", own)
-        await _insert_windows(tx, request.id, windows)
-    if isinstance(requirements := request.values.get("requirements"), tuple):
-        await tx.execute("DELETE FROM requirement WHERE business_id = %s AND service_id = %s", own)
-        await _insert_requirements(tx, request.id, requirements)
-    return changed
 
 
 @command
@@ -283,9 +239,18 @@ async def insert_staff(tx: Transaction, member: NewStaff) -> None:
     """Insert a staff member with lane and hours."""
     lane_no = await _new_lane(tx)
     await tx.execute(
-        "INSERT INTO staff (business_id, id, lane_no, name, zone, daily_limit, weekly_limit) "
-        "VALUES (%s, %s, %s, %s, %s, %s, %s)",
-        [tx.business_id, member.id, lane_no, member.name, member.zone, member.daily_limit, member.weekly_limit],
+        "INSERT INTO staff (business_id, id, lane_no, name, zone, daily_limit, weekly_limit, location_id) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            tx.business_id,
+            member.id,
+            lane_no,
+            member.name,
+            member.zone,
+            member.daily_limit,
+            member.weekly_limit,
+            await known_location(tx, member.location_id),
+        ],
     )
     await insert_hours(tx, lane_no, member.hours)
 
@@ -294,10 +259,26 @@ async def insert_resource(tx: Transaction, resource: NewResource) -> None:
     """Insert a resource with lane and hours."""
     lane_no = await _new_lane(tx)
     await tx.execute(
-        "INSERT INTO resource (business_id, id, lane_no, name, kind) VALUES (%s, %s, %s, %s, %s)",
-        [tx.business_id, resource.id, lane_no, resource.name, resource.kind],
+        "INSERT INTO resource (business_id, id, lane_no, name, kind, location_id) VALUES (%s, %s, %s, %s, %s, %s)",
+        [
+            tx.business_id,
+            resource.id,
+            lane_no,
+            resource.name,
+            resource.kind,
+            await known_location(tx, resource.location_id),
+        ],
     )
     await insert_hours(tx, lane_no, resource.hours)
+
+
+async def known_location(tx: Transaction, location_id: UUID | None) -> UUID | None:
+    """Return a location's id, or None for none; raises `NotFound` for one that there is not, or not any more."""
+    if location_id is not None:
+        known = "SELECT 1 AS one FROM location WHERE business_id = %s AND id = %s AND active"
+        if await tx.row(known, [tx.business_id, location_id]) is None:
+            raise NotFound("There is no such location.")
+    return location_id
 
 
 async def _new_lane(tx: Transaction) -> int:
@@ -334,15 +315,16 @@ async def insert_service(tx: Transaction, service: NewService, everyone: tuple[U
         f"INSERT INTO service (business_id, id, {columns}) VALUES (%(business)s, %(id)s, {values})",
         {"business": tx.business_id, "id": service.id} | rules,
     )
-    await _insert_windows(tx, service.id, service.windows)
-    await _insert_requirements(tx, service.id, service.requirements)
+    await insert_windows(tx, service.id, service.windows)
+    await insert_requirements(tx, service.id, service.requirements)
     await tx.execute(
         "INSERT INTO allocation (business_id, service_id, staff_id) SELECT %s, %s, unnest(%s::uuid[])",
         [tx.business_id, service.id, list(everyone if service.staff is None else service.staff)],
     )
 
 
-async def _insert_windows(tx: Transaction, service_id: UUID, windows: Iterable[Window]) -> None:
+async def insert_windows(tx: Transaction, service_id: UUID, windows: Iterable[Window]) -> None:
+    """Insert when a service may start."""
     for window in windows:
         await tx.execute(
             "INSERT INTO service_window (business_id, service_id, weekday, opens, closes) VALUES (%s, %s, %s, %s, %s)",
@@ -350,62 +332,11 @@ async def _insert_windows(tx: Transaction, service_id: UUID, windows: Iterable[W
         )
 
 
-async def _insert_requirements(tx: Transaction, service_id: UUID, requirements: Iterable[Requirement]) -> None:
+async def insert_requirements(tx: Transaction, service_id: UUID, requirements: Iterable[Requirement]) -> None:
+    """Insert which resources a service needs."""
     for need in requirements:
         await tx.execute(
             "INSERT INTO requirement (business_id, id, service_id, kind, after, length) "
             "VALUES (%s, %s, %s, %s, %s, %s)",
             [tx.business_id, uuid7(), service_id, need.kind, need.after, need.length],
         )
-
-
-async def _change(tx: Transaction, table: LiteralString, request: Change) -> Changed:
-    before = await _locked(tx, table, request)
-    _check(table, request.values)
-    columns = [column for column in COLUMNS[table] if column in request.values]
-    new = {c: Jsonb(request.values[c]) if c == "settings" else request.values[c] for c in columns}
-    assignments = "".join(f"{column} = %({column})s, " for column in columns)
-    own = "" if table == "business" else "business_id = %(business)s AND "
-    await tx.execute(
-        f"UPDATE {table} SET {assignments}version = version + 1 WHERE {own}id = %(row_id)s",
-        {"business": tx.business_id, "row_id": request.id} | new,
-    )
-    version = before["version"] + 1
-    was = {column: before[column] for column in columns}
-    await record(tx, f"{table}.changed", request.id, version, before=_plain(was), after=_plain(request.values))
-    return Changed(request.id, version)
-
-
-async def _locked(tx: Transaction, table: LiteralString, request: Change) -> DictRow:
-    own = "id = %s AND id = %s" if table == "business" else "business_id = %s AND id = %s"
-    row = await tx.row(
-        f"SELECT * FROM {table} WHERE {own} FOR NO KEY UPDATE",
-        [tx.business_id, request.id],
-    )
-    if row is None:
-        raise NotFound(f"There is no such {'staff member' if table == 'staff' else table}.")
-    if request.version is not None and request.version != row["version"]:
-        raise StaleVersion(f"It is at version {row['version']} now; read it again.", version=row["version"])
-    return row
-
-
-def _check(table: str, values: Mapping[str, object]) -> None:
-    extra = set(values) - {*COLUMNS[table], *(("windows", "requirements") if table == "service" else ())}
-    if extra:
-        raise InvalidInput(f"A {table} has no {min(extra)!r} that could be changed.")
-    if isinstance(values.get("zone"), str):
-        zone_named(str(values["zone"]))
-    if table == "business" and values.get("zone", "") is None:
-        raise InvalidInput("A business has a time zone.")
-
-
-def _plain(values: Mapping[str, object]) -> dict[str, object]:
-    """Return values as the ledger keeps them: what JSON knows."""
-    plain: dict[str, object] = orjson.loads(orjson.dumps(dict(values), default=_as_json))
-    return plain
-
-
-def _as_json(value: object) -> object:
-    if isinstance(value, Window | Requirement):
-        return asdict(value)
-    return str(value)

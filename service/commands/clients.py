@@ -22,15 +22,19 @@ WITH made AS (
 INSERT INTO client_key (business_id, client_id, wrapped) VALUES (%(business)s, %(id)s, %(wrapped)s)
 """
 KNOWN: dict[str, LiteralString] = {
-    "email": "SELECT id FROM client WHERE business_id = %s AND email_hash = %s ORDER BY id LIMIT 1",
-    "phone": "SELECT id FROM client WHERE business_id = %s AND phone_hash = %s ORDER BY id LIMIT 1",
+    "email": "SELECT id FROM client WHERE business_id = %s AND email_hash = %s AND deleted_at IS NULL ORDER BY id",
+    "phone": "SELECT id FROM client WHERE business_id = %s AND phone_hash = %s AND deleted_at IS NULL ORDER BY id",
 }
 SAME = """
 SELECT id, name FROM client
 WHERE business_id = %(business)s AND (%(email)s::bytea IS NULL OR email_hash = %(email)s)
   AND (%(phone)s::bytea IS NULL OR phone_hash = %(phone)s) AND erased_at IS NULL
+  AND deleted_at IS NULL
 ORDER BY created_at, id LIMIT 20
 """
+OF_LIVE: LiteralString = "WHERE business_id = %s AND id = %s AND erased_at IS NULL AND deleted_at IS "
+DELETE: LiteralString = "UPDATE client SET deleted_at = clock_timestamp() " + OF_LIVE + "NULL"
+RESTORE: LiteralString = "UPDATE client SET deleted_at = NULL " + OF_LIVE + "NOT NULL"
 ERASE = """
 UPDATE client SET name = %(erased)s, email = NULL, phone = NULL, email_hash = NULL, phone_hash = NULL,
     erased_at = clock_timestamp()
@@ -103,6 +107,24 @@ async def known(tx: Transaction, email: str | None, phone: str | None) -> UUID |
             if row is not None:
                 return UUID(str(row["id"]))
     return None
+
+
+@command
+async def delete(tx: Transaction, client_id: UUID) -> UUID:
+    """Take a client off the list, to be restored; bookings stay theirs. Raises `NotFound` where there is none."""
+    if not await tx.execute(DELETE, [tx.business_id, client_id]):
+        raise NotFound("There is no such client.")
+    await record(tx, "client.deleted", client_id, 1, after={})
+    return client_id
+
+
+@command
+async def restore(tx: Transaction, client_id: UUID) -> UUID:
+    """Put a deleted client back on the list; raises `NotFound` where none of that id is deleted."""
+    if not await tx.execute(RESTORE, [tx.business_id, client_id]):
+        raise NotFound("There is no such deleted client.")
+    await record(tx, "client.restored", client_id, 1, after={})
+    return client_id
 
 
 @command

@@ -1,6 +1,8 @@
 """Businesses: who is on this installation, and what one of them sells."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import LiteralString
 from uuid import UUID
 
 from models.errors import NotFound
@@ -9,9 +11,12 @@ from service.queries.paging import WHOLE, Order, Page, PageOf, page_of
 
 NOBODY = UUID(int=0)
 """The tenant of a lookup that has none yet."""
+BUSINESS: LiteralString = "SELECT id, slug, name, zone, deleted_at IS NOT NULL AS deleted FROM business "
+DETAILS: LiteralString = "SELECT id, slug, name, zone, locale, currency, colour, deleted_at, version FROM business "
 BY_NAME: Order = {"name": "text", "id": "uuid"}
 STAFF = """
-SELECT id, name, lane_no FROM staff WHERE business_id = %(business)s AND active = %(active)s
+SELECT id, name, lane_no, location_id FROM staff WHERE business_id = %(business)s AND active = %(active)s
+  AND (%(location)s::uuid IS NULL OR location_id = %(location)s)
   AND (%(service)s::uuid IS NULL OR id IN (
        SELECT staff_id FROM allocation WHERE business_id = %(business)s AND service_id = %(service)s))
 """
@@ -31,15 +36,32 @@ class Business:
     slug: str
     name: str
     zone: str
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessDetails:
+    """A business with what it may change of itself; `colour` is #rrggbb, `currency` an ISO 4217 code."""
+
+    id: UUID
+    slug: str
+    name: str
+    zone: str
+    locale: str
+    currency: str
+    colour: str
+    deleted_at: datetime | None
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """A staff member, who is also a lane."""
+    """A staff member, who is also a lane, and where they work."""
 
     id: UUID
     name: str
     lane_no: int
+    location_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +79,37 @@ class Service:
 async def read(db: Database, business_id: UUID) -> Business:
     """Return one business; raises `NotFound`."""
     async with db.transaction(business_id) as tx:
-        row = await tx.row("SELECT id, slug, name, zone FROM business WHERE id = %s", [business_id])
+        row = await tx.row(BUSINESS + "WHERE id = %s", [business_id])
     if row is None:
         raise NotFound("There is no such business.")
     return Business(**row)
 
 
-async def by_slug(db: Database, slug: str) -> Business:
+async def by_slug(db: Database, slug: str, *, even_deleted: bool = False) -> Business:
     """Return the business of a public name; raises `NotFound`."""
     async with db.transaction(NOBODY) as tx:
         await tx.execute("SELECT set_config('app.slug', %s, true)", [slug])
-        row = await tx.row("SELECT id, slug, name, zone FROM business WHERE slug = %s", [slug])
-    if row is None:
+        row = await tx.row(BUSINESS + "WHERE slug = %s", [slug])
+    if row is None or (row["deleted"] and not even_deleted):
         raise NotFound(f"There is no business {slug!r}.")
     return Business(**row)
+
+
+async def details(db: Database, business_id: UUID) -> BusinessDetails:
+    """Return a business as it is to be changed, deleted or not; raises `NotFound`."""
+    async with db.transaction(business_id) as tx:
+        row = await tx.row(DETAILS + "WHERE id = %s", [business_id])
+    if row is None:
+        raise NotFound("There is no such business.")
+    return BusinessDetails(**row)
+
+
+async def listed(db: Database, page: Page = WHOLE, *, deleted: bool = False) -> PageOf[BusinessDetails]:
+    """Return the businesses of the installation by public name, for its administrators."""
+    async with db.transaction(NOBODY) as tx:
+        await tx.execute("SELECT set_config('app.platform', 'on', true)")
+        sql = DETAILS + "WHERE (deleted_at IS NOT NULL) = %(deleted)s"
+        return await page_of(tx, lambda row: BusinessDetails(**row), sql, {"deleted": deleted}, {"slug": "text"}, page)
 
 
 async def origins(db: Database, slug: str) -> frozenset[str]:
@@ -82,10 +121,16 @@ async def origins(db: Database, slug: str) -> frozenset[str]:
 
 
 async def staff(
-    db: Database, business_id: UUID, page: Page = WHOLE, *, deleted: bool = False, service_id: UUID | None = None
+    db: Database,
+    business_id: UUID,
+    page: Page = WHOLE,
+    *,
+    deleted: bool = False,
+    service_id: UUID | None = None,
+    location_id: UUID | None = None,
 ) -> PageOf[Staff]:
-    """Return the staff by name (or the deleted ones), all or who performs a service."""
-    asked = {"business": business_id, "active": not deleted, "service": service_id}
+    """Return the staff by name (or the deleted ones), all, who performs a service, or who works at a location."""
+    asked = {"business": business_id, "active": not deleted, "service": service_id, "location": location_id}
     async with db.transaction(business_id) as tx:
         return await page_of(tx, lambda row: Staff(**row), STAFF, asked, BY_NAME, page)
 

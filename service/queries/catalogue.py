@@ -12,10 +12,14 @@ from service.db.database import Database, Transaction
 from service.queries.paging import WHOLE, Order, Page, PageOf, page_of
 
 RESOURCES = """
-SELECT id, name, kind, active, version FROM resource
+SELECT id, name, kind, location_id, active, version FROM resource
 WHERE business_id = %(business)s AND (%(active)s::boolean IS NULL OR active = %(active)s)
   AND (%(kind)s::text IS NULL OR kind = %(kind)s)
 """
+LOCATIONS = """
+SELECT id, name, address, active, version FROM location WHERE business_id = %(business)s AND active = %(active)s
+"""
+LOCATION: LiteralString = "SELECT id, name, address, active, version FROM location WHERE business_id = %s AND id = %s"
 HOLIDAYS = "SELECT day, name FROM holiday WHERE business_id = %(business)s AND day > clock_timestamp()::date - 366"
 
 
@@ -109,6 +113,7 @@ class StaffDetails:
     zone: str | None
     daily_limit: int | None
     weekly_limit: int | None
+    location_id: UUID | None
     active: bool
     version: int
     hours: tuple[Span, ...]
@@ -122,6 +127,18 @@ class Resource:
     id: UUID
     name: str
     kind: str
+    location_id: UUID | None
+    active: bool
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place where the business works."""
+
+    id: UUID
+    name: str
+    address: str | None
     active: bool
     version: int
 
@@ -167,7 +184,7 @@ async def staff_member(db: Database, business_id: UUID, staff_id: UUID) -> Staff
     """Return one staff member, retired or not; raises `NotFound`."""
     async with db.transaction(business_id) as tx:
         row = await tx.row(
-            "SELECT id, name, zone, daily_limit, weekly_limit, active, version, lane_no FROM staff "
+            "SELECT id, name, zone, daily_limit, weekly_limit, location_id, active, version, lane_no FROM staff "
             "WHERE business_id = %s AND id = %s",
             [business_id, staff_id],
         )
@@ -208,6 +225,34 @@ async def resources(
     order: Order = {"kind": "text", "name": "text", "id": "uuid"}
     async with db.transaction(business_id) as tx:
         return await page_of(tx, lambda row: Resource(**row), RESOURCES, asked, order, page)
+
+
+async def locations(db: Database, business_id: UUID, page: Page = WHOLE, *, deleted: bool = False) -> PageOf[Location]:
+    """Return the locations by name, or the deleted ones."""
+    asked = {"business": business_id, "active": not deleted}
+    order: Order = {"name": "text", "id": "uuid"}
+    async with db.transaction(business_id) as tx:
+        return await page_of(tx, lambda row: Location(**row), LOCATIONS, asked, order, page)
+
+
+async def location(db: Database, business_id: UUID, location_id: UUID) -> Location:
+    """Return one location, deleted or not; raises `NotFound`."""
+    async with db.transaction(business_id) as tx:
+        row = await tx.row(LOCATION, [business_id, location_id])
+    if row is None:
+        raise NotFound("There is no such location.")
+    return Location(**row)
+
+
+async def staff_at(db: Database, business_id: UUID, location_id: UUID) -> frozenset[UUID]:
+    """Return who works at a location; raises `NotFound` where there is none, or not any more."""
+    async with db.transaction(business_id) as tx:
+        if await tx.row(LOCATION + " AND active", [business_id, location_id]) is None:
+            raise NotFound("There is no such location.")
+        rows = await tx.rows(
+            "SELECT id FROM staff WHERE business_id = %s AND location_id = %s AND active", [business_id, location_id]
+        )
+    return frozenset(row["id"] for row in rows)
 
 
 async def holidays(db: Database, business_id: UUID, page: Page = WHOLE) -> PageOf[Holiday]:

@@ -16,6 +16,7 @@ FOUND = (
     COLUMNS
     + """
 AND (%(email)s::bytea IS NULL OR email_hash = %(email)s) AND (%(phone)s::bytea IS NULL OR phone_hash = %(phone)s)
+AND (deleted_at IS NOT NULL) = %(deleted)s
 """
 )
 ABOUT: dict[str, LiteralString] = {
@@ -64,12 +65,19 @@ class Everything:
 
 
 async def find(
-    db: Database, business_id: UUID, page: Page = WHOLE, *, email: str | None = None, phone: str | None = None
+    db: Database,
+    business_id: UUID,
+    page: Page = WHOLE,
+    *,
+    email: str | None = None,
+    phone: str | None = None,
+    deleted: bool = False,
 ) -> PageOf[Client]:
     """Return the clients with an e-mail and a phone number, all where neither is given, in order of registration."""
     async with db.transaction(business_id) as tx:
         asked = {
             "business": business_id,
+            "deleted": deleted,
             "email": tx.vault.hash(business_id, "email", email),
             "phone": tx.vault.hash(business_id, "phone", phone),
         }

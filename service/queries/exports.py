@@ -16,7 +16,8 @@ from service.db.database import Database
 from service.queries.calendar_file import Entry, calendar_file
 
 CLIENTS = """
-SELECT name, email, phone FROM client WHERE business_id = %(business)s AND erased_at IS NULL ORDER BY id
+SELECT name, email, phone FROM client WHERE business_id = %(business)s AND erased_at IS NULL AND deleted_at IS NULL
+ORDER BY id
 """
 STAFF = """
 SELECT s.name, s.zone, coalesce(h.spans, '[]') AS hours FROM staff s

@@ -10,8 +10,9 @@ from fastapi.responses import RedirectResponse
 from models.errors import InterlockError, InvalidInput, NotFound, Unavailable
 from models.optimisation import Rules
 from models.week import week_of, written
-from service.commands import allowances, catalogue
-from service.commands.catalogue import Change, Requirement, Window
+from service.commands import allowances, changes
+from service.commands.catalogue import Requirement, Window
+from service.commands.changes import Change
 from service.queries import catalogue as queries
 from service.queries import movable
 from service.web.house import House, house
@@ -73,7 +74,7 @@ async def change_service(
     """Change a service's rules."""
     typed = await _typed(request)
     try:
-        await catalogue.change_service(here.scope, Change(service_id, _rules(typed), int(typed.get("version", "x"))))
+        await changes.change_service(here.scope, Change(service_id, _rules(typed), int(typed.get("version", "x"))))
     except (NotFound, Unavailable):
         raise
     except (InterlockError, ValueError) as refusal:

@@ -10,9 +10,10 @@ from fastapi.responses import RedirectResponse
 
 from models.errors import InterlockError, InvalidInput, NotFound, Unavailable
 from models.week import week_of, written
-from service.commands import availability, catalogue
+from service.commands import availability, catalogue, changes
 from service.commands.availability import Holidays, WeeklyHours
-from service.commands.catalogue import Allocation, Change, NewResource, NewService, NewStaff, Span
+from service.commands.catalogue import Allocation, NewResource, NewService, NewStaff, Span
+from service.commands.changes import Change
 from service.queries import businesses, own_settings
 from service.queries import catalogue as queries
 from service.web.house import House, house
@@ -82,7 +83,7 @@ async def change(
         "settings": kept | {"place": place.strip() or None, "phone": phone.strip() or None},
     }
     wanted = Change(here.business.id, values, version)
-    return await _done(here, catalogue.change_business(here.scope, wanted), "/settings")
+    return await _done(here, changes.change_business(here.scope, wanted), "/settings")
 
 
 @router.post("/board/{slug}/settings/logo")
@@ -139,7 +140,7 @@ async def change_member(
     """Change a staff member, and their weekly hours from today on."""
     try:
         await availability.set_weekly_hours(here.scope, WeeklyHours(staff_id, _spans(hours), here.today, displace))
-        await catalogue.change_staff(here.scope, Change(staff_id, {"name": name.strip(), "active": active}, version))
+        await changes.change_staff(here.scope, Change(staff_id, {"name": name.strip(), "active": active}, version))
     except (NotFound, Unavailable):
         raise
     except InterlockError as refusal:
@@ -212,7 +213,7 @@ async def change_room(
 ) -> Response:
     """Rename a room, or retire it."""
     values = {"name": name.strip(), "kind": kind.strip(), "active": active}
-    return await _done(here, catalogue.change_resource(here.scope, Change(room_id, values, version)), "/settings")
+    return await _done(here, changes.change_resource(here.scope, Change(room_id, values, version)), "/settings")
 
 
 @router.post("/board/{slug}/settings/holidays")

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from service import bootstrap
@@ -48,6 +49,7 @@ class World:
     def __init__(self, app_url: str) -> None:
         self.app_url = app_url
         self.address = ""
+        self.app: FastAPI | None = None
 
     def do(self, work: Callable[[Database], object]) -> object:
         """Run an async function of a database."""
@@ -79,7 +81,7 @@ def world(app_url: str) -> Iterator[World]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bootstrap, "running", running)
-        app = bootstrap.server_app()
+        world.app = app = bootstrap.server_app()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from service.commands import catalogue
-from service.commands.catalogue import Change
+from service.commands import changes
+from service.commands.changes import Change
 from service.jobs.demo import set_up
 from service.jobs.demo_salon import set_up_salon
 from service.queries import businesses, own_settings
@@ -30,9 +30,9 @@ def demo(world):
         scope = world.scope_of(db, business.id)
         own = await own_settings.read(db, business.id)
         looks = {**LOOKS, "settings": own.settings | LOOKS["settings"]}
-        await catalogue.change_business(scope, Change(business.id, looks))
+        await changes.change_business(scope, Change(business.id, looks))
         for n, service in enumerate(await businesses.services(db, business.id)):
-            await catalogue.change_service(scope, Change(service.id, {"price_cents": 2500 + 1000 * n}))
+            await changes.change_service(scope, Change(service.id, {"price_cents": 2500 + 1000 * n}))
         staff, services = await businesses.staff(db, business.id), await businesses.services(db, business.id)
         evening = await set_up_salon(db, made.first_day, NOW)
         salon = await businesses.by_slug(db, evening.slug)

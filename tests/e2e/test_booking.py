@@ -7,9 +7,10 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from service.commands import bookings, catalogue
+from service.commands import bookings, changes
 from service.commands.businesses import Opening, open_business
-from service.commands.catalogue import Change, NewService, NewStaff
+from service.commands.catalogue import NewService, NewStaff
+from service.commands.changes import Change
 from service.db.views import Views
 from service.web.words import Words
 from tests.e2e.conftest import DESK
@@ -345,7 +346,7 @@ PIXEL = (
 def test_the_page_has_the_logo_and_the_colour_of_the_business(world, salon_id, visitor):
     async def dress(db):
         looks = {"colour": "#7a1fa2", "settings": {"logo": PIXEL, "place": "Rua das Flores 12"}}
-        await catalogue.change_business(world.scope_of(db, salon_id), Change(salon_id, looks))
+        await changes.change_business(world.scope_of(db, salon_id), Change(salon_id, looks))
 
     world.do(dress)
     page = visitor.page()

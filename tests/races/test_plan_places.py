@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from service.commands import bookings, components, limits, waitlist
-from service.commands.catalogue import Change, NewResource, Requirement, add_resource, change_service
+from service.commands.catalogue import NewResource, Requirement, add_resource
+from service.commands.changes import Change, change_service
 from service.commands.optimisation import apply
 from service.db import claims, database
 from service.db.views import Views

@@ -19,7 +19,10 @@ DAY = str(MONDAY_10.date())
 WINDOW = {"start": f"{DAY}T09:00:00Z", "end": f"{DAY}T17:00:00Z"}
 RANGE = {"from": WINDOW["start"], "to": WINDOW["end"]}
 AT_15 = MONDAY_10.replace(hour=15).isoformat()
-OURS = ("service", "staff", "hold", "client", "booking", "entry", "run", "move", "resource", "absence", "request")
+OURS = (
+    *("service", "staff", "hold", "client", "booking", "entry", "run", "move", "resource", "location", "absence"),
+    "request",
+)
 IDS = (*OURS, "job", "account", "invitation", "key")
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +38,11 @@ def foreign_requests(ids: dict, ours: str) -> list[tuple[str, str, dict]]:
     wish = {"client_id": ours, "service_id": str(CUT), "windows": [WINDOW]}
     days = {"first_day": DAY, "last_day": DAY}
     of_theirs = [{"service_id": theirs["service"]}, {"service_id": str(CUT), "staff_ids": [theirs["staff"]]}]
-    asked = [({"service_id": theirs["service"]}), ({"service_id": str(CUT), "staff_id": theirs["staff"]})]
+    asked = [
+        {"service_id": theirs["service"]},
+        {"service_id": str(CUT), "staff_id": theirs["staff"]},
+        {"service_id": str(CUT), "location_id": theirs["location"]},
+    ]
     return [
         *(("GET", "/slots", {"params": {**ask, **RANGE}}) for ask in asked),
         *(("GET", "/slots/why-not", {"params": {**ask, **RANGE}}) for ask in asked),
@@ -103,7 +110,22 @@ def foreign_requests(ids: dict, ours: str) -> list[tuple[str, str, dict]]:
         ("POST", f"/bookings/{theirs['booking']}/link", {"json": {}}),
         ("GET", f"/clients/{theirs['client']}", {}),
         ("GET", f"/clients/{theirs['client']}/export", {}),
+        *(("POST", f"/clients/{theirs['client']}/{what}", {}) for what in ("erase", "restore")),
         ("DELETE", f"/clients/{theirs['client']}", {}),
+        ("POST", "/staff", {"json": {"name": "X", "location_id": theirs["location"]}}),
+        ("POST", "/resources", {"json": {"name": "X", "kind": "room", "location_id": theirs["location"]}}),
+        ("GET", f"/locations/{theirs['location']}", {}),
+        ("PATCH", f"/locations/{theirs['location']}", {"json": {"name": "Mine"}}),
+        *(
+            (method, f"/{of}/{theirs[name]}{what}", {})
+            for of, name in (
+                ("locations", "location"),
+                ("staff", "staff"),
+                ("services", "service"),
+                ("resources", "resource"),
+            )
+            for method, what in (("DELETE", ""), ("POST", "/restore"))
+        ),
         ("PUT", f"/members/{theirs['account']}", {"json": {"role": "manager"}}),
         ("DELETE", f"/members/{theirs['account']}", {}),
         ("POST", "/invitations", {"json": {"email": "a@b.example", "role": "staff", "staff_id": theirs["staff"]}}),

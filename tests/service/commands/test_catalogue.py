@@ -7,8 +7,9 @@ import psycopg
 import pytest
 
 from models.errors import InvalidInput, NotFound, StaleVersion
-from service.commands import catalogue
-from service.commands.catalogue import Allocation, Change, NewResource, NewService, NewStaff, Requirement, Span, Window
+from service.commands import catalogue, changes
+from service.commands.catalogue import Allocation, NewResource, NewService, NewStaff, Requirement, Span, Window
+from service.commands.changes import Change
 from service.db.views import Views
 from service.queries import catalogue as queries
 from service.queries.slots import SlotsWanted, find
@@ -74,7 +75,7 @@ async def test_a_service_keeps_all_its_rules(db):
 
 async def test_a_change_leaves_before_and_after_in_the_audit(db, owner_url):
     scope = await salon(db)
-    changed = await catalogue.change_service(scope, Change(CUT, {"duration": 45, "windows": (Window(0, 600, 720),)}))
+    changed = await changes.change_service(scope, Change(CUT, {"duration": 45, "windows": (Window(0, 600, 720),)}))
     assert changed.version == 2
     with psycopg.connect(owner_url) as connection:
         row = connection.execute(
@@ -90,28 +91,28 @@ async def test_a_change_leaves_before_and_after_in_the_audit(db, owner_url):
 
 async def test_who_is_retired_is_not_offered_until_brought_back(db):
     scope = await salon(db)
-    await catalogue.change_staff(scope, Change(BEN, {"active": False}))
+    await changes.change_staff(scope, Change(BEN, {"active": False}))
     assert {s.staff_id for s in await starts(scope)} == {ANA}
-    await catalogue.change_staff(scope, Change(BEN, {"active": True}))
+    await changes.change_staff(scope, Change(BEN, {"active": True}))
     assert {s.staff_id for s in await starts(scope)} == {ANA, BEN}
-    await catalogue.change_service(scope, Change(COLOUR, {"active": False}))
+    await changes.change_service(scope, Change(COLOUR, {"active": False}))
     with pytest.raises(NotFound):
         await starts(scope, COLOUR)
 
 
 async def test_a_stale_version_changes_nothing(db):
     scope = await salon(db)
-    await catalogue.change_business(scope, Change(scope.business_id, {"name": "Salon Two"}, version=1))
+    await changes.change_business(scope, Change(scope.business_id, {"name": "Salon Two"}, version=1))
     with pytest.raises(StaleVersion) as caught:
-        await catalogue.change_business(scope, Change(scope.business_id, {"name": "Salon Three"}, version=1))
+        await changes.change_business(scope, Change(scope.business_id, {"name": "Salon Three"}, version=1))
     assert caught.value.fields == {"version": 2}
 
 
 async def test_a_resource_is_added_changed_and_retired(db):
     scope = await salon(db)
     added = await catalogue.add_resource(scope, NewResource("Room 1", "room", (Span(0, 540, 600),)))
-    await catalogue.change_resource(scope, Change(added.id, {"name": "Room A"}, version=1))
-    await catalogue.change_resource(scope, Change(added.id, {"active": False}))
+    await changes.change_resource(scope, Change(added.id, {"name": "Room A"}, version=1))
+    await changes.change_resource(scope, Change(added.id, {"active": False}))
     [room] = await queries.resources(db, scope.business_id)
     assert room == queries.Resource(added.id, "Room A", "room", active=False, version=3)
 
@@ -119,20 +120,20 @@ async def test_a_resource_is_added_changed_and_retired(db):
 @pytest.mark.parametrize(
     ("work", "request_", "error"),
     [
-        (catalogue.change_service, Change(uuid4(), {"duration": 30}), NotFound),
-        (catalogue.change_service, Change(CUT, {"duration": 0}), InvalidInput),
-        (catalogue.change_service, Change(CUT, {"id": uuid4()}), InvalidInput),
-        (catalogue.change_service, Change(CUT, {"windows": (Window(0, 700, 600),)}), InvalidInput),
-        (catalogue.change_service, Change(CUT, {"requirements": (Requirement(""),)}), InvalidInput),
+        (changes.change_service, Change(uuid4(), {"duration": 30}), NotFound),
+        (changes.change_service, Change(CUT, {"duration": 0}), InvalidInput),
+        (changes.change_service, Change(CUT, {"id": uuid4()}), InvalidInput),
+        (changes.change_service, Change(CUT, {"windows": (Window(0, 700, 600),)}), InvalidInput),
+        (changes.change_service, Change(CUT, {"requirements": (Requirement(""),)}), InvalidInput),
         (
-            catalogue.change_service,
+            changes.change_service,
             Change(CUT, {"first_date": date(2026, 3, 2), "last_date": date(2026, 3, 1)}),
             InvalidInput,
         ),
-        (catalogue.change_service, Change(CUT, {"seats": 0}), InvalidInput),
-        (catalogue.change_service, Change(CUT, {"daily_limit": 0}), InvalidInput),
-        (catalogue.change_staff, Change(ANA, {"zone": "Mars/Base"}), InvalidInput),
-        (catalogue.change_staff, Change(ANA, {"name": ""}), InvalidInput),
+        (changes.change_service, Change(CUT, {"seats": 0}), InvalidInput),
+        (changes.change_service, Change(CUT, {"daily_limit": 0}), InvalidInput),
+        (changes.change_staff, Change(ANA, {"zone": "Mars/Base"}), InvalidInput),
+        (changes.change_staff, Change(ANA, {"name": ""}), InvalidInput),
         (catalogue.allocate, Allocation(CUT, uuid4()), NotFound),
         (catalogue.allocate, Allocation(CUT, ANA, duration=0), InvalidInput),
         (catalogue.add_service, NewService("X", 30, staff=(uuid4(),)), NotFound),

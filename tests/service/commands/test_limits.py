@@ -8,7 +8,7 @@ import pytest
 from models.errors import LimitReached
 from service.commands import bookings, limits, offers, series, series_changes, waitlist
 from service.commands.attendance import Step
-from service.commands.catalogue import Change, change_service, change_staff
+from service.commands.changes import Change, change_service, change_staff
 from service.commands.reschedule import Reschedule, Swap, reschedule, swap
 from service.commands.series import SeriesRequest
 from service.commands.series_changes import SeriesMove

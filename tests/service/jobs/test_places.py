@@ -6,7 +6,8 @@ from uuid_utils.compat import uuid7
 
 from models.optimisation import Rules, RunKind
 from service.commands.allowances import set_rules
-from service.commands.catalogue import Change, NewResource, Requirement, add_resource, change_service
+from service.commands.catalogue import NewResource, Requirement, add_resource
+from service.commands.changes import Change, change_service
 from service.db.views import Views
 from service.jobs.accept import accept
 from service.queries import optimisation as queries

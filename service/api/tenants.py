@@ -1,0 +1,34 @@
+"""The businesses that requests name, remembered for some seconds."""
+
+import time
+
+from service.db.database import Database
+from service.queries import businesses
+from service.queries.businesses import Business
+
+KNOWN_S, MOST_KNOWN = 5.0, 10_000
+"""How long what was read of a business is believed, and of how many businesses it is kept."""
+
+
+class Tenants:
+    """Businesses by public name, of one process; what another process changed shows after some seconds."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._known: dict[str, tuple[Business, float]] = {}
+
+    async def of(self, slug: str) -> Business:
+        """Return the business of a public name, deleted or not; raises `NotFound`."""
+        now = time.monotonic()
+        known = self._known.get(slug)
+        if known is not None and now < known[1]:
+            return known[0]
+        business = await businesses.by_slug(self._db, slug, even_deleted=True)
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[slug] = (business, now + KNOWN_S)
+        return business
+
+    def forget(self, slug: str) -> None:
+        """Read a business anew when it is asked for next."""
+        self._known.pop(slug, None)
