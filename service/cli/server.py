@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import socket
 import time
@@ -25,45 +26,46 @@ DRAIN_S = 30
 def serve(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="8000, or INTERLOCK_PORT, if left out.")] = None,
     *,
+    host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0: every one of this machine.")] = LOOPBACK,
     worker: Annotated[bool, typer.Option(help="Keep a worker running beside it.")] = True,
 ) -> None:
-    """Serve the API and the board on 127.0.0.1."""
+    """Serve the API and the board, to this machine alone unless --host says otherwise."""
     from service.bootstrap import prepare  # noqa: PLC0415 - half a second that --help need not wait
 
     # What cannot be is one line now, not a traceback from inside the server.
     prepare(settings())
     chosen = settings().port if port is None else port
-    typer.echo(
-        f"Interlock on http://{LOOPBACK}:{chosen} (API documentation at /docs).\n"
-        "It listens on this machine only; `interlock account add` lets somebody in."
+    who = (
+        "It listens on this machine only"
+        if host == LOOPBACK
+        else f"It answers to the names {settings().hosts} (INTERLOCK_HOSTS); put a proxy with TLS before it"
     )
-    run_server(chosen, worker=worker)
+    typer.echo(
+        f"Interlock on http://{host}:{chosen} (API documentation at /docs).\n{who}; "
+        "`interlock account add` lets somebody in."
+    )
+    run_server(chosen, host=host, worker=worker)
 
 
-def run_server(port: int, *, worker: bool = True) -> None:
+def run_server(port: int, *, host: str = LOOPBACK, worker: bool = True) -> None:
     """Serve until interrupted; what has been asked is answered before it ends.
 
     Raises
     ------
     NotConfigured
-        Something else listens on the port.
+        Something else listens on the port, or the address is none of this machine's.
     """
     import uvicorn  # noqa: PLC0415 - half a second that other commands need not wait
 
     from service.bootstrap import server_app  # noqa: PLC0415
 
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError as error:
-            raise NotConfigured(f"Something else listens on port {port}; choose another with --port.") from error
+    _try_to_listen(host, port)
     logs.install(logging.INFO if settings().environment == "production" else logging.WARNING)
     app = server_app()
     if traces.wanted():
         traces.install(app)
     config = uvicorn.Config(
-        app, host=LOOPBACK, port=port, log_config=None, server_header=False, timeout_graceful_shutdown=DRAIN_S
+        app, host=host, port=port, log_config=None, server_header=False, timeout_graceful_shutdown=DRAIN_S
     )
 
     class Draining(uvicorn.Server):
@@ -83,3 +85,15 @@ def run_server(port: int, *, worker: bool = True) -> None:
 
     with beside() if worker else contextlib.nullcontext():
         Draining(config).run()
+
+
+def _try_to_listen(host: str, port: int) -> None:
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise NotConfigured(f"Something else listens on port {port}; choose another with --port.") from error
+        raise NotConfigured(f"{host}:{port} cannot be listened on: {error.strerror or error}.") from error
