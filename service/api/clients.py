@@ -30,13 +30,13 @@ async def find(
     deleted: Deleted,
     email: Annotated[Email | None, Query()] = None,
     phone: Annotated[Phone | None, Query()] = None,
-) -> list[queries.Client]:
+) -> list[queries.KnownClient]:
     """Clients by e-mail or phone, or all of them."""
     return pages.linked(await queries.find(db, business.id, pages.page, email=email, phone=phone, deleted=deleted))
 
 
 @router.get("/{client_id}", operation_id="readClient")
-async def read(db: Db, business: OfPath, client_id: UUID) -> queries.Client:
+async def read(db: Db, business: OfPath, client_id: UUID) -> queries.KnownClient:
     """One client."""
     return await queries.read(db, business.id, client_id)
 
@@ -61,7 +61,7 @@ async def delete(scope: Commanding, client_id: UUID) -> Response:
 
 
 @router.post("/{client_id}/restore", operation_id="restoreClient")
-async def restore(scope: Commanding, db: Db, business: OfPath, client_id: UUID) -> queries.Client:
+async def restore(scope: Commanding, db: Db, business: OfPath, client_id: UUID) -> queries.KnownClient:
     """Put a deleted client back on the list."""
     await commands.restore(scope, client_id)
     return await queries.read(db, business.id, client_id)

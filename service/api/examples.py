@@ -112,7 +112,7 @@ OF: Mapping[str, Any] = {
     "Business.name": "Aurora",
     "BusinessChange.name": "Aurora",
     "BusinessBody.name": "Aurora",
-    "Client.name": "Maria Costa",
+    "KnownClient.name": "Maria Costa",
     "ClientBody.name": "Maria Costa",
     "Entry.status": "waiting",
     "Everything.client": None,

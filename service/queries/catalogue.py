@@ -95,7 +95,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class OwnDay:
     """The hours of one date that was set by itself; spans None: the weekly ones."""
 
     day: date
@@ -117,7 +117,7 @@ class StaffDetails:
     active: bool
     version: int
     hours: tuple[Span, ...]
-    days: tuple[Day, ...]
+    days: tuple[OwnDay, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +211,10 @@ async def _of_lane(tx: Transaction, sql: LiteralString, lane_no: int) -> list[Di
     return await tx.rows(sql, [tx.business_id, lane_no])
 
 
-def _day(row: DictRow) -> Day:
+def _day(row: DictRow) -> OwnDay:
     spans = None if row["hours"] is None else tuple((r.lower, r.upper) for r in row["hours"])
     only = tuple((r.lower, r.upper) for r in row["appointment_only"] or ())
-    return Day(row["day"], spans, only, row["version"])
+    return OwnDay(row["day"], spans, only, row["version"])
 
 
 async def resources(

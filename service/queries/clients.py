@@ -44,7 +44,7 @@ ORDER BY at.id
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class KnownClient:
     """Who comes."""
 
     id: UUID
@@ -58,7 +58,7 @@ class Client:
 class Everything:
     """All that an installation knows of one client (GDPR, article 15)."""
 
-    client: Client
+    client: KnownClient
     bookings: list[dict[str, Any]]
     waitlist: list[dict[str, Any]]
     audit: list[dict[str, Any]]
@@ -72,7 +72,7 @@ async def find(
     email: str | None = None,
     phone: str | None = None,
     deleted: bool = False,
-) -> PageOf[Client]:
+) -> PageOf[KnownClient]:
     """Return the clients with an e-mail and a phone number, all where neither is given, in order of registration."""
     async with db.transaction(business_id) as tx:
         asked = {
@@ -81,20 +81,20 @@ async def find(
             "email": tx.vault.hash(business_id, "email", email),
             "phone": tx.vault.hash(business_id, "phone", phone),
         }
-        return await page_of(tx, lambda row: Client(**row), FOUND, asked, {"id": "uuid"}, page)
+        return await page_of(tx, lambda row: KnownClient(**row), FOUND, asked, {"id": "uuid"}, page)
 
 
-async def read(db: Database, business_id: UUID, client_id: UUID) -> Client:
+async def read(db: Database, business_id: UUID, client_id: UUID) -> KnownClient:
     """Return one client; raises `NotFound`."""
     async with db.transaction(business_id) as tx:
         return await _read(tx, client_id)
 
 
-async def _read(tx: Transaction, client_id: UUID) -> Client:
+async def _read(tx: Transaction, client_id: UUID) -> KnownClient:
     row = await tx.row(COLUMNS + "AND id = %(id)s", {"business": tx.business_id, "id": client_id})
     if row is None:
         raise NotFound("There is no such client.")
-    return Client(**row)
+    return KnownClient(**row)
 
 
 async def everything(db: Database, business_id: UUID, client_id: UUID) -> Everything:

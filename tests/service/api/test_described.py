@@ -119,3 +119,10 @@ def test_every_answer_tells_the_limit_and_every_refusal_is_a_problem(document):
 
 def test_no_schema_is_named_after_a_module(document):
     assert [name for name in document["components"]["schemas"] if "__" in name] == []
+
+
+def test_no_member_hides_the_schema_that_it_is_of(document):
+    """In a generated class it would: `Day.day` is then what the annotations of its methods mean."""
+    schemas = document["components"]["schemas"].items()
+    assert [name for name, schema in schemas if name.lower() in schema.get("properties", {})] == []
+    assert not {"Client", "AuthenticatedClient", "Response", "Unset"} & {name for name, _ in schemas}, "its own names"

@@ -135,6 +135,31 @@ def foreign_requests(ids: dict, ours: str) -> list[tuple[str, str, dict]]:
     ]
 
 
+def foreign_filters(ids: dict) -> list[tuple[str, dict]]:
+    """Return every list that can be narrowed by an id, with one of another business's in its place."""
+    theirs = {name: str(id_) for name, id_ in ids.items()}
+    narrowed = {
+        "/services": ("staff",),
+        "/staff": ("service", "location"),
+        "/bookings": ("staff", "service", "client"),
+        "/waitlist": ("service", "client"),
+        "/offers": ("client",),
+    }
+    ranged = {"/bookings": RANGE}
+    return [
+        (path, {f"{name}_id": theirs[name], **ranged.get(path, {})})
+        for path, names in narrowed.items()
+        for name in names
+    ]
+
+
+async def test_a_list_narrowed_by_anothers_id_is_empty(api, scope, rival, client_id):
+    await booked(api, client_id)
+    for path, params in foreign_filters(rival.ids):
+        answer = await api.get(BASE + path, params=params)
+        assert (answer.status_code, answer.json()) == (200, []), (path, params)
+
+
 async def test_anothers_id_is_404_on_every_route(app, scope, rival, client_id, owner_url):
     api = caller(app, await somebody(scope, Role.OWNER))
     before = row_counts(owner_url)
@@ -167,7 +192,7 @@ def test_every_operation_that_takes_an_id_is_asked_for_anothers():
     some = dict.fromkeys(IDS, "x")
     asked = {
         (method, re.sub(r"/x(?=/|$)", "/{}", path.replace(DAY, "x"))) for method, path, _ in foreign_requests(some, "x")
-    }
+    } | {("GET", path) for path, _ in foreign_filters(some)}
     schema = server_app().openapi()
     bodies = schema["components"]["schemas"]
     for address, methods in schema["paths"].items():
