@@ -98,7 +98,7 @@ async def change_logo(
     except InvalidInput as refusal:
         return await _page(here, refusal.detail)
     wanted = Change(here.business.id, {"settings": kept}, version)
-    return await _done(here, catalogue.change_business(here.scope, wanted), "/settings")
+    return await _done(here, changes.change_business(here.scope, wanted), "/settings")
 
 
 @router.post("/board/{slug}/settings/staff")
