@@ -189,10 +189,12 @@ class _Run:
         rules = await movable.rules(db, business)
         entries = [] if started.kind is RunKind.RESEAT else await waiting(db, business, *horizon)
         moves = started.kind is not RunKind.WAITLIST
-        booked = await movable.booked(db, business, max(self.now, horizon[0]), horizon[1]) if moves else []
+        span = max(self.now, horizon[0]), horizon[1]
+        booked = await movable.booked(db, business, *span) if moves else []
+        members = await movable.members(db, business, *span) if moves else []
         view = await self.views.current(business, self.now)
-        night = Night(view, started.kind, horizon, self.now, rules, started.frozen_minutes)
-        return replace(night, booked=tuple(booked), waiting=tuple(entries), only=self.only)
+        night = Night(view, started.kind, horizon, self.now, rules, started.frozen_minutes, only=self.only)
+        return replace(night, booked=tuple(booked), members=tuple(members), waiting=tuple(entries))
 
     def _planned(self, night: Night, started: Started) -> Plan:
         """Build, search, check, explain; in a thread of its own."""

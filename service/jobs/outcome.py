@@ -24,6 +24,8 @@ EXPLAINED = 60
 """At most so many moves, and entries left out, are each solved for once more."""
 EXPLAINING = 10.0
 """Seconds of a run that may go into it."""
+LOCKED = "It is locked where it is; unlock it, or talk to the client."
+IN_A_GROUP = "It is a seat in a group, which no plan moves; move it by hand."
 
 
 def plan_of(night: Night, problem: Problem, result: Result, effort: Effort) -> Plan:
@@ -116,18 +118,22 @@ def _left_out(problem: Problem, result: Result, words: Words, effort: Effort) ->
 
 
 def _stranded(night: Night, words: Words) -> Sequence[LeftOut]:
-    """Appointments that have lost their place and cannot be offered to the solver."""
+    """Appointments, seats in groups too, that have lost their place and cannot be offered to the solver."""
     offered = {b.id for b in night.offered}
+    lost = {b.id: (b, _by_hand(night, b)) for b in night.booked if b.id in night.leaving and b.id not in offered}
+    for b in night.members:
+        if not night.standing(b) and b.id not in night.leaving:
+            lost.setdefault(b.id, (b, LOCKED if b.locked else IN_A_GROUP))
     return [
-        LeftOut(b.id, "locked" if b.locked else "by_hand", words.lost(b, _by_hand(night, b)), booked=True)
-        for b in night.booked
-        if b.id in night.leaving and b.id not in offered and night.wished(b.id)
+        LeftOut(b.id, "locked" if b.locked else "by_hand", words.lost(b, why), booked=True)
+        for b, why in lost.values()
+        if night.wished(b.id)
     ]
 
 
 def _by_hand(night: Night, booked: Booked) -> str:
     if booked.locked:
-        return "It is locked where it is; unlock it, or talk to the client."
+        return LOCKED
     if night.lane(booked) == GONE and booked.items > 1:
         return "Its visit has several items; move it by hand."
     return "Its service is not offered any more; move it by hand."

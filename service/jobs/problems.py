@@ -29,8 +29,8 @@ GONE = -1
 class Night:
     """All that one run stands on: arrays, rows and rules of one moment.
 
-    `view` has no claims but live ones; `booked` starts inside `horizon` and not before `now`; `only`, where given,
-    names the appointments and entries that may move or be placed, the others stay.
+    `view` has no claims but live ones; `booked`, and `members` of groups, start inside `horizon` and not before `now`;
+    `only`, where given, names the appointments and entries that may move or be placed, the others stay.
     """
 
     view: View
@@ -41,6 +41,7 @@ class Night:
     frozen_minutes: int
     booked: tuple[Booked, ...] = ()
     waiting: tuple[WaitingEntry, ...] = ()
+    members: tuple[Booked, ...] = ()
     only: frozenset[UUID] | None = None
 
     def wished(self, subject: UUID) -> bool:
@@ -54,7 +55,11 @@ class Night:
     @cached_property
     def leaving(self) -> frozenset[UUID]:
         """Appointments whose place is lost: their staff gone or not at work then, or a room that they hold."""
-        return frozenset(b.id for b in self.booked if not self.staffed(b) or not self.roomed(b))
+        return frozenset(b.id for b in self.booked if not self.standing(b))
+
+    def standing(self, b: Booked) -> bool:
+        """Whether the place of an appointment is there: staff at work, rooms open."""
+        return self.staffed(b) and self.roomed(b)
 
     def staffed(self, b: Booked) -> bool:
         """Whether the staff member of an appointment is at work then."""

@@ -81,7 +81,7 @@ class Words:
         name = self.night.view.of_lane(p.lane).name
         staff = f"with {name} in place of {booked.staff}" if name != booked.staff else f"still with {name}"
         when = "At the same time" if not minutes else f"{_span(abs(minutes))} {'later' if minutes > 0 else 'earlier'}"
-        lost = f"{booked.staff} is not there at the booked time. " if self.leaves(p.entry) else ""
+        lost = f"{self._missing(booked)} is not there at the booked time. " if self.leaves(p.entry) else ""
         return f"{lost}{when}, {staff}."
 
     def _shape(self) -> str:
@@ -108,7 +108,12 @@ class Words:
     def lost(self, booked: Booked, why: str) -> str:
         """Say that an appointment has lost its place and has no other."""
         at = booked.starts_at.astimezone(self.night.view.snapshot.zone)
-        return f"{booked.staff} is not there on {at:%a %d %b at %H:%M}, and no other place was found. {why}"
+        return f"{self._missing(booked)} is not there on {at:%a %d %b at %H:%M}, and no other place was found. {why}"
+
+    def _missing(self, booked: Booked) -> str:
+        """Who or what an appointment has lost."""
+        roomless = self.night.staffed(booked) and not self.night.roomed(booked)
+        return f"A room or device that it holds beside {booked.staff}" if roomless else booked.staff
 
     def concession(self, entry: EntryId) -> str | None:
         """Return the smallest concession that would place an entry beside the plan, in words."""

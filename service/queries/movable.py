@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from models.errors import NotFound
@@ -11,7 +11,7 @@ from models.states import MOVABLE
 from service.db.database import Database
 
 RULES = "SELECT settings -> 'optimisation' AS rules FROM business WHERE id = %s"
-BOOKED = """
+SELECTED = """
 SELECT a.id, a.version, a.client_id, c.name AS client, i.service_id, v.name AS service, i.staff_id, s.name AS staff,
        i.starts_at, i.ends_at, own.starts_at AS claim_starts_at, own.ends_at AS claim_ends_at,
        w.windows, w.staff AS staff_allowed, w.staff_ids, coalesce(w.locked, false) AS locked,
@@ -22,19 +22,24 @@ SELECT a.id, a.version, a.client_id, c.name AS client, i.service_id, v.name AS s
        ARRAY(SELECT ARRAY[k.lane_no, floor(extract(epoch FROM k.starts_at) / 60)::bigint,
                           ceil(extract(epoch FROM k.ends_at) / 60)::bigint]
              FROM appointment_item x
-             JOIN claim k ON k.business_id = x.business_id AND k.item_id = x.id AND k.released_at IS NULL
+             JOIN claim k ON k.business_id = x.business_id AND k.released_at IS NULL AND """
+FROM = """
              WHERE x.business_id = a.business_id AND x.appointment_id = a.id AND k.id <> own.id
              ORDER BY k.lane_no, k.starts_at) AS also
 FROM appointment a
-JOIN appointment_item i ON i.business_id = a.business_id AND i.appointment_id = a.id AND i.position = 1
+JOIN appointment_item i ON i.business_id = a.business_id AND i.appointment_id = a.id
 JOIN service v ON v.business_id = i.business_id AND v.id = i.service_id
 JOIN staff s ON s.business_id = i.business_id AND s.id = i.staff_id
-JOIN claim own ON own.business_id = i.business_id AND own.item_id = i.id AND own.lane_no = s.lane_no
-              AND own.released_at IS NULL
+JOIN claim own ON own.business_id = i.business_id AND own.lane_no = s.lane_no AND own.released_at IS NULL AND """
+WHERE = """
 LEFT JOIN client c ON c.business_id = a.business_id AND c.id = a.client_id
 LEFT JOIN allowance w ON w.business_id = a.business_id AND w.appointment_id = a.id
 WHERE a.business_id = %(business)s AND a.status = ANY(%(movable)s)
 """
+BOOKED = SELECTED + "k.item_id = x.id" + FROM + "own.item_id = i.id AND i.position = 1" + WHERE
+# What a member holds is the session's; wherever in their visit the group comes.
+MEMBERS = SELECTED + "k.session_id = x.session_id AND x.id = i.id" + FROM + "own.session_id = i.session_id" + WHERE
+BETWEEN = "AND i.starts_at >= %(start)s AND i.starts_at < %(end)s ORDER BY i.starts_at, a.id"
 MOVABLE_STATES = [status.value for status in MOVABLE]
 
 
@@ -88,13 +93,21 @@ async def rules(db: Database, business_id: UUID) -> Rules:
 
 
 async def booked(db: Database, business_id: UUID, start: datetime, end: datetime) -> list[Booked]:
-    """Return the appointments (confirmed or pending) that start in [start, end), by start."""
+    """Return the appointments (confirmed or pending) that start in [start, end), by start; those of groups apart."""
+    return await _between(db, business_id, BOOKED, start, end)
+
+
+async def members(db: Database, business_id: UUID, start: datetime, end: datetime) -> list[Booked]:
+    """Return who (confirmed or pending) is in a group that starts in [start, end), with what the group holds."""
+    return await _between(db, business_id, MEMBERS, start, end)
+
+
+async def _between(
+    db: Database, business_id: UUID, query: LiteralString, start: datetime, end: datetime
+) -> list[Booked]:
+    asked = {"business": business_id, "start": start, "end": end, "movable": MOVABLE_STATES}
     async with db.transaction(business_id) as tx:
-        rows = await tx.rows(
-            BOOKED + "AND i.starts_at >= %(start)s AND i.starts_at < %(end)s ORDER BY i.starts_at, a.id",
-            {"business": business_id, "start": start, "end": end, "movable": MOVABLE_STATES},
-        )
-    return [_booked(row) for row in rows]
+        return [_booked(row) for row in await tx.rows(query + BETWEEN, asked)]
 
 
 async def one(db: Database, business_id: UUID, appointment_id: UUID) -> Booked:
