@@ -5,7 +5,7 @@ import hashlib
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import LiteralString, Self, TypeVar
@@ -18,13 +18,13 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from models.errors import InterlockError, InvalidInput, NotFound, Unavailable
 from service.db.session import ended, hang_up, prepare_session, seconds_left
+from service.db.statements import Params, run
 from service.db.turns import Turns
 from service.security.keyring import installed
 from service.security.vault import MARK, Vault, client_of
 from service.telemetry.metrics import COMMITS, CONFLICTS
 
 T = TypeVar("T")
-Params = Mapping[str, object] | Sequence[object]
 
 TRANSIENT = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
 ATTEMPTS = 4
@@ -97,7 +97,7 @@ class Transaction:
     async def rows(self, sql: LiteralString, params: Params | None = None) -> list[DictRow]:
         """Run one statement and return its rows as dictionaries."""
         await self.begin()
-        cursor = await self.connection.execute(sql, params)
+        cursor = await run(self.connection, sql, params)
         if not cursor.description:
             return []
         texts = [column.name for column in cursor.description if column.type_code == TEXT]
@@ -116,7 +116,7 @@ class Transaction:
 
     async def _learn(self, clients: list[UUID]) -> None:
         if clients:
-            cursor = await self.connection.execute(KEYS, [self.business_id, clients])
+            cursor = await run(self.connection, KEYS, [self.business_id, clients])
             for row in await cursor.fetchall():
                 self.vault.learn(self.business_id, row["client_id"], bytes(row["wrapped"]))
 
@@ -128,7 +128,7 @@ class Transaction:
     async def execute(self, sql: LiteralString, params: Params | None = None) -> int:
         """Run one statement and return the number of rows it touched."""
         await self.begin()
-        return (await self.connection.execute(sql, params)).rowcount
+        return (await run(self.connection, sql, params)).rowcount
 
     def lock_lane_days(self, lane_days: Iterable[tuple[int, int]]) -> None:
         """Queue advisory locks on (lane, UTC day since the epoch), ascending, before the first statement.
@@ -300,7 +300,7 @@ class Database:
             raise Unavailable("The database pool is not open.")
         with translated_errors():
             async with self._connection(self._pool) as connection:
-                cursor = await connection.execute(sql, params)
+                cursor = await run(connection, sql, params)
                 return await cursor.fetchall() if cursor.description else []
 
     async def transact(

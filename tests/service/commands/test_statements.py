@@ -28,13 +28,13 @@ BEGIN_AND_COMMIT = 2
 def sent(monkeypatch):
     """Every message to the server, by what it begins with."""
     told: list[str] = []
-    execute = psycopg.AsyncConnection.execute
+    execute = psycopg.AsyncCursor.execute
 
     async def counted(self, query, *args, **kwargs):
         told.append(query.decode() if isinstance(query, bytes) else str(query))
         return await execute(self, query, *args, **kwargs)
 
-    monkeypatch.setattr(psycopg.AsyncConnection, "execute", counted)
+    monkeypatch.setattr(psycopg.AsyncCursor, "execute", counted)
     return told
 
 

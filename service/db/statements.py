@@ -1,0 +1,36 @@
+"""Statements as the server reads them: values numbered, worked out once for each text."""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from psycopg import AsyncConnection, AsyncCursor, AsyncRawCursor
+from psycopg.rows import DictRow
+
+Params = Mapping[str, object] | Sequence[object]
+PLACEHOLDER = re.compile(r"%(?:\((?P<name>\w+)\)s|(?P<next>s)|%)")
+LONG = 3000
+"""Characters of a statement that takes longer to plan than to run: it is prepared when it is first sent."""
+
+
+async def run(connection: AsyncConnection[DictRow], sql: str, params: Params | None) -> AsyncCursor[DictRow]:
+    """Run one statement with its values, `%(name)s` or `%s`; `%%` is a percent sign."""
+    text, names = numbered(sql) if params is not None else (sql.encode(), ())
+    values = [params[name] for name in names] if isinstance(params, Mapping) else params
+    # The driver would search a long text for placeholders each time anew: a third of a booking's time on this side.
+    cursor = AsyncRawCursor(connection)
+    return await cursor.execute(text, values, prepare=True if len(text) > LONG else None)
+
+
+@lru_cache(maxsize=2000)
+def numbered(sql: str) -> tuple[bytes, tuple[str, ...]]:
+    """Return a statement with $1, $2 … for its placeholders, and the name of each where they have names."""
+    places: dict[str, int] = {}
+
+    def number(match: re.Match[str]) -> str:
+        if match["name"] is None and match["next"] is None:
+            return "%"
+        return f"${places.setdefault(match['name'] or f' {match.start()}', len(places) + 1)}"
+
+    text = PLACEHOLDER.sub(number, sql)
+    return text.encode(), tuple(places)
