@@ -1,7 +1,7 @@
-"""What the worker may know across businesses: which of them have work waiting, and nothing else of them.
+"""What may be known across businesses: which of them have work waiting or have changed, and nothing else of them.
 
 The functions belong to the owner of the schema, whose policies let it read; the app's role may call them and gets
-identifiers. All the rest of the worker's doing happens inside one business at a time, as everybody's does.
+identifiers. All the rest of what is done happens inside one business at a time, as everybody's does.
 """
 
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from models.roles import APP_ROLE
 
 READ_BY_OWNER = (
     "business", "outbox_event", "audit_entry", "appointment", "appointment_item", "booking_request", "waitlist_entry",
+    "change_log",
 )  # fmt: skip
 
 # Asked business by business, each an index's first row: a backlog of one does not slow the look for the others. What
@@ -37,6 +38,16 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT id, slug, zone, CASE WHEN deleted_at IS NULL THEN settings ELSE '{}' END FROM business ORDER BY slug
 $$
 """
+# A transaction's rows come once: with the first look that can see it.
+CHANGED_SINCE = """
+CREATE FUNCTION changed_since(known pg_snapshot)
+RETURNS TABLE (horizon pg_snapshot, looked_at timestamptz, changed uuid[])
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT pg_current_snapshot(), clock_timestamp(), ARRAY(
+        SELECT DISTINCT c.business_id FROM change_log c
+        WHERE c.xid >= pg_snapshot_xmin(known) AND NOT pg_visible_in_snapshot(c.xid, known))
+$$
+"""
 SEALED_ONCE = """
 CREATE FUNCTION sealed_once() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -49,14 +60,20 @@ EXECUTE FUNCTION sealed_once()
 """
 
 
+def of_app(function: str, name: str) -> Iterator[str]:
+    """Yield a function, and who may call it: the app's role alone."""
+    yield function
+    yield f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC"
+    yield f"GRANT EXECUTE ON FUNCTION {name} TO {APP_ROLE}"
+
+
 def statements() -> Iterator[str]:
     """Yield the policies, functions and grants in order."""
     for table in READ_BY_OWNER:
         yield f"CREATE POLICY owner_reads ON {table} FOR SELECT TO CURRENT_USER USING (true)"
-    for function, name in ((DUE_BUSINESSES, "due_businesses"), (EVERY_BUSINESS, "every_business")):
-        yield function
-        yield f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC"
-        yield f"GRANT EXECUTE ON FUNCTION {name} TO {APP_ROLE}"
+    yield from of_app(DUE_BUSINESSES, "due_businesses()")
+    yield from of_app(EVERY_BUSINESS, "every_business()")
+    yield from of_app(CHANGED_SINCE, "changed_since(pg_snapshot)")
     yield SEALED_ONCE
     yield SEALED_ONCE_TRIGGER
     yield f"GRANT UPDATE (position, hash) ON audit_entry TO {APP_ROLE}"

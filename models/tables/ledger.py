@@ -103,12 +103,13 @@ change_log = tenant_table(
     Column("xid", XID8, nullable=False, server_default=text("pg_current_xact_id()")),
     Column("lane_no", Integer),
     Column("day", Date),
+    key=("xid", "id"),
 )
 """What a snapshot must read again: one lane's claims of one UTC day, one lane's hours (no day), or all (no lane).
 
 Written by triggers, so that no path of writing can forget it.
 """
-Index(None, change_log.c.business_id, change_log.c.xid)
+Index(None, change_log.c.xid)
 
 change_log_floor = tenant_table(
     "change_log_floor",

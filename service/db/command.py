@@ -8,27 +8,23 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, get_type_hints
 from uuid import UUID
 
 import orjson
+from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 from pydantic import TypeAdapter
 
-from models.errors import InvalidInput, KeyReused
+from models.errors import InterlockError, InvalidInput, KeyReused, Unavailable
 from service.db.database import NOWHERE, Database, Origin, Transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-RESERVE = """
-INSERT INTO idempotency_key (business_id, principal, route, key, request_hash)
-VALUES (%(business)s, %(principal)s, %(route)s, %(key)s, %(hash)s)
-ON CONFLICT DO NOTHING
-"""
-REMEMBERED = """
+KEEP = SQL(
+    "INSERT INTO idempotency_key (business_id, principal, route, key, request_hash, response) "
+    "VALUES ({business}, {principal}, {route}, {key}, {hash}, {response})"
+)
+KEPT = """
 SELECT request_hash, response FROM idempotency_key
-WHERE business_id = %(business)s AND principal = %(principal)s AND route = %(route)s AND key = %(key)s
-"""
-REMEMBER = """
-UPDATE idempotency_key SET response = %(response)s
 WHERE business_id = %(business)s AND principal = %(principal)s AND route = %(route)s AND key = %(key)s
 """
 
@@ -58,26 +54,32 @@ def command(
     """Make a use case of a function `(tx, request, …) -> result`; the commit stands before the result returns.
 
     With `scope.key` set, the same request gives the stored result again without a second effect; another
-    request under the same key raises `KeyReused`. A request that failed leaves no key behind.
+    request under the same key raises `KeyReused`. A request that failed leaves no key behind. The key is unique and
+    travels with the COMMIT: whoever comes second is undone whole, and told what the first was told.
     """
     route = f"{work.__module__.rpartition('.')[2]}.{work.__name__}"
     result_type: TypeAdapter[T] = TypeAdapter(get_type_hints(work)["return"])
 
     async def run(scope: Scope, request: R, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        async def once(tx: Transaction) -> T:
-            slot = _key_row(scope, route, request)
-            if await tx.execute(RESERVE, slot) == 0:
-                return await _replayed(tx, slot, result_type)
+        async def effect(tx: Transaction) -> T:
             result = await work(tx, request, *args, **kwargs)
-            await tx.execute(REMEMBER, slot | {"response": Jsonb(result_type.dump_python(result, mode="json"))})
+            if scope.key is not None:
+                answer = Jsonb(result_type.dump_python(result, mode="json"))
+                tx.commit_with(KEEP, {**_key_row(scope, route, request), "response": answer})
             return result
 
-        async def always(tx: Transaction) -> T:
-            return await work(tx, request, *args, **kwargs)
-
-        effect = always if scope.key is None else once
-        replays = scope.key is not None
-        return await scope.db.transact(scope.business_id, effect, scope.actor, scope.origin, replays=replays)
+        try:
+            return await scope.db.transact(
+                scope.business_id, effect, scope.actor, scope.origin, replays=scope.key is not None
+            )
+        except InterlockError as error:
+            # The key stood already, or what the same request did before is in this one's way.
+            if scope.key is None or isinstance(error, Unavailable):
+                raise
+            kept = await _kept(scope, route, request)
+            if kept is None:
+                raise
+            return result_type.validate_python(kept["response"], strict=False)
 
     update_wrapper(run, work)
     return run
@@ -94,8 +96,14 @@ def _key_row(scope: Scope, route: str, request: object) -> dict[str, Any]:
     }
 
 
-async def _replayed(tx: Transaction, slot: dict[str, Any], result_type: TypeAdapter[T]) -> T:
-    row = await tx.row(REMEMBERED, slot)
-    if row is None or bytes(row["request_hash"]) != slot["hash"]:
+async def _kept(scope: Scope, route: str, request: object) -> dict[str, Any] | None:
+    """Return the row of the request's key, None where there is none; raises `KeyReused`."""
+    own = _key_row(scope, route, request)
+
+    async def read(tx: Transaction) -> dict[str, Any] | None:
+        return await tx.row(KEPT, own)
+
+    row = await scope.db.transact(scope.business_id, read, replays=True)
+    if row is not None and bytes(row["request_hash"]) != own["hash"]:
         raise KeyReused("This idempotency key was used for another request; use a new one.")
-    return result_type.validate_python(row["response"], strict=False)
+    return row

@@ -5,7 +5,7 @@ import hashlib
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import LiteralString, Self, TypeVar
@@ -14,6 +14,7 @@ from uuid import UUID
 import psycopg
 from psycopg import AsyncConnection, errors
 from psycopg.rows import DictRow, dict_row
+from psycopg.sql import SQL, Literal
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from models.errors import InterlockError, InvalidInput, NotFound, Unavailable
@@ -89,6 +90,7 @@ class Transaction:
     committing: bool = False
     _begun: bool = False
     _queued: list[str] = field(default_factory=list)
+    _last: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if self.one_snapshot else "BEGIN"
@@ -160,11 +162,22 @@ class Transaction:
             statements, self._queued, self._begun = "; ".join(self._queued), [], True
             await _simple(self.connection, statements)
 
-    async def end(self, verb: LiteralString) -> None:
-        """COMMIT or ROLLBACK, if anything was begun."""
+    def commit_with(self, statement: SQL, values: Mapping[str, object]) -> None:
+        """Let a statement travel with the COMMIT, in one message; if it fails, nothing is committed."""
+        literals = {name: Literal(value) for name, value in values.items()}
+        self._last.append(statement.format(**literals).as_string(self.connection))
+
+    async def commit(self) -> None:
+        """COMMIT, with what goes along, if anything was begun."""
+        if self._begun or self._last:
+            await self.begin()
+            self.committing = True
+            await _simple(self.connection, "; ".join([*self._last, "COMMIT"]))
+
+    async def roll_back(self) -> None:
+        """ROLLBACK, if anything was begun."""
         if self._begun:
-            self.committing = verb == "COMMIT"
-            await _simple(self.connection, verb)
+            await _simple(self.connection, "ROLLBACK")
 
 
 async def _simple(connection: AsyncConnection[DictRow], sql: str) -> None:
@@ -251,10 +264,10 @@ class Database:
                 overdue = asyncio.get_running_loop().call_later(seconds_left(), hang_up, connection)
                 try:
                     yield tx
-                    await tx.end("COMMIT")
+                    await tx.commit()
                 except BaseException as error:
                     if not connection.broken:
-                        await tx.end("ROLLBACK")
+                        await tx.roll_back()
                     elif isinstance(error, psycopg.OperationalError) and not tx.committing:
                         raise Contended("The connection was lost; nothing was changed.") from error
                     raise

@@ -17,8 +17,8 @@ WHERE f.marked_at < clock_timestamp() - %s::interval
 LONGEST_UNREAD = "1 hour"
 FORGET: tuple[LiteralString, ...] = (
     """
-    DELETE FROM change_log WHERE business_id = %(business)s AND id IN (
-        SELECT c.id FROM change_log c JOIN change_log_floor f USING (business_id)
+    DELETE FROM change_log WHERE business_id = %(business)s AND (xid, id) IN (
+        SELECT c.xid, c.id FROM change_log c JOIN change_log_floor f USING (business_id)
         WHERE c.business_id = %(business)s AND c.xid < f.floor LIMIT %(batch)s)
     """,
     """

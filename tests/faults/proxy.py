@@ -102,7 +102,7 @@ class Proxy:
             head = await reader.readexactly(5)
             body = await reader.readexactly(int.from_bytes(head[1:]) - 4)
             await self._flowing.wait()
-            where = self._cut() if head[:1] == b"Q" and body == COMMIT else None
+            where = self._cut() if head[:1] == b"Q" and body.endswith(COMMIT) else None
             if where == "before":
                 self.cuts += 1
                 return

@@ -124,11 +124,11 @@ async def every_tampering_is_found(scope, owner_url: str, rng: random.Random, ro
             touched = [await tx.execute(statement) for statement in statements]
             assert any(touched), statements
             found = (await queries.verdict(tx)).broken
-            await tx.end("ROLLBACK")
+            await tx.roll_back()
             assert found, statements
         tx = Transaction(connection, scope.business_id, "owner")
         verdict = await queries.verdict(tx)
-        await tx.end("ROLLBACK")
+        await tx.roll_back()
     assert (verdict.sealed, verdict.broken) == (ENTRIES, None)
 
 

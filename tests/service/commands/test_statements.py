@@ -1,5 +1,6 @@
 """How many statements each command sends, BEGIN and COMMIT beside them: a round trip more would show here."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -42,7 +43,7 @@ async def cost(sent, command) -> tuple[int, object]:
     sent.clear()
     result = await command
     assert sent[0].startswith("BEGIN")
-    assert sent[-1] == "COMMIT"
+    assert sent[-1].endswith("COMMIT")
     return len(sent) - BEGIN_AND_COMMIT, result
 
 
@@ -70,6 +71,9 @@ async def test_each_command_sends_as_few_statements_as_it_can(db, sent):
     assert n == 1
     n, at_once = await cost(sent, book(MONDAY_10 + HOUR))
     assert n == 1, "booking at once is one statement and the commit"
+    keyed = replace(scope, key="once")
+    n, _ = await cost(sent, bookings.book(keyed, bookings.BookRequest(CUT, BEN, MONDAY_10 + HOUR, who), **given))
+    assert n == 1, "its key travels with the commit"
     n, visit = await cost(sent, book(MONDAY_10 + DAY, more=(Wanted(CUT, BEN, MONDAY_10 + DAY),)))
     assert n == 1, "of several items too"
     n, _ = await cost(
