@@ -29,7 +29,7 @@ Limits = tuple[int | None, int | None]
 """Appointments of a staff member on one local date of the business, and from Monday to Sunday; None: no limit."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Snapshot:
     """One business at one moment: lanes with their gaps, services, allocations.
 

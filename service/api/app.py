@@ -31,6 +31,7 @@ from service.api import (
     schedules,
     security,
     series,
+    slots,
     waitlist,
 )
 from service.api.deadline import Deadline
@@ -74,7 +75,8 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
             app.state.tenants = Tenants(app.state.interlock.db)
             app.state.limiter = Limiter(app.state.interlock.db, settings().rate_limits)
             app.state.hub = events.Hub(app.state.interlock.db)
-            yield
+            async with app.state.interlock.views.followed():
+                yield
 
     app = FastAPI(
         title="Interlock",
@@ -91,6 +93,7 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
     parts = (
         businesses,
         catalogue,
+        slots,
         bookings,
         lifecycle,
         schedules,
@@ -119,6 +122,7 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
 
 def _surround(app: FastAPI) -> None:
     """Add what stands around every route; each stands around those before it."""
+    app.add_middleware(slots.AtHand)
     app.add_middleware(BusinessOrigins)
     app.add_middleware(BodyLimit)
     app.add_middleware(SameOriginForms)

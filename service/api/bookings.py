@@ -4,12 +4,11 @@ from collections.abc import Iterable
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Response
 
 from models.errors import InvalidInput
 from models.zones import zone_named
 from service.api.bodies import StrictRoute
-from service.api.conditional import json_unless_known
 from service.api.context import Booker, By, Commanding, Db, Expected, Fresh, Now, OfPath, Seen, StaffAsked, tagged
 from service.api.optimisation import allowed
 from service.api.paging import Paged
@@ -18,7 +17,6 @@ from service.api.schemas import (
     CancelBody,
     ClientBody,
     Day,
-    Digits,
     ExtensionBody,
     HoldBody,
     Instant,
@@ -33,28 +31,6 @@ from service.queries import slots as slot_queries
 
 router = APIRouter(tags=["bookings"], route_class=StrictRoute)
 LiveStatus = Literal["hold", "pending", "confirmed", "checked_in", "completed"]
-
-
-@router.get("/slots", operation_id="findSlots", response_model=list[slot_queries.Slot])
-async def find_slots(
-    request: Request,
-    staff: StaffAsked,
-    view: Seen,
-    now: Now,
-    service_id: UUID,
-    start: Annotated[Instant, Query(alias="from")],
-    end: Annotated[Instant, Query(alias="to")],
-    limit: Annotated[Digits, Query(ge=1, le=1000)] = 100,
-    *,
-    ranked: bool = False,
-) -> Response:
-    """Times that can be booked now, by start, or the best first with `ranked`.
-
-    To who sends the token of a hold, its own time shows as free. The ETag is the answer's own: sent back in
-    `If-None-Match`, it spares what has not changed (304).
-    """
-    query = slot_queries.SlotsWanted(service_id, start, end, staff)
-    return json_unless_known(request, slot_queries.find(view, query, now, limit=limit, ranked=ranked))
 
 
 @router.get("/slots/days", operation_id="countSlotsByDay")

@@ -117,6 +117,29 @@ async def seen_view(db: Db, view: Fresh, hold_token: Annotated[str | None, Heade
 Seen = Annotated[View, Depends(seen_view)]
 
 
+async def recent_view(
+    request: Request,
+    db: Db,
+    business: OfPath,
+    who: Who,
+    hold_token: Annotated[str | None, Header(max_length=200)] = None,
+    cache_control: Annotated[str | None, Header(max_length=200)] = None,
+) -> View:
+    """Return arrays that were current at most 50 ms ago; fresh ones to who may have changed something elsewhere.
+
+    That is who comes with a credential or a hold's token, or asks with `no-cache` (RFC 9111, 5.2.1.4).
+    """
+    if hold_token is not None:
+        return await seen_view(db, await fresh_view(request, business), hold_token)
+    if not who.is_anonymous or "no-cache" in (cache_control or ""):
+        return await fresh_view(request, business)
+    views: Views = request.app.state.interlock.views
+    return await views.recent(business.id, request.app.state.interlock.clock())
+
+
+Recent = Annotated[View, Depends(recent_view)]
+
+
 def clock(request: Request) -> datetime:
     """Return the present moment by the installation's clock."""
     now: datetime = request.app.state.interlock.clock()

@@ -198,11 +198,14 @@ class Database:
         Connections at the most.
     vault : Vault
         Opens what is sealed in the rows; by default with the keys of this process's installation.
+    when_changed : list of callables
+        Told of each business in which `transact` has, or may have, changed something, before it returns.
     """
 
     url: str | Callable[[], Awaitable[str]] = field(repr=False)
     size: int = 10
     vault: Vault = field(default_factory=lambda: Vault(installed()), repr=False)
+    when_changed: list[Callable[[UUID], None]] = field(default_factory=list, repr=False)
     _pool: AsyncConnectionPool[AsyncConnection[DictRow]] | None = None
     _turns: Turns = field(init=False, repr=False)
 
@@ -335,6 +338,22 @@ class Database:
         Unavailable
             Still in conflict after three retries with jitter, or nobody knows whether it took effect.
         """
+        try:
+            return await self._insisting(business_id, work, actor, origin, replays=replays)
+        finally:
+            # However it ended: who was cut off at the COMMIT cannot know.
+            for told in self.when_changed:
+                told(business_id)
+
+    async def _insisting(
+        self,
+        business_id: UUID,
+        work: Callable[[Transaction], Awaitable[T]],
+        actor: str,
+        origin: Origin,
+        *,
+        replays: bool,
+    ) -> T:
         began = time.monotonic()
         for attempt in range(ATTEMPTS):
             try:

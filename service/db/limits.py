@@ -78,6 +78,16 @@ class Limiter:
     is_on: bool = True
     _stocks: dict[str, tuple[int, float, float]] = field(default_factory=dict)
 
+    def spare(self, limit: Limit, who: str) -> bool:
+        """Take a token if one is in stock; False where the database would have to be asked."""
+        if not self.is_on:
+            return True
+        left, since, beyond = self._stocks.get(f"{limit.name}:{who}", (0, 0.0, 0.0))
+        if left <= 0 or time.monotonic() - since >= STOCK_S:
+            return False
+        self._stocks[f"{limit.name}:{who}"] = (left - 1, since, beyond)
+        return True
+
     async def take(self, limit: Limit, who: str) -> float:
         """Take one request's token and return how many are left.
 

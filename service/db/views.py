@@ -1,11 +1,13 @@
 """Rows to arrays: one business's snapshot with what a commit needs beside it, kept up with the change log."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Hashable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
+from math import inf
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +15,7 @@ from psycopg.rows import DictRow
 
 from models.errors import NotFound, Unavailable
 from service.db.database import Database, Transaction
+from service.db.following import Follower, following
 from service.db.rows import (
     ALLOCATIONS,
     BUSINESS,
@@ -37,6 +40,11 @@ DAYS_BACK = 1
 DAYS_AHEAD = 127
 REFRESH_DAYS = 93
 """A view whose horizon begins longer ago than DAYS_AHEAD - REFRESH_DAYS is read anew."""
+
+STALEST_S = 0.05
+"""How long ago a view may have been current for who asks for a recent one."""
+MOST_KEPT = 1000
+"""Views of a process."""
 
 # Rows of transactions that were still open at the last look are read again; nothing is skipped that way. Cursor, log
 # and rows are read in one snapshot of the database, or a change in between would show in some of them alone.
@@ -87,11 +95,19 @@ class View:
 
 @dataclass(slots=True)
 class Latest:
-    """A business's newest view, and how many looks at the database have begun and which of them it is from."""
+    """A business's newest view, and what is known of its age.
+
+    `begun` looks at the database have begun, and the view is from look `looked`, which began at `since`. `changes`
+    have been told of; when that look began, `included` of them had. The view's first hold runs out at `expires_at`.
+    """
 
     view: View | None = None
     begun: int = 0
     looked: int = 0
+    since: float = -inf
+    changes: int = 0
+    included: int = 0
+    expires_at: datetime | None = None
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -109,11 +125,17 @@ async def _turn_of(latest: Latest) -> AsyncIterator[None]:
 
 
 class Views:
-    """The views of this process, one a business, each brought up to date whenever it is asked for."""
+    """The views of this process, one a business, each brought up to date when it is asked for.
+
+    Inside `followed`, who can do with a view that was current at most 50 ms ago is mostly spared the look at the
+    database. The views last asked for are kept.
+    """
 
     def __init__(self, db: Database) -> None:
         self._db = db
         self._latest: dict[UUID, Latest] = {}
+        self._follower: Follower | None = None
+        db.when_changed.append(self._changed)
 
     async def current(self, business_id: UUID, now: datetime) -> View:
         """Return a view that holds every change committed before this call, by this or any other process.
@@ -125,19 +147,72 @@ class Views:
         NotFound
             There is no such business.
         """
-        latest = self._latest.setdefault(business_id, Latest())
+        latest = self._of(business_id)
         wanted = latest.begun + 1
         async with _turn_of(latest):
             if latest.looked < wanted or latest.view is None:
                 latest.begun += 1
+                since, changes = time.monotonic(), latest.changes
                 latest.view = await self._look(business_id, latest.view, now)
-                latest.looked = latest.begun
+                latest.looked, latest.since, latest.included = latest.begun, since, changes
+                latest.expires_at = min(latest.view.expiries.values(), default=None)
             return latest.view
 
+    async def recent(self, business_id: UUID, now: datetime) -> View:
+        """Return a view that was current at most 50 ms ago, and holds all that this process has changed.
+
+        Raises
+        ------
+        NotFound
+            There is no such business.
+        """
+        return self.at_hand(business_id, now) or await self.current(business_id, now)
+
+    def at_hand(self, business_id: UUID, now: datetime) -> View | None:
+        """Return what `recent` does if no look at the database is needed for it, else None."""
+        follower, latest = self._follower, self._of(business_id)
+        if follower is None:
+            return None
+        moment = time.monotonic()
+        follower.ask(moment)
+        view = latest.view
+        if view is None or latest.changes != latest.included or _outgrown(view, now):
+            return None
+        if moment - max(follower.since, latest.since) > STALEST_S:
+            return None
+        ran_out = latest.expires_at is not None and follower.at is not None and latest.expires_at <= follower.at
+        return None if ran_out else view
+
+    @asynccontextmanager
+    async def followed(self) -> AsyncIterator[None]:
+        """Follow the changes of all businesses."""
+        try:
+            async with following(self._db, self._changed) as self._follower:
+                yield
+        finally:
+            self._follower = None
+
+    def _changed(self, business_id: UUID | None) -> None:
+        for latest in self._latest.values() if business_id is None else filter(None, [self._latest.get(business_id)]):
+            latest.changes += 1
+
+    def _of(self, business_id: UUID) -> Latest:
+        latest = self._latest.pop(business_id, None) or Latest()
+        self._latest[business_id] = latest
+        if len(self._latest) > MOST_KEPT:
+            oldest = next(iter(self._latest))
+            if not self._latest[oldest].turn.locked():
+                del self._latest[oldest]
+        return latest
+
     async def _look(self, business_id: UUID, known: View | None, now: datetime) -> View:
-        if known is None or now.date() > known.snapshot.first_day + timedelta(days=DAYS_AHEAD - REFRESH_DAYS):
+        if known is None or _outgrown(known, now):
             return await load(self._db, business_id, now.date() - timedelta(days=DAYS_BACK))
         return await refreshed(self._db, known)
+
+
+def _outgrown(view: View, now: datetime) -> bool:
+    return now.date() > view.snapshot.first_day + timedelta(days=DAYS_AHEAD - REFRESH_DAYS)
 
 
 async def load(db: Database, business_id: UUID, first_day: date, days: int = DAYS_BACK + DAYS_AHEAD) -> View:

@@ -1,17 +1,23 @@
 """Slots: the finder over a fresh view, as rows that travel."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import repeat
+from functools import lru_cache
+from itertools import count, repeat
+from secrets import token_hex
 from uuid import UUID
+from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
+
+import orjson
 
 from models.errors import InvalidInput, NotFound
 from service.db.views import View
-from solver.clock import moment
+from solver.clock import DAY, epoch_minute, moment
 from solver.errors import InvalidProblem
 from solver.slots import MAXIMUM_RANGE_DAYS, SlotQuery, Slots, find_slots
+from solver.snapshot import Snapshot
 from solver.suggestions import rank
 from solver.whynot import sentence, why_not
 
@@ -67,11 +73,81 @@ def find(view: View, wanted: SlotsWanted, now: datetime, *, limit: int, ranked: 
     InvalidInput
         The range is empty, too long or without an offset.
     """
+    return _rows(view, *_found(view, wanted, now, limit, ranked=ranked))
+
+
+def written(view: View, wanted: SlotsWanted, now: datetime, *, limit: int, ranked: bool = False) -> bytes:
+    """Return what `find` does as JSON, written from the arrays; raises as `find`."""
+    slots, scores = _found(view, wanted, now, limit, ranked=ranked)
+    heads = _form_of(view).heads
+    starts, ends = map(instant, slots.start.tolist()), map(instant, slots.end.tolist())
+    if scores is None and slots.offer.plain:
+        rows = (
+            f'{heads[lane]}{start}","ends_at":"{end}","score":null,"seats_left":null,"resources":[]}}'
+            for lane, start, end in zip(slots.lane.tolist(), starts, ends, strict=True)
+        )
+    else:
+        rows = (
+            f'{heads[lane]}{start}","ends_at":"{end}",{more}'
+            for lane, start, end, more in zip(
+                slots.lane.tolist(), starts, ends, _more(view, slots, scores), strict=True
+            )
+        )
+    return f"[{','.join(rows)}]".encode()
+
+
+def version(view: View, wanted: SlotsWanted, now: datetime, *, limit: int, ranked: bool = False) -> str:
+    """Return what names `written`'s bytes: another at another snapshot, query, or moment that makes a difference."""
+    snapshot, minute = view.snapshot, epoch_minute(now, up=True)
+    service = snapshot.services[snapshot.service_index[wanted.service_id]]
+    first = max(epoch_minute(wanted.start, up=True), minute + service.minimum_notice)
+    last = min(epoch_minute(wanted.end, up=True), minute + service.maximum_advance * DAY + 1)
+    asked = (wanted.service_id, wanted.staff_ids, wanted.by_staff, wanted.client_booked, limit)
+    return f"{_form_of(view).version}-{hash((asked, first, last, minute if ranked else None)) & 2**64 - 1:x}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How one snapshot's slots are written: a name of its own, and how the row of each lane begins."""
+
+    version: str
+    heads: tuple[str, ...]
+
+
+_forms: WeakKeyDictionary[Snapshot, _Form] = WeakKeyDictionary()
+_versions = map("{}.{:x}".format, repeat(token_hex(6)), count())
+
+
+def _form_of(view: View) -> _Form:
+    form = _forms.get(view.snapshot)
+    if form is None:
+        names = (orjson.dumps({"staff_id": info.id, "staff": info.name}).decode() for info in view.lanes.values())
+        form = _Form(next(_versions), tuple(f'{name[:-1]},"starts_at":"' for name in names))
+        _forms[view.snapshot] = form
+    return form
+
+
+@lru_cache(maxsize=2**16)
+def instant(minute: int) -> str:
+    """Return an epoch minute as RFC 3339 has it, in UTC."""
+    return moment(minute).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _more(view: View, slots: Slots, scores: list[float] | None) -> Iterator[str]:
+    """Yield the rest of each row: score, seats, resources."""
+    for row in _rows(view, slots, scores):
+        rest = {"score": row.score, "seats_left": row.seats_left, "resources": row.resources}
+        yield orjson.dumps(rest).decode()[1:]
+
+
+def _found(
+    view: View, wanted: SlotsWanted, now: datetime, limit: int, *, ranked: bool
+) -> tuple[Slots, list[float] | None]:
     found = find_slots(view.snapshot, query_of(view, wanted), now)
     if not ranked:
-        return _rows(view, found.take(slice(None, limit)))
+        return found.take(slice(None, limit)), None
     ranking = rank(found, limit)
-    return _rows(view, ranking.slots, [float(s) for s in ranking.score])
+    return ranking.slots, ranking.score.tolist()
 
 
 @dataclass(frozen=True, slots=True)
