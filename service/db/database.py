@@ -174,10 +174,20 @@ class Transaction:
             self.committing = True
             await _simple(self.connection, "; ".join([*self._last, "COMMIT"]))
 
-    async def roll_back(self) -> None:
-        """ROLLBACK, if anything was begun."""
-        if self._begun:
+    async def roll_back(self, *, keep_plans: bool = False) -> None:
+        """ROLLBACK, if anything was begun.
+
+        The driver forgets its prepared statements with a transaction, because of what it may have created. A refusal
+        has created nothing: with `keep_plans` the next booking is not planned anew, which takes longer than itself.
+        """
+        if not self._begun:
+            return
+        prepared_after = self.connection.prepare_threshold
+        self.connection.prepare_threshold = None if keep_plans else prepared_after
+        try:
             await _simple(self.connection, "ROLLBACK")
+        finally:
+            self.connection.prepare_threshold = prepared_after
 
 
 async def _simple(connection: AsyncConnection[DictRow], sql: str) -> None:
@@ -270,7 +280,7 @@ class Database:
                     await tx.commit()
                 except BaseException as error:
                     if not connection.broken:
-                        await tx.roll_back()
+                        await tx.roll_back(keep_plans=isinstance(error, InterlockError))
                     elif isinstance(error, psycopg.OperationalError) and not tx.committing:
                         raise Contended("The connection was lost; nothing was changed.") from error
                     raise

@@ -4,8 +4,8 @@ from alembic import op
 
 from models.roles import APP_ROLE
 
-revision = "20261121_15_following"
-down_revision = "20261121_14_causes"
+revision = "20261121_16_following"
+down_revision = "20261121_15_deposits"
 branch_labels = None
 depends_on = None
 
