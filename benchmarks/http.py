@@ -85,15 +85,11 @@ async def in_process(url: str) -> tuple[dict[str, float], bytes]:
         plain, known = ready(body), ((b"if-none-match", headers[b"etag"]),)
         strict = ((b"cache-control", b"no-cache"),)
 
-        async def spared(number: int) -> None:
-            status, _, _ = await asked(app, PATH, query(0), known)
-            assert status in (200, 304), number
-
         figures = await medians_us(
             {
                 "ready bytes": lambda n: asked(plain, PATH, query(n)),
                 "slots": lambda n: asked(app, PATH, query(n)),
-                "slots, 304": spared,
+                "slots, 304": lambda _: asked(app, PATH, query(0), known),
                 "slots, database asked": lambda n: asked(app, PATH, query(n), strict),
             }
         )

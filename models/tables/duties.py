@@ -71,7 +71,7 @@ def statements() -> Iterator[str]:
     """Yield the policies, functions and grants in order."""
     for table in READ_BY_OWNER:
         yield f"CREATE POLICY owner_reads ON {table} FOR SELECT TO CURRENT_USER USING (true)"
-    yield from of_app(DUE_BUSINESSES, "due_businesses()")
+    yield from of_app(DUE_BUSINESSES, "due_businesses(timestamptz)")
     yield from of_app(EVERY_BUSINESS, "every_business()")
     yield from of_app(CHANGED_SINCE, "changed_since(pg_snapshot)")
     yield SEALED_ONCE
