@@ -111,10 +111,12 @@ async def over_http(servers: dict[str, Server], etag: str) -> dict[str, dict[str
             found.setdefault(name, []).append(await capacity(server, request, expected))
         print(f"round {turn + 1} of {ROUNDS}: " + ", ".join(f"{n} {r[-1][0]:,.0f}/s" for n, r in found.items()),
               flush=True)  # fmt: skip
-    return {
-        name: {"rate": round(statistics.median(r for r, _ in rounds)), "cpu_us": round(statistics.median(c for _, c in rounds), 1)}
-        for name, rounds in found.items()
-    }  # fmt: skip
+    return {name: _medians(rounds) for name, rounds in found.items()}
+
+
+def _medians(rounds: list[tuple[float, float]]) -> dict[str, float]:
+    rates, costs = zip(*rounds, strict=True)
+    return {"rate": round(statistics.median(rates)), "cpu_us": round(statistics.median(costs), 1)}
 
 
 async def mixed(server: Server, rate: float, book: Callable[[int], bytes]) -> dict[str, dict[str, float]]:

@@ -63,6 +63,7 @@ appointment = tenant_table(
     CheckConstraint("fee_cents >= 0", name="fee_not_negative"),
     CheckConstraint("deposit_cents > 0", name="deposit_positive"),
     CheckConstraint("deposit_paid_at IS NULL OR deposit_cents IS NOT NULL", name="paid_what_was_due"),
+    written_often=True,
 )
 """Its states and who may change them: `models.states`, drawn in docs/states.md.
 
@@ -149,6 +150,7 @@ appointment_item = tenant_table(
     belongs_to("service", "service_id"),
     belongs_to("staff", "staff_id"),
     CheckConstraint("ends_at > starts_at", name="half_open"),
+    written_often=True,
 )
 Index(None, appointment_item.c.business_id, appointment_item.c.appointment_id)
 Index(
@@ -184,6 +186,7 @@ claim = tenant_table(
         using="gist",
         where=text("released_at IS NULL"),
     ),
+    written_often=True,
 )
 """One row for each lane that an item, group, time off or external busy time takes, buffers included, half-open.
 

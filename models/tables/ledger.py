@@ -28,6 +28,7 @@ outbox_event = tenant_table(
     created_at(),
     Column("published_at", TIME),
     Column("request_id", Text, server_default=text("nullif(current_setting('app.request', true), '')")),
+    written_often=True,
 )
 """One event a change, written in the change's own transaction; published at least once.
 
@@ -55,6 +56,7 @@ audit_entry = tenant_table(
     Column("position", BigInteger),
     Column("hash", LargeBinary),
     CheckConstraint("(position IS NULL) = (hash IS NULL)", name="sealed_whole"),
+    written_often=True,
 )
 """Who did what, from where, with the state before and after.
 
@@ -94,7 +96,7 @@ idempotency_key = tenant_table(
     Column("response", JSONB),
     created_at(),
     key=("principal", "route", "key"),
-    may_precede=True,
+    written_often=True,
 )
 
 change_log = tenant_table(
@@ -104,6 +106,7 @@ change_log = tenant_table(
     Column("lane_no", Integer),
     Column("day", Date),
     key=("xid", "id"),
+    written_often=True,
 )
 """What a snapshot must read again: one lane's claims of one UTC day, one lane's hours (no day), or all (no lane).
 

@@ -8,8 +8,6 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, get_type_hints
 from uuid import UUID
 
 import orjson
-from psycopg.sql import SQL
-from psycopg.types.json import Jsonb
 from pydantic import TypeAdapter
 
 from models.errors import InterlockError, InvalidInput, KeyReused, Unavailable
@@ -19,9 +17,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-KEEP = SQL(
+KEEP = (
     "INSERT INTO idempotency_key (business_id, principal, route, key, request_hash, response) "
-    "VALUES ({business}, {principal}, {route}, {key}, {hash}, {response})"
+    "VALUES ({business}, {principal}, {route}, {key}, decode({hash}, 'hex'), {response})"
 )
 KEPT = """
 SELECT request_hash, response FROM idempotency_key
@@ -64,8 +62,8 @@ def command(
         async def effect(tx: Transaction) -> T:
             result = await work(tx, request, *args, **kwargs)
             if scope.key is not None:
-                answer = Jsonb(result_type.dump_python(result, mode="json"))
-                tx.commit_with(KEEP, {**_key_row(scope, route, request), "response": answer})
+                answer = result_type.dump_json(result).decode()
+                tx.commit_with(KEEP, **_key_row(scope, route, request), response=answer)
             return result
 
         try:
@@ -85,14 +83,14 @@ def command(
     return run
 
 
-def _key_row(scope: Scope, route: str, request: object) -> dict[str, Any]:
+def _key_row(scope: Scope, route: str, request: object) -> dict[str, str]:
     body = orjson.dumps(request, option=orjson.OPT_SORT_KEYS, default=str)
     return {
-        "business": scope.business_id,
+        "business": str(scope.business_id),
         "principal": scope.actor if scope.visitor is None else f"{scope.actor}:{scope.visitor}",
         "route": route,
-        "key": scope.key,
-        "hash": hashlib.sha256(body).digest(),
+        "key": scope.key or "",
+        "hash": hashlib.sha256(body).hexdigest(),
     }
 
 
@@ -104,6 +102,6 @@ async def _kept(scope: Scope, route: str, request: object) -> dict[str, Any] | N
         return await tx.row(KEPT, own)
 
     row = await scope.db.transact(scope.business_id, read, replays=True)
-    if row is not None and bytes(row["request_hash"]) != own["hash"]:
+    if row is not None and bytes(row["request_hash"]).hex() != own["hash"]:
         raise KeyReused("This idempotency key was used for another request; use a new one.")
     return row

@@ -5,7 +5,7 @@ import hashlib
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import LiteralString, Self, TypeVar
@@ -13,8 +13,8 @@ from uuid import UUID
 
 import psycopg
 from psycopg import AsyncConnection, errors
+from psycopg.pq import Escaping
 from psycopg.rows import DictRow, dict_row
-from psycopg.sql import SQL, Literal
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from models.errors import InterlockError, InvalidInput, NotFound, Unavailable
@@ -162,10 +162,14 @@ class Transaction:
             statements, self._queued, self._begun = "; ".join(self._queued), [], True
             await _simple(self.connection, statements)
 
-    def commit_with(self, statement: SQL, values: Mapping[str, object]) -> None:
-        """Let a statement travel with the COMMIT, in one message; if it fails, nothing is committed."""
-        literals = {name: Literal(value) for name, value in values.items()}
-        self._last.append(statement.format(**literals).as_string(self.connection))
+    def commit_with(self, statement: str, **texts: str) -> None:
+        """Let a statement travel with the COMMIT, in one message; if it fails, nothing is committed.
+
+        `{name}` stands for one of the texts, quoted.
+        """
+        escaping = Escaping(self.connection.pgconn)
+        quoted = {name: bytes(escaping.escape_literal(text.encode())).decode() for name, text in texts.items()}
+        self._last.append(statement.format(**quoted))
 
     async def commit(self) -> None:
         """COMMIT, with what goes along, if anything was begun."""

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import orjson
 import pytest
-from psycopg.sql import SQL
 
 from models.errors import KeyReused
 from service.commands import bookings, clients
@@ -52,7 +51,7 @@ async def test_the_same_key_at_once_has_one_effect_and_one_answer(crowd, owner_u
 
 
 async def test_without_keeping_the_key_answers_differ(crowd, owner_url, monkeypatch):
-    monkeypatch.setattr(command, "KEEP", SQL("SELECT {key}"))
+    monkeypatch.setattr(command, "KEEP", "SELECT {key}")
     with pytest.raises(AssertionError):
         await one_effect(crowd, owner_url, 1)
 
