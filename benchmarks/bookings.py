@@ -2,7 +2,8 @@
 
 A booking is what `commands.bookings.book` does under an idempotency key: claim, appointment, item, event, audit entry,
 change log, key; each booking is of a slot of its own. The bare INSERT is one row of a table without any constraint but
-its key, sent by the same driver through the same pool. pgbench sends that INSERT without Python.
+its key, sent by the same driver through the same pool. pgbench sends that INSERT without Python. Beside each rate
+stands the time of the processor that one of them took, in this process and in the server's.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import asdict, astuple, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -32,15 +33,27 @@ from service.db.migrate import upgrade
 from service.db.views import Views
 
 CONNECTIONS = (1, 8, 32)
-SECONDS = 2.0
+SECONDS = 1.5
 ROUNDS = 3
 STAFF = 40
+CLIENTS = 500
+PLANNED = 12
+"""Times that a connection has run a statement before it keeps the plan (the server makes five of its own first)."""
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 BARE = "INSERT INTO bare (business_id, id, note) VALUES (%s, %s, %s)"
 Work = Callable[[int], Awaitable[object]]
 
 
-async def rate(connections: int, work: Work, numbers: list[int], seconds: float = SECONDS) -> float:
+@dataclass(frozen=True)
+class Rate:
+    """How many a second, and what one took: microseconds of this process, and of the server's processes."""
+
+    a_second: float
+    client_us: float = 0.0
+    server_us: float = 0.0
+
+
+async def rate(connections: int, work: Work, numbers: list[int], server: int, seconds: float = SECONDS) -> Rate:
     """Return how often `work` is done a second by so many at once; each number is used once."""
     end = time.perf_counter() + seconds
     done = 0
@@ -51,15 +64,28 @@ async def rate(connections: int, work: Work, numbers: list[int], seconds: float 
             await work(numbers.pop())
             done += 1
 
-    began = time.perf_counter()
+    began, client, backends = time.perf_counter(), time.process_time(), server_cpu(server)
     await asyncio.gather(*(again() for _ in range(connections)))
-    return done / (time.perf_counter() - began)
+    spent = [time.process_time() - client, server_cpu(server) - backends]
+    return Rate(done / (time.perf_counter() - began), *(one / max(done, 1) * 1e6 for one in spent))
+
+
+def server_cpu(postmaster: int) -> float:
+    """Return the seconds of the processor that a server's processes have used."""
+    total = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == postmaster:
+                total += int((folder / "schedstat").read_text().split()[0])
+        except OSError:
+            continue
+    return total / 1e9
 
 
 class Bench:
     """A business with slots for hours, and the ways to write that are compared."""
 
-    def __init__(self, db: Database, scope: Scope, service: UUID, staff: list[UUID], who: UUID) -> None:
+    def __init__(self, db: Database, scope: Scope, service: UUID, staff: list[UUID], who: list[UUID]) -> None:
         self.db, self.scope, self.service, self.staff, self.who = db, scope, service, staff, who
         self.view = None
         days = [NOW + timedelta(days=1 + n, hours=hour, minutes=minute) for n in range(120) for hour in range(6, 20)
@@ -103,7 +129,7 @@ class Bench:
     def request(self, number: int) -> BookRequest:
         """Return the booking of one slot."""
         member, start = self.slots[number]
-        return BookRequest(self.service, member, start, self.who)
+        return BookRequest(self.service, member, start, self.who[number % CLIENTS])
 
 
 async def opened(db: Database) -> Bench:
@@ -113,29 +139,46 @@ async def opened(db: Database) -> Bench:
     staff = tuple(NewStaff(f"Staff {n}", week, uuid4()) for n in range(STAFF))
     sold = NewService("Visit", 30, slot_interval=30, id=service, maximum_advance=200)
     await businesses.open_business(scope, businesses.Opening("Bench", f"bench-{uuid4().hex}", "UTC", staff, (sold,)))
-    who = await clients.register(scope, clients.NewClient("Ada"))
+    who = [await clients.register(scope, clients.NewClient(f"Client {n}")) for n in range(CLIENTS)]
     bench = Bench(db, scope, service, [member.id for member in staff], who)
     bench.view = await Views(db).current(scope.business_id, NOW)
     return bench
 
 
-async def compared(url: str, connections: int, pgbench: Callable[[int], float]) -> dict[str, float]:
+async def compared(server: embedded.Server, connections: int, pgbench: Callable[[int], float]) -> dict[str, Rate]:
     """Return the rates of each way in turn, the medians of some rounds, so that a slow disk is slow for all."""
-    rates: dict[str, list[float]] = {}
-    async with Database(url, connections) as db:
+    rates: dict[str, list[Rate]] = {}
+    async with Database(server.app_url(), connections) as db:
         bench = await opened(db)
         numbers = list(range(1, len(bench.slots)))
         random.Random(1).shuffle(numbers)
-        ways = {"bare INSERT": bench.bare, "guarded, keyed": bench.guarded, "guarded": bench.without_key,
-                "chained inside": bench.chained}  # fmt: skip
-        await rate(connections, bench.without_key, numbers, 0.5)
-        for _ in range(ROUNDS):
+        ways = {"bare INSERT": bench.bare, "booking, keyed": bench.guarded, "booking": bench.without_key}
+        for work in ways.values():
+            await asyncio.gather(*(repeated(work, numbers, PLANNED) for _ in range(connections)))
+        for turn in range(ROUNDS):
             for name, work in ways.items():
-                rates.setdefault(name, []).append(await rate(connections, work, numbers))
-            rates.setdefault("pgbench", []).append(await asyncio.to_thread(pgbench, connections))
+                rates.setdefault(name, []).append(await rate(connections, work, numbers, server.pid))
+            rates.setdefault("pgbench", []).append(Rate(await asyncio.to_thread(pgbench, connections)))
+            now = ", ".join(f"{name} {of[-1].a_second:,.0f}/s" for name, of in rates.items())
+            print(f"{connections:2} connections, round {turn + 1} of {ROUNDS}: {now}", flush=True)
+        rates["sealed inside"] = [await rate(connections, bench.chained, numbers, server.pid)]
         await bench.without_key(0)
-        rates["hot slot, attempts"] = [await rate(connections, bench.hot, list(range(10**6)))]
-    return {name: statistics.median(found) for name, found in rates.items()}
+        await asyncio.gather(*(repeated(bench.hot, list(range(1000)), PLANNED) for _ in range(connections)))
+        rates["attempt on a taken slot"] = [
+            await rate(connections, bench.hot, list(range(10**6)), server.pid) for _ in range(ROUNDS)
+        ]
+    return {name: median(found) for name, found in rates.items()}
+
+
+async def repeated(work: Work, numbers: list[int], times: int) -> None:
+    """Do it so often."""
+    for _ in range(times):
+        await work(numbers.pop())
+
+
+def median(found: list[Rate]) -> Rate:
+    """Return the medians of what some rounds measured."""
+    return Rate(*(statistics.median(column) for column in zip(*map(astuple, found), strict=True)))
 
 
 def pgbench_on(server: embedded.Server, folder: Path) -> Callable[[int], float]:
@@ -167,12 +210,21 @@ def run() -> dict[str, object]:
         with psycopg.connect(server.owner_url()) as owner:
             owner.execute("CREATE TABLE bare (business_id uuid, id uuid PRIMARY KEY, note text)")
             owner.execute("GRANT ALL ON bare TO interlock_app")
-        found = {n: asyncio.run(compared(server.app_url(), n, pgbench_on(server, home))) for n in CONNECTIONS}
+        found = {n: asyncio.run(compared(server, n, pgbench_on(server, home))) for n in CONNECTIONS}
     finally:
         embedded.remove(home)
         subprocess.run(["rm", "-rf", str(home)], check=False)  # noqa: S603, S607 - ours
+    told(found)
+    rates = {str(n): {name: asdict(one) for name, one in of.items()} for n, of in found.items()}
+    return {"rates": rates, "seconds": SECONDS, "rounds": ROUNDS}
+
+
+def told(found: dict[int, dict[str, Rate]]) -> None:
+    """Print the table."""
+    print("\n| connections | way | a second | of the bare INSERT | client's CPU | server's CPU |")
+    print("|---|---|---|---|---|---|")
     for connections, rates in found.items():
-        print(f"{connections} connection(s): " + ", ".join(f"{name} {value:,.0f}/s" for name, value in rates.items()))
-        print(f"   guarded, keyed / bare INSERT: {rates['guarded, keyed'] / rates['bare INSERT']:.2f}, "
-              f"guarded / bare INSERT: {rates['guarded'] / rates['bare INSERT']:.2f}")  # fmt: skip
-    return {"rates": {str(n): rates for n, rates in found.items()}, "seconds": SECONDS, "rounds": ROUNDS}
+        for name, one in rates.items():
+            share = one.a_second / rates["bare INSERT"].a_second
+            print(f"| {connections} | {name} | {one.a_second:,.0f} | {share:.2f} "
+                  f"| {one.client_us:,.0f} µs | {one.server_us:,.0f} µs |")  # fmt: skip

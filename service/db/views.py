@@ -46,15 +46,18 @@ STALEST_S = 0.05
 MOST_KEPT = 1000
 """Views of a process."""
 
-# Rows of transactions that were still open at the last look are read again; nothing is skipped that way. Cursor, log
-# and rows are read in one snapshot of the database, or a change in between would show in some of them alone.
+# What transactions wrote that the view's own look could not see: nothing is skipped that way. Log and rows are read in
+# one snapshot of the database, or a change in between would show in some of them alone.
 LOOK = """
-SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS cursor, clock_timestamp() AS looked_at, c.id, c.lane_no, c.day,
-       (SELECT f.floor::text FROM change_log_floor f WHERE f.business_id = %s) AS floor
+SELECT pg_current_snapshot()::text AS horizon, clock_timestamp() AS looked_at, c.id, c.lane_no, c.day,
+       (SELECT f.floor > pg_snapshot_xmin(%(known)s::pg_snapshot) FROM change_log_floor f
+        WHERE f.business_id = %(business)s) AS forgotten
 FROM (VALUES (1)) AS once
-LEFT JOIN change_log c ON c.business_id = %s AND c.xid >= %s::text::xid8 ORDER BY c.id
+LEFT JOIN change_log c ON c.business_id = %(business)s AND c.xid >= pg_snapshot_xmin(%(known)s::pg_snapshot)
+                      AND NOT pg_visible_in_snapshot(c.xid, %(known)s::pg_snapshot)
+ORDER BY c.id
 """
-CURSOR = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS cursor"
+HORIZON = "SELECT pg_current_snapshot()::text AS horizon"
 # A claim may last 31 days: the first load looks that far back for those that reach into the horizon.
 LONGEST_CLAIM = timedelta(days=31)
 
@@ -73,15 +76,14 @@ class LaneInfo:
 class View:
     """One business's arrays at one point of the change log.
 
-    `cursor` is the oldest transaction that had not ended when it was read, `seen` the log rows at or after it that
-    are in the arrays already, `expiries` when the first hold of a lane's UTC day runs out.
+    `horizon` is the database's snapshot in which it was read: which transactions are in the arrays. `expiries` is when
+    the first hold of a lane's UTC day runs out.
     """
 
     business_id: UUID
     snapshot: Snapshot
     lanes: Mapping[UUID, LaneInfo]
-    cursor: str
-    seen: frozenset[int] = frozenset()
+    horizon: str
     expiries: Mapping[tuple[int, date], datetime] = field(default_factory=dict)
 
     def of_lane(self, index: int) -> LaneInfo:
@@ -224,23 +226,21 @@ async def load(db: Database, business_id: UUID, first_day: date, days: int = DAY
 async def refreshed(db: Database, view: View) -> View:
     """Return the view with what the change log names read again, equal to a full load."""
     async with db.transaction(view.business_id, one_snapshot=True) as tx:
-        look = await tx.rows(LOOK, [view.business_id, view.business_id, view.cursor])
-        changes = [row for row in look if row["id"] is not None]
-        fresh = [row for row in changes if row["id"] not in view.seen]
-        forgotten = int(look[0]["floor"] or 0) > int(view.cursor)
-        if forgotten or any(row["lane_no"] is None for row in fresh):
+        look = await tx.rows(LOOK, {"business": view.business_id, "known": view.horizon})
+        fresh = [row for row in look if row["id"] is not None]
+        if look[0]["forgotten"] or any(row["lane_no"] is None for row in fresh):
             return await _load(tx, view.snapshot.first_day, view.snapshot.days)
         hours = {row["lane_no"] for row in fresh if row["day"] is None}
         tiles = {(row["lane_no"], row["day"]) for row in fresh if row["day"] is not None}
         tiles |= _expired(view, look[0]["looked_at"])
         view = await _with_hours(tx, view, hours & view.of_number().keys())
         view = await _with_tiles(tx, view, tiles)
-    return replace(view, cursor=look[0]["cursor"], seen=frozenset(row["id"] for row in changes))
+    return replace(view, horizon=look[0]["horizon"])
 
 
 async def _load(tx: Transaction, first_day: date, days: int) -> View:
-    cursor, business = await tx.row(CURSOR), await tx.row(BUSINESS, [tx.business_id])
-    if cursor is None or business is None:
+    read, business = await tx.row(HORIZON), await tx.row(BUSINESS, [tx.business_id])
+    if read is None or business is None:
         raise NotFound("There is no such business.")
     lanes, services = await lanes_of(tx), await services_of(tx)
     by_lane = {lane.lane_no: lane for lane in lanes}
@@ -268,7 +268,7 @@ async def _load(tx: Transaction, first_day: date, days: int) -> View:
     )
     infos = {lane.id: LaneInfo(lane.id, lane.lane_no, lane.name, lane.availability_version) for lane in lanes}
     expiries = _expiries(row for rows in busy.values() for row in rows)
-    return View(tx.business_id, snapshot, infos, cursor["cursor"], frozenset(), expiries)
+    return View(tx.business_id, snapshot, infos, read["horizon"], expiries)
 
 
 def _counted(services: Iterable[Service], of_staff: Mapping[Any, Limits]) -> bool:
