@@ -148,7 +148,9 @@ AFTER_THE_LAST = """
 SELECT (SELECT coalesce(max(id), 0)::text FROM change_log) AS horizon, clock_timestamp() AS looked_at, c.id, c.lane_no,
        c.day, false AS forgotten
 FROM (VALUES (1)) AS once
-LEFT JOIN change_log c ON c.business_id = %(business)s AND c.id > %(known)s::bigint ORDER BY c.id
+LEFT JOIN change_log c ON c.business_id = %(business)s
+    AND c.id > CASE WHEN %(known)s::text LIKE '%%:%%' THEN 0 ELSE %(known)s::text::bigint END
+ORDER BY c.id
 """
 
 
