@@ -4,8 +4,8 @@ from alembic import op
 
 from models.roles import APP_ROLE
 
-revision = "20261121_17_following"
-down_revision = "20261121_16_planned_rooms"
+revision = "20261121_18_following"
+down_revision = "20261121_17_locations"
 branch_labels = None
 depends_on = None
 

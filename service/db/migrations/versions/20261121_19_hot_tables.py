@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "20261121_18_hot_tables"
-down_revision = "20261121_17_following"
+revision = "20261121_19_hot_tables"
+down_revision = "20261121_18_following"
 branch_labels = None
 depends_on = None
 
