@@ -118,8 +118,8 @@ def _at_hand(scope: Scope) -> tuple[int, list[tuple[bytes, bytes]], bytes] | Non
         if name == b"if-none-match":
             known = value
     state, asked = scope["app"].state, parsed(scope["query_string"])
-    business = state.businesses.get(place[1])
-    if business is None or asked is None:
+    business = state.tenants.at_hand(place[1])
+    if business is None or business.deleted or asked is None:
         return None
     now = state.interlock.clock()
     view = state.interlock.views.at_hand(business.id, now)

@@ -19,15 +19,19 @@ class Tenants:
 
     async def of(self, slug: str) -> Business:
         """Return the business of a public name, deleted or not; raises `NotFound`."""
-        now = time.monotonic()
-        known = self._known.get(slug)
-        if known is not None and now < known[1]:
-            return known[0]
+        known = self.at_hand(slug)
+        if known is not None:
+            return known
         business = await businesses.by_slug(self._db, slug, even_deleted=True)
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
-        self._known[slug] = (business, now + KNOWN_S)
+        self._known[slug] = (business, time.monotonic() + KNOWN_S)
         return business
+
+    def at_hand(self, slug: str) -> Business | None:
+        """Return the business of a public name, deleted or not, if the database need not be asked for it."""
+        business, until = self._known.get(slug, (None, 0.0))
+        return business if time.monotonic() < until else None
 
     def forget(self, slug: str) -> None:
         """Read a business anew when it is asked for next."""
