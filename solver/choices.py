@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from solver.book import Book, Booking
 from solver.clock import DAY
 from solver.columns import Claims, Columns, Entry, Int, Intervals, Preference, preferred
+from solver.limits import client_full, limited
 from solver.objective import Term
+from solver.offers import offer_of
 from solver.places import chain, days_waited, legal_places, opening_hours, stranded
 from solver.services import Requirement
 from solver.snapshot import Snapshot
@@ -75,7 +77,8 @@ def of_booking(book: Book, b: Booking, now: datetime, thawed: int, rooms: Rooms)
     staff = tuple(sorted({b.lane, *others} if b.lane >= 0 and row[b.lane] else set(others)))
     windows = tuple((max(opens, thawed), closes) for opens, closes in b.windows if closes > thawed)
     wish = Entry(b.id, service=b.service, staff=staff, windows=((b.start, b.start + DAY), *windows))
-    slots = legal_places(book.free, wish, now)
+    free = uncounted(book.free, b)
+    slots = legal_places(free, wish, now)
     inside = [(slots.start >= opens) & (slots.end <= closes) for opens, closes in windows]
     allowed = np.any([slots.start == b.start, *inside], axis=0) & (slots.start >= thawed)
     choice = rooms.get(b.service, ())
@@ -85,7 +88,7 @@ def of_booking(book: Book, b: Booking, now: datetime, thawed: int, rooms: Rooms)
     own = [] if leaves or (swaps and here.any()) else [1]
     arrays = (slots.lane, slots.start, slots.end, slots.claim_start, slots.claim_end)
     place = (b.lane, b.start, b.end, b.occupied_start, b.occupied_end)
-    lane, start, end, opens, closes = (np.append(a, [v] * len(own)) for a, v in zip(arrays, place, strict=True))
+    lane, start, end, opens, closes = (np.append(a, np.full(len(own), v)) for a, v in zip(arrays, place, strict=True))
     entry = Entry(
         b.id,
         service=b.service,
@@ -100,6 +103,17 @@ def of_booking(book: Book, b: Booking, now: datetime, thawed: int, rooms: Rooms)
     units = _moving(b, lane, start, leaves=leaves) | _liked(b.prefers, lane, start, end)
     offer = Offer(entry, replace(wish, windows=windows), lane, start, end, opens, closes, lane, units, (), b)
     return _lawful(book.free, book.fixed, _with_items(offer, b, choice), b if leaves else None)
+
+
+def uncounted(snapshot: Snapshot, b: Booking) -> Snapshot:
+    """The snapshot in which a booking counts against no limit: to move is no further visit."""
+    row = snapshot.service_index[b.service]
+    if b.lane < 0 or not limited(snapshot.services[row], snapshot.limits.values()):
+        return snapshot
+    booked = snapshot.lanes[b.lane].booked
+    own = (booked[:, 0] == row) & (booked[:, 1] == b.start)
+    lane = replace(snapshot.lanes[b.lane], booked=booked[~own])
+    return replace(snapshot, lanes=(*snapshot.lanes[: b.lane], lane, *snapshot.lanes[b.lane + 1 :]))
 
 
 def _with_items(offer: Offer, b: Booking, choice: Sequence[int]) -> Offer:
@@ -206,7 +220,9 @@ def joins(snapshot: Snapshot, entry: Entry, minute: int) -> tuple[Int, Int, Int,
         if of == row and seats > 0 and lane in (entry.staff or ()) and start >= minute + service.minimum_notice
     ]
     inside = [f for f in found if any(opens <= f[1] and f[2] <= closes for opens, closes in windows)]
-    lane, start, end, seat = np.array(inside, np.int64).reshape(-1, 4).T
+    places = np.array(inside, np.int64).reshape(-1, 4)
+    sold = offer_of(snapshot, (entry.service, None, False))
+    lane, start, end, seat = places[~client_full(snapshot, sold, places[:, 1], entry.booked)].T
     return lane, start, end, start - service.buffer_before, end + service.buffer_after, seat
 
 

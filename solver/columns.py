@@ -77,6 +77,8 @@ class Entry:
     prefers : tuple of Preference
     also : tuple of (lane id, start, end), or None
         Rooms, devices and further items that it is booked with now, ascending.
+    booked : tuple of int
+        When its client comes for the service already, minutes since the epoch: what counts against limits on a client.
     """
 
     id: EntryId
@@ -92,6 +94,7 @@ class Entry:
     moved_before: int = 0
     prefers: tuple[Preference, ...] = ()
     also: tuple[tuple[int, int, int], ...] | None = None
+    booked: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.priority < 0 or self.moved_before < 0:

@@ -8,6 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from solver.columns import Entry, EntryId, Int
+from solver.lanes import Lane
 from solver.places import legal_places, resolved
 from solver.problem import Problem
 from solver.result import Result
@@ -57,9 +58,20 @@ def concessions(snapshot: Snapshot, problem: Problem, result: Result, now: datet
     """
     after = occupied(snapshot, problem, result)
     entries = {entry.id: entry for entry in problem.entries}
-    unplaced = [entries[reason.entry] for reason in result.reasons]
+    visits = [(entries[p.entry], p.start) for p in result.placements if entries[p.entry].place is None]
+    unplaced = [_with_visits(entries[reason.entry], visits) for reason in result.reasons]
     found = (_smallest(after, entry, now) for entry in unplaced if entry.place is None)
     return tuple(concession for concession in found if concession is not None)
+
+
+def _with_visits(entry: Entry, visits: Sequence[tuple[Entry, int]]) -> Entry:
+    """The entry with its client's visits that the plan adds."""
+    own = [
+        start
+        for e, start in visits
+        if entry.client is not None and (e.client, e.service) == (entry.client, entry.service)
+    ]
+    return replace(entry, booked=(*entry.booked, *own))
 
 
 def occupied(snapshot: Snapshot, problem: Problem, result: Result) -> Snapshot:
@@ -73,8 +85,22 @@ def occupied(snapshot: Snapshot, problem: Problem, result: Result) -> Snapshot:
         for p in result.placements:
             rows += [(start, end) for at, start, end in p.claims if at == lane.index]
         busy = np.array(sorted(rows), np.int64).reshape(-1, 2)
-        lanes.append(lane.with_busy(busy))
+        booked = _counted(snapshot, lane, problem, result)
+        rest = (lane.blocks.copy(), booked, lane.sessions.copy())
+        lanes.append(Lane.made(lane.index, lane.work.copy(), busy, lane.begun.copy(), *rest))
     return replace(snapshot, lanes=tuple(lanes))
+
+
+def _counted(snapshot: Snapshot, lane: Lane, problem: Problem, result: Result) -> Int:
+    """The visits of a lane that count against limits once the plan is applied."""
+    rows = [(of, start) for of, start in lane.booked.tolist()]
+    service = {entry.id: snapshot.service_index.get(entry.service) for entry in problem.entries}
+    for p in result.placements:
+        old = (service[p.entry], p.before[1]) if p.before is not None and p.before[0] == lane.index else None
+        if old in rows:
+            rows.remove(old)
+    rows += [(of, p.start) for p in result.placements if p.lane == lane.index and (of := service[p.entry]) is not None]
+    return np.array(rows, np.int64).reshape(-1, 2)
 
 
 def _smallest(after: Snapshot, entry: Entry, now: datetime) -> Concession | None:

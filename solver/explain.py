@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.columns import Columns, EntryId
+from solver.limits import REACHED
 from solver.problem import Problem
 from solver.result import Reason, Unplaced
 
@@ -24,11 +25,14 @@ def reasons(problem: Problem, chosen: Int) -> tuple[Unplaced, ...]:
     placed[problem.columns.entry[chosen]] = True
     edge = np.searchsorted(problem.columns.entry, np.arange(len(problem) + 1))
     blocked = np.searchsorted(problem.blocked.entry, np.arange(len(problem) + 1))
+    limited = np.searchsorted(problem.limited.entry, np.arange(len(problem) + 1))
     plan = _Plan(problem, chosen)
     found = []
     for index in np.flatnonzero(~placed).tolist():
         if edge[index] < edge[index + 1]:
             found.append(_outbid(problem, plan, index, int(edge[index]), int(edge[index + 1])))
+        elif limited[index] < limited[index + 1]:
+            found.append(_limited(problem, plan, index, np.arange(limited[index], limited[index + 1])))
         elif blocked[index] < blocked[index + 1]:
             found.append(_taken(problem, index, problem.blocked.take(np.arange(blocked[index], blocked[index + 1]))))
         else:
@@ -95,6 +99,17 @@ def _taken(problem: Problem, index: int, places: Columns) -> Unplaced:
     by = _owners(problem, lane, int(places.occupied_start[0]), int(places.occupied_end[0]))
     words = f"all {len(places)} starts are taken; the first by {_names(by)}"
     return Unplaced(entry.id, Reason.TAKEN, by, lane, start, sentence=words)
+
+
+def _limited(problem: Problem, plan: _Plan, index: int, rows: Int) -> Unplaced:
+    """Hours and what is fixed leave starts, a limit rules out each; the first that the plan leaves free, if any."""
+    places = problem.limited.take(rows)
+    over = (places.lane[:, None] == plan.lane) & (places.occupied_start[:, None] < plan.end)
+    held = (over & (places.occupied_end[:, None] > plan.start)).any(axis=1)
+    row = int(rows[np.argmin(held)])
+    lane, start = int(problem.limited.lane[row]), int(problem.limited.start[row])
+    words = f"limits rule out every start that hours and bookings leave: {REACHED[problem.reached[row]]}"
+    return Unplaced(problem.entries[index].id, Reason.LIMIT, (), lane, start, sentence=words)
 
 
 def _owners(problem: Problem, lane: int, start: int, end: int) -> tuple[EntryId, ...]:

@@ -5,6 +5,7 @@ counts against the client's limits alone.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
 
 WEEKS_BESIDE = 2
 """Weeks beside the horizon whose bookings may count in a week that reaches into it."""
+
+REACHED = (
+    "the service has all the visits of that day that it may have",
+    "the service has all the visits of that week that it may have",
+    "the staff member has all the appointments of that day that they may have",
+    "the staff member has all the appointments of that week that they may have",
+    "the client has all the visits of that day that one client may have",
+    "the client has all the visits of that week that one client may have",
+)
+"""What each limit that is used up says, in the order of `reached`."""
 
 
 @lru_cache(maxsize=64)
@@ -65,7 +76,10 @@ def limited(service: Service, staff: Iterable["Limits"]) -> bool:
 
 def client_full(snapshot: "Snapshot", offer: "Offer", starts: Minutes, booked: Sequence[int]) -> Mask:
     """Return which starts a client may not book who has booked the service at some minutes."""
-    service, calendar = offer.service, Calendar(snapshot.zone, snapshot.start, snapshot.end)
+    service = offer.service
+    if service.client_daily_limit is None and service.client_weekly_limit is None:
+        return np.zeros(len(starts), bool)
+    calendar = Calendar(snapshot.zone, snapshot.start, snapshot.end)
     full = calendar.full(np.array(booked, np.int64), service.client_daily_limit, service.client_weekly_limit)
     ruled_out: Mask = full[calendar.day(starts)]
     return ruled_out
@@ -95,3 +109,29 @@ def staff_full(snapshot: "Snapshot", lanes: Minutes, starts: Minutes) -> Mask:
             visits = np.unique(snapshot.lanes[index].booked[:, 1])
             ruled_out[mine] = calendar.full(visits, *limits)[day[mine]]
     return ruled_out
+
+
+def unlimited(snapshot: "Snapshot") -> "Snapshot":
+    """Return the snapshot with no limit on any service, staff member or client; itself where it has none."""
+    if not any(limited(s, snapshot.limits.values()) for s in snapshot.services):
+        return snapshot
+    services = tuple(
+        replace(s, daily_limit=None, weekly_limit=None, client_daily_limit=None, client_weekly_limit=None)
+        if limited(s, ())
+        else s
+        for s in snapshot.services
+    )
+    return replace(snapshot, services=services, limits={})
+
+
+def reached(snapshot: "Snapshot", offer: "Offer", lanes: Minutes, starts: Minutes, client: Sequence[int]) -> Mask:
+    """Return which limit rules out which starts, shape (6, starts): a row each of `REACHED`."""
+    rows, service = [], offer.service
+    daily_only = replace(service, weekly_limit=None, client_weekly_limit=None)
+    weekly_only = replace(service, daily_limit=None, client_daily_limit=None)
+    for week in (False, True):
+        one = replace(offer, service=weekly_only if week else daily_only)
+        of_staff = {i: (None, weekly) if week else (daily, None) for i, (daily, weekly) in snapshot.limits.items()}
+        staff = staff_full(replace(snapshot, limits=of_staff), lanes, starts)
+        rows.append((service_full(snapshot, one, starts), staff, client_full(snapshot, one, starts, client)))
+    return np.array([rows[week][what] for what in range(3) for week in range(2)])

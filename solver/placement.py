@@ -6,6 +6,8 @@ from datetime import datetime
 from solver.choices import of_entry, seats_left, stacked
 from solver.clock import epoch_minute
 from solver.columns import Entry
+from solver.limited import limited_places
+from solver.limits import unlimited
 from solver.objective import PLACEMENT, Policy, Term
 from solver.places import (
     Windows,
@@ -50,6 +52,8 @@ def placement_problem(
     fixed = fixed_claims(snapshot)
     offers = [of_entry(snapshot, fixed, entry, now, minute, stranding=True) for entry in known]
     missing = [i for i, offer in enumerate(offers) if not len(offer)]
+    free = unlimited(snapshot)
+    unbound = {i: of_entry(free, fixed, known[i], now, minute) for i in missing if free is not snapshot}
     columns, seat, extra, terms = stacked(offers, (Term.WAITLIST, Term.WAITING, Term.EARLINESS, Term.FRAGMENTS))
     return Problem.from_columns(
         known,
@@ -58,6 +62,7 @@ def placement_problem(
         policy=policy,
         extra=extra,
         blocked=blocked_places(snapshot, known, missing, now),
+        limited=limited_places(snapshot, unbound),
         fixed=fixed,
         hours=working_hours(snapshot),
         capacity=seats_left(snapshot),

@@ -10,6 +10,7 @@ from solver.clock import DAY, moment
 from solver.columns import Columns, Entry, Int, Intervals
 from solver.errors import InvalidProblem
 from solver.lanes import Lane
+from solver.limits import unlimited
 from solver.slots import Slots, legal_starts
 from solver.snapshot import Snapshot
 
@@ -40,7 +41,7 @@ def legal_places(snapshot: Snapshot, entry: Entry, now: datetime) -> Slots:
     windows = entry.windows or ((snapshot.start, snapshot.end),)
     spans = [(moment(opens), moment(closes)) for opens, closes in sorted(set(windows))]
     staff = [snapshot.staff[lane] for lane in entry.staff or ()]
-    slots = legal_starts(snapshot, entry.service, spans, now, staff)
+    slots = legal_starts(snapshot, entry.service, spans, now, staff, entry.booked)
     if len(spans) == 1 or not len(slots):
         return slots
     order = np.lexsort((slots.lane, slots.start))
@@ -60,8 +61,9 @@ def merged(windows: Windows) -> Windows:
 
 
 def blocked_places(snapshot: Snapshot, wishes: Sequence[Entry], missing: Sequence[int], now: datetime) -> Columns:
-    """For those entries that have no legal place, the ones they would have in an empty book."""
-    empty = replace(snapshot, lanes=tuple(lane.with_busy(lane.busy[:0]) for lane in snapshot.lanes))
+    """For those entries that have no legal place, the ones they would have in an empty book without limits."""
+    free = unlimited(snapshot)
+    empty = replace(free, lanes=tuple(lane.with_busy(lane.busy[:0]) for lane in snapshot.lanes))
     found = [legal_places(empty, wishes[i], now) for i in missing]
     index = np.repeat(np.array(missing, np.int64), [len(slots) for slots in found])
     names = ("lane", "start", "end", "claim_start", "claim_end")

@@ -35,6 +35,9 @@ class Problem:
         Column of each entry's present place, -1 without one.
     blocked : Columns
         Places which would be legal but for something fixed; the reasons of a plan read them.
+    limited : Columns
+        Places that only a limit rules out, of entries that have no others; `reached`, int64 of shape (limited,), says
+        which: indices into `solver.limits.REACHED`.
     fixed, hours : Intervals or None
         Fixed claims and opening hours; where given, checker and reasons use them.
     capacity : mapping of lane id to seats
@@ -66,6 +69,8 @@ class Problem:
     sellable: int = 0
     even_share: Mapping[int, int] = field(default_factory=dict)
     seat: Int = field(default_factory=lambda: np.empty(0, np.int64))
+    limited: Columns = field(default_factory=lambda: Columns.of([], [], [], [], [], []))
+    reached: Int = field(default_factory=lambda: np.empty(0, np.int64))
 
     @classmethod
     def from_columns(  # noqa: PLR0913 - each is one part of a problem, most of them optional
@@ -77,6 +82,7 @@ class Problem:
         policy: Policy = PLACEMENT,
         extra: Claims | None = None,
         blocked: Columns | None = None,
+        limited: tuple[Columns, Int] | None = None,
         fixed: Intervals | None = None,
         hours: Intervals | None = None,
         capacity: Mapping[int, int] | None = None,
@@ -90,8 +96,8 @@ class Problem:
 
         Parameters
         ----------
-        columns, blocked
-            `entry` indexes `entries` as given here.
+        columns, blocked, limited
+            `entry` indexes `entries` as given here; `limited` comes with the limit on each.
         terms
             Units a column of each term, integers of shape (columns,).
         extra
@@ -111,6 +117,8 @@ class Problem:
         units = {str(name): _units(name, array, len(columns))[order] for name, array in terms.items()}
         seats = (columns.lane if seat is None else whole(seat))[order]
         spare = Columns.of([], [], [], [], [], []) if blocked is None else blocked
+        full, reached = limited or (spare.take(np.empty(0, np.int64)), np.empty(0, np.int64))
+        by_entry, full = _canonical(full, rank)
         problem = cls(
             ordered,
             moved,
@@ -128,6 +136,8 @@ class Problem:
             sellable,
             dict(even_share or {}),
             seats,
+            full,
+            reached[by_entry],
         )
         problem = replace(problem, current=_current(problem))
         _refuse_contradictions(problem)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -9,9 +10,11 @@ import numpy as np
 from solver.answer import Effort
 from solver.book import Book, Booking, Extras
 from solver.checker import require
-from solver.choices import Offer, of_booking, of_entry, seats_left, stacked
+from solver.choices import Offer, Rooms, of_booking, of_entry, seats_left, stacked
 from solver.clock import epoch_minute, moment
 from solver.columns import Claims, Columns, Entry, EntryId, Int, Intervals, Limits
+from solver.limited import limited_places
+from solver.limits import unlimited
 from solver.objective import BALANCED, FULL, GENTLE, Policy, Term
 from solver.places import blocked_places, chain, resolved, shortest_sold, working_hours
 from solver.problem import Problem
@@ -51,6 +54,9 @@ def rebalance_problem(
     offers = [of_booking(book, booking, now, minute + policy.frozen_minutes, rooms) for booking in book.movable]
     offers += [of_entry(book.free, book.fixed, resolved(book.free, e), now, minute, rooms) for e in waiting]
     missing = [i for i, o in enumerate(offers) if not len(o) and (o.wish.windows or o.booking is None)]
+    unbound = replace(book, free=unlimited(book.free))
+    limited = missing if unbound.free is not book.free else []
+    without = {i: _again(unbound, offers[i], now, policy.frozen_minutes, rooms) for i in limited}
     columns, seat, extra, terms = stacked(offers)
     if extras.overtime is not None:
         terms[str(Term.OVERTIME)] = (columns.end - columns.start) - _regular(snapshot, columns)
@@ -62,6 +68,7 @@ def rebalance_problem(
         policy=policy,
         extra=extra,
         blocked=blocked_places(book.free, [offer.wish for offer in offers], missing, now),
+        limited=limited_places(book.free, without),
         fixed=book.fixed,
         hours=hours,
         capacity={**(extras.seats or {}), **seats_left(book.free)},
@@ -71,6 +78,14 @@ def rebalance_problem(
         sellable=_sellable(snapshot, columns, extra),
         even_share=_even_share(book, hours),
     )
+
+
+def _again(book: Book, offer: Offer, now: datetime, frozen: int, rooms: Rooms) -> Offer:
+    """The offer once more, from another book."""
+    minute = epoch_minute(now, up=True)
+    if offer.booking is not None:
+        return of_booking(book, offer.booking, now, minute + frozen, rooms)
+    return of_entry(book.free, book.fixed, offer.entry, now, minute, rooms)
 
 
 def _regular(snapshot: Snapshot, columns: Columns) -> Int:

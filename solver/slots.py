@@ -86,10 +86,11 @@ def legal_starts(
     windows: Sequence[tuple[datetime, datetime]],
     now: datetime,
     staff: Sequence[Hashable] | None = None,
+    client_booked: Sequence[int] = (),
 ) -> Slots:
     """Return every legal start whose visit lies wholly inside one of the windows (aware, half-open).
 
-    Groups that others are in are left out, and so are limits on one client. Raises as `find_slots`.
+    Groups that others are in are left out; `client_booked` as in a query, in epoch minutes. Raises as `find_slots`.
     """
     offer = offer_of(snapshot, (service, None if staff is None else tuple(staff), False))
     base = snapshot.start
@@ -101,7 +102,7 @@ def legal_starts(
         keys = starts_between(snapshot, offer.shape, lo, min(end, minute + offer.advance + 1))
         parts.append(_ended(keys, offer, end, len(snapshot.staff)))
     keys = parts[0] if len(parts) == 1 else np.unique(np.concatenate([np.empty(0, key_type(snapshot)), *parts]))
-    return Slots(snapshot, offer, keys) if offer.plain else ruled(snapshot, offer, keys, None)
+    return Slots(snapshot, offer, keys) if offer.plain else ruled(snapshot, offer, keys, None, client_booked)
 
 
 def _ended(keys: Keys, offer: Offer, end: int, width: int) -> Keys:

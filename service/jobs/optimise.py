@@ -27,6 +27,7 @@ from service.jobs.outcome import plan_of
 from service.jobs.problems import Night, problem_of
 from service.queries import movable, optimisation
 from service.queries.optimisation import Started
+from service.queries.waitlist import visits as visits_of
 from service.queries.waitlist import waiting
 from service.telemetry.metrics import GAP
 from solver.answer import Effort, Stop
@@ -188,13 +189,14 @@ class _Run:
         db, business, horizon = self.scope.db, self.scope.business_id, started.horizon
         rules = await movable.rules(db, business)
         entries = [] if started.kind is RunKind.RESEAT else await waiting(db, business, *horizon)
+        visits = await visits_of(db, business, entries, self.now) if entries else {}
         moves = started.kind is not RunKind.WAITLIST
         span = max(self.now, horizon[0]), horizon[1]
         booked = await movable.booked(db, business, *span) if moves else []
         members = await movable.members(db, business, *span) if moves else []
         view = await self.views.current(business, self.now)
         night = Night(view, started.kind, horizon, self.now, rules, started.frozen_minutes, only=self.only)
-        return replace(night, booked=tuple(booked), members=tuple(members), waiting=tuple(entries))
+        return replace(night, booked=tuple(booked), members=tuple(members), waiting=tuple(entries), visits=visits)
 
     def _planned(self, night: Night, started: Started) -> Plan:
         """Build, search, check, explain; in a thread of its own."""

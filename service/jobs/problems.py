@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from uuid import UUID
@@ -30,7 +30,8 @@ class Night:
     """All that one run stands on: arrays, rows and rules of one moment.
 
     `view` has no claims but live ones; `booked`, and `members` of groups, start inside `horizon` and not before `now`;
-    `only`, where given, names the appointments and entries that may move or be placed, the others stay.
+    `visits` are when who waits comes already, in epoch minutes by client and service; `only`, where given, names the
+    appointments and entries that may move or be placed, the others stay.
     """
 
     view: View
@@ -42,6 +43,7 @@ class Night:
     booked: tuple[Booked, ...] = ()
     waiting: tuple[WaitingEntry, ...] = ()
     members: tuple[Booked, ...] = ()
+    visits: Mapping[tuple[UUID, UUID], tuple[int, ...]] = field(default_factory=dict)
     only: frozenset[UUID] | None = None
 
     def wished(self, subject: UUID) -> bool:
@@ -150,6 +152,7 @@ def _wish(night: Night, entry: WaitingEntry) -> Entry | None:
         windows=open_windows,
         staff=None if entry.staff_ids is None else _lanes(night, entry.staff_ids),
         client=str(entry.client_id),
+        booked=night.visits.get((entry.client_id, entry.service_id), ()),
     )
 
 

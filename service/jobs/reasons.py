@@ -103,7 +103,8 @@ class Words:
             return f"The best start, {place}, goes to {others}: {worth}."
         if unplaced.code is Reason.TAKEN:
             return f"Every start on the days asked for, as far as this plan reaches, is taken: for one, {place}."
-        return f"{unplaced.sentence[:1].upper()}{unplaced.sentence[1:]}, at best {place}."
+        some = "for one on" if unplaced.code is Reason.LIMIT else "at best"
+        return f"{unplaced.sentence[:1].upper()}{unplaced.sentence[1:]}, {some} {place}."
 
     def lost(self, booked: Booked, why: str) -> str:
         """Say that an appointment has lost its place and has no other."""

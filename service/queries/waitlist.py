@@ -1,10 +1,12 @@
 """The waitlist: who still waits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from models.states import LIVE
 from service.db.database import Database
 from service.queries.paging import WHOLE, Page, PageOf, page_of
 
@@ -18,6 +20,20 @@ WHERE w.business_id = %(business)s AND w.status = 'waiting'
   AND w.windows && tstzrange(%(start)s::timestamptz, %(end)s::timestamptz)
   AND (%(service)s::uuid IS NULL OR w.service_id = %(service)s)
   AND (%(client)s::uuid IS NULL OR w.client_id = %(client)s)
+"""
+
+# A week that reaches into the present counts from its Monday.
+VISITS = """
+SELECT a.client_id, i.service_id,
+       array_agg(floor(extract(epoch FROM i.starts_at) / 60)::bigint ORDER BY i.starts_at, i.id) AS starts
+FROM appointment a
+JOIN appointment_item i ON i.business_id = a.business_id AND i.appointment_id = a.id
+JOIN service v ON v.business_id = i.business_id AND v.id = i.service_id
+              AND num_nonnulls(v.client_daily_limit, v.client_weekly_limit) > 0
+WHERE a.business_id = %(business)s AND a.client_id = ANY(%(clients)s::uuid[]) AND a.status = ANY(%(live)s)
+  AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp())
+  AND i.starts_at > %(now)s::timestamptz - interval '8 days'
+GROUP BY a.client_id, i.service_id
 """
 
 
@@ -57,6 +73,16 @@ async def waiting(
     asked = {"business": business_id, "start": start, "end": end, "service": service_id, "client": client_id}
     async with db.transaction(business_id) as tx:
         return await page_of(tx, _entry, WAITING, asked, {"since": "timestamptz", "id": "uuid"}, page)
+
+
+async def visits(
+    db: Database, business_id: UUID, entries: Sequence[WaitingEntry], now: datetime
+) -> dict[tuple[UUID, UUID], tuple[int, ...]]:
+    """Return when the clients of some entries come, in epoch minutes by client and service: what their limits count."""
+    asked = {"business": business_id, "clients": [e.client_id for e in entries], "live": list(LIVE), "now": now}
+    async with db.transaction(business_id) as tx:
+        rows = await tx.rows(VISITS, asked)
+    return {(row["client_id"], row["service_id"]): tuple(row["starts"]) for row in rows}
 
 
 def _entry(row: dict[str, Any]) -> WaitingEntry:
