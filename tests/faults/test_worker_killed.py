@@ -42,6 +42,10 @@ def autocommitted(tx):
     tx._queued[0] = "SELECT 1"
     tx._queued[1] = tx._queued[1].replace("true)", "false)")
 Transaction.__post_init__ = autocommitted
+execute = Transaction.execute
+async def without_savepoints(tx, sql, params=None):
+    return 0 if "SAVEPOINT" in sql else await execute(tx, sql, params)
+Transaction.execute = without_savepoints
 """
 # The claim of so high a number is made for as long as it takes to kill who makes it.
 STOPS = (

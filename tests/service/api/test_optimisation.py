@@ -103,10 +103,12 @@ async def test_what_a_client_allows_is_read_and_set(api, scope):
     appointment, _ = await fragmented(scope)
     address = f"{BASE}/bookings/{appointment}/allowance"
     read = await api.get(address)
-    assert (read.json()["windows"], read.json()["locked"], read.headers["etag"]) == (None, False, '"1"')
+    assert (read.json()["windows"], read.json()["locked"]) == (None, False)
+    version = read.headers["etag"]
+    assert version.startswith('"1-')
     window = {"start": f"{DAY}T09:00:00Z", "end": f"{DAY}T17:30:00Z"}
     body = {"windows": [window], "staff": "named", "staff_ids": [str(BEN)], "locked": False}
-    stored = await api.put(address, json=body, headers={"If-Match": '"1"'})
+    stored = await api.put(address, json=body, headers={"If-Match": version})
     assert (stored.json(), stored.headers["etag"]) == ({"appointment_id": str(appointment), "version": 2}, '"2"')
     read = (await api.get(address)).json()
     assert (read["windows"], read["staff_allowed"]) == ([[window["start"], window["end"]]], "named")

@@ -114,7 +114,7 @@ async def test_a_resource_is_added_changed_and_retired(db):
     await changes.change_resource(scope, Change(added.id, {"name": "Room A"}, version=1))
     await changes.change_resource(scope, Change(added.id, {"active": False}))
     [room] = await queries.resources(db, scope.business_id)
-    assert room == queries.Resource(added.id, "Room A", "room", active=False, version=3)
+    assert room == queries.Resource(added.id, "Room A", "room", None, active=False, version=3)
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,8 @@ import pytest
 from models.errors import InterlockError, OutsidePolicy, SlotTaken
 from models.states import Party
 from service.commands import availability, bookings
-from service.commands.catalogue import (
-    Change,
-    NewResource,
-    Requirement,
-    Window,
-    add_resource,
-    change_resource,
-    change_service,
-    change_staff,
-)
+from service.commands.catalogue import NewResource, Requirement, Window, add_resource
+from service.commands.changes import Change, change_resource, change_service, change_staff
 from service.queries.slots import Slot, SlotsWanted, find
 from tests.service.commands.test_bookings import book, view_of
 from tests.service.worlds import ANA, BEN, CUT, MONDAY_10, NOW, client, salon
