@@ -15,6 +15,7 @@ from models.errors import LimitReached, Unavailable
 from service.api.bodies import StrictRoute
 from service.api.context import Db, OfPath
 from service.db.database import Database
+from service.db.session import in_background
 from service.queries import events as queries
 from service.queries.events import Cursor
 from service.telemetry.metrics import STREAMS
@@ -46,7 +47,7 @@ class Hub:
         waiting: Waiting = asyncio.Queue(MOST_WAITING)
         of_one.add(waiting)
         if business_id not in self._tails:
-            self._tails[business_id] = asyncio.create_task(self._follow(business_id, start))
+            self._tails[business_id] = in_background(self._follow(business_id, start))
         STREAMS.inc()
         return waiting
 

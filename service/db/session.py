@@ -1,12 +1,15 @@
 """A connection's limits, and how long anybody waits for one, or for its answer."""
 
+import asyncio
 import contextlib
 import os
 import select
 import socket
 import time
-from contextvars import ContextVar
+from collections.abc import Coroutine
+from contextvars import ContextVar, copy_context
 from math import inf
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
@@ -14,6 +17,7 @@ from psycopg.rows import DictRow
 
 from models.roles import APP_ROLE
 
+T = TypeVar("T")
 SESSION = """
 SET search_path = public, jobs;
 SET TimeZone = 'UTC';
@@ -36,6 +40,13 @@ answer_by: ContextVar[float] = ContextVar("answer_by", default=inf)
 def seconds_left() -> float:
     """Return how long may still be waited for the database."""
     return min(LONGEST_S, answer_by.get() - time.monotonic())
+
+
+def in_background(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Return a task that goes on after the request that began it: it keeps the request's id, not its deadline."""
+    context = copy_context()
+    context.run(answer_by.set, inf)
+    return asyncio.create_task(work, context=context)
 
 
 def ended(connection: AsyncConnection[DictRow]) -> bool:

@@ -10,6 +10,7 @@ from uuid import UUID
 from models.errors import InterlockError
 from service.commands.plans import SILENT, Progress, tell_progress
 from service.db.command import Scope
+from service.db.session import in_background
 from service.db.views import Views
 from solver.answer import Stop
 from solver.checker import PlanError
@@ -45,7 +46,7 @@ class BackgroundRuns:
             finally:
                 self._turn.release()
 
-        task = asyncio.create_task(in_turn())
+        task = in_background(in_turn())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -51,6 +51,19 @@ async def test_what_happens_is_told_and_resumed(short, api, client_id):
     assert parsed(only.text) == []
 
 
+async def test_a_stream_goes_on_beyond_the_time_in_which_an_answer_is_due(short, api, monkeypatch):
+    short.state.hub.lasts_s = 3.0
+    monkeypatch.setattr("service.api.deadline.LONGEST_S", 1.0)
+
+    async def change():
+        await asyncio.sleep(1.3)
+        monkeypatch.undo()
+        await api.post(f"{BASE}/clients", json={"name": "Mia"})
+
+    answer, _ = await asyncio.gather(api.get(f"{BASE}/events"), change())
+    assert "client.registered" in [name for _, name, _ in parsed(answer.text)]
+
+
 async def test_an_event_that_is_not_kept_is_a_reset(short, api, client_id):
     [event] = parsed((await api.get(f"{BASE}/events", headers={"Last-Event-ID": "1-1"})).text)
     assert event[1:] == ("reset", {"topic": "reset"})
