@@ -28,25 +28,13 @@ metadata = MetaData(
 TIME = TIMESTAMP(timezone=True)
 
 
-def tenant_table(
-    name: str,
-    *items: SchemaItem,
-    key: Sequence[str] = ("id",),
-    may_precede: bool = False,
-    written_often: bool = False,
-) -> Table:
+def tenant_table(name: str, *items: SchemaItem, key: Sequence[str] = ("id",), written_often: bool = False) -> Table:
     """Return a table owned by a business: primary key (business_id, *key), row-level security forced.
 
-    Rows that `may_precede` their business are written in the transaction that opens it, before it. A table that is
-    `written_often` refers to the business by what else it refers to, or as history only: each check of that reference
-    locks the business's row, and every booking of a business would write to that row.
+    A table that is `written_often` refers to the business by what else it refers to, or as history only: each check of
+    that reference locks the business's row, and every booking of a business would write to that row.
     """
-    of_business = ForeignKeyConstraint(
-        ["business_id"],
-        ["business.id"],
-        deferrable=may_precede or None,
-        initially="DEFERRED" if may_precede else None,
-    )
+    of_business = ForeignKeyConstraint(["business_id"], ["business.id"])
     return Table(
         name,
         metadata,

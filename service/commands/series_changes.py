@@ -7,11 +7,12 @@ from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from models.errors import InterlockError, InvalidInput, NotAllowed
+from models.errors import InterlockError, NotAllowed
 from models.states import MOVABLE, Party, one_of
 from service.commands.attendance import Step, step
 from service.commands.legality import Wanted, legal_items, with_item
 from service.commands.limits import respect_moves
+from service.commands.reschedule import Reschedule
 from service.commands.series import Occurrence, Outcome, Series, existing, local
 from service.db import rescheduling
 from service.db.claims import Item
@@ -43,21 +44,13 @@ class Extent(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesMove(Step):
+class SeriesMove(Reschedule):
     """Other times for a series: those of the booking named, and what follows or all, go where it goes.
 
     It starts at `starts_at`; the others keep their distance from it in local days and minutes.
     """
 
-    starts_at: datetime | None = None
-    staff_id: UUID | None = None
     extent: Extent = Extent.FOLLOWING
-
-    def __post_init__(self) -> None:
-        if self.starts_at is None and self.staff_id is None:
-            raise InvalidInput("Say when, or with whom.")
-        if self.starts_at is not None and self.starts_at.tzinfo is None:
-            raise InvalidInput("The time needs an offset, such as 2026-03-01T09:00:00+01:00.")
 
 
 @dataclass(frozen=True, slots=True)
