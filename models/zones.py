@@ -1,5 +1,6 @@
 """Time zones that a business or a query may name."""
 
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
@@ -18,6 +19,22 @@ def zone_named(name: str) -> ZoneInfo:
     if name not in _names():
         raise InvalidInput(f"There is no time zone {name[:64]!r}; use an IANA name such as Europe/Lisbon.")
     return ZoneInfo(name)
+
+
+def aware(typed: datetime, zone: ZoneInfo, text: str) -> datetime:
+    """Return a typed time with its offset, the zone's where it has none; `text` is how it was typed.
+
+    Raises
+    ------
+    InvalidInput
+        A local time that the change of clocks skips.
+    """
+    if typed.tzinfo is not None:
+        return typed
+    local = typed.replace(tzinfo=zone)
+    if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != typed:
+        raise InvalidInput(f"{text} does not exist in {zone.key}: the clocks go forward then.")
+    return local
 
 
 @cache

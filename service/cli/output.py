@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from models.errors import InvalidInput
+from models.zones import aware
 
 if TYPE_CHECKING:
     from service.bootstrap import Interlock
@@ -85,12 +86,7 @@ def parsed_time(text: str, zone: str) -> datetime:
         raise InvalidInput(f"{text!r} is no time; write 2026-03-02T10:00.") from error
     if not 1970 < moment.year < 9000:
         raise InvalidInput(f"{text!r} is out of reach; write a year such as 2026.")
-    if moment.tzinfo is not None:
-        return moment
-    local = moment.replace(tzinfo=ZoneInfo(zone))
-    if local.astimezone(ZoneInfo("UTC")).astimezone(local.tzinfo).replace(tzinfo=None) != moment:
-        raise InvalidInput(f"{text} does not exist in {zone}: the clocks go forward then.")
-    return local
+    return aware(moment, ZoneInfo(zone), text)
 
 
 def shown(moment: datetime, zone: str) -> str:

@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 
 from models.errors import InterlockError, InvalidInput, NotAllocated, NotFound
 from models.week import week_of
+from models.zones import aware
 from service.commands import catalogue, clients
 from service.db import claims
 from service.db.command import Scope, command
@@ -260,12 +261,7 @@ def _moment(cell: str, zone: ZoneInfo) -> datetime:
         raise InvalidInput(f"starts_at is written like 2026-03-02T10:00, not {cell!r}.") from error
     if not 1970 < moment.year < 9000:
         raise InvalidInput(f"{cell!r} is out of reach.")
-    if moment.tzinfo is not None:
-        return moment
-    local = moment.replace(tzinfo=zone)
-    if local.astimezone(ZoneInfo("UTC")).astimezone(zone).replace(tzinfo=None) != moment:
-        raise InvalidInput(f"{cell} does not exist in {zone.key}: the clocks go forward then.")
-    return local
+    return aware(moment, zone, cell)
 
 
 IMPORTERS: Mapping[str, Callable[[Transaction, Mapping[str, str], _Names], Coroutine[Any, Any, None]]] = {
