@@ -86,7 +86,7 @@ async def times_page(visit: Visit, refused: tuple[Chosen, InterlockError] | None
     member = next((s for s in performers if s.id == visit.asked.staff), None)
     wish = await visit.wish(service.id, member.id if member else None)
     own = await own_hold(visit)
-    context = _offered(visit, wish, service, member)
+    context = _offered(visit, wish)
     if own is not None and own[0].service_id == service.id:
         context |= {"own": own[0], "own_token": own[1]}
     if refused is not None:
@@ -113,7 +113,7 @@ def _performers(view: View, service: Service, staff: list[Staff]) -> list[Staff]
     ]
 
 
-def _offered(visit: Visit, wish: Wish, service: Service, member: Staff | None) -> dict[str, object]:
+def _offered(visit: Visit, wish: Wish) -> dict[str, object]:
     following, count = wish.next(), MONTH if visit.asked.span == "month" else WEEK
     first = _first_day(visit, wish, following.starts_at.date() if following else wish.today)
     strip = wish.strip(first, count)
@@ -133,8 +133,7 @@ def _offered(visit: Visit, wish: Wish, service: Service, member: Staff | None) -
         "zone_named": visit.words.zone(visit.zone, following.starts_at if following else visit.now),
     }
     if not times:
-        staff = member.name if member else None
-        offered["why"] = wish.why(day, 1, visit.words, service.name, staff) if day >= wish.today else None
+        offered["why"] = wish.why(day, 1) if day >= wish.today else None
     return offered
 
 

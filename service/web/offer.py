@@ -1,6 +1,6 @@
 """What the booking page offers: the next time, three suggestions, a strip of days, the times of one day."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Literal
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from service.db.views import View
 from service.queries import finding, slots
 from service.queries.slots import DayOfSlots, Slot, SlotsWanted
-from service.web.words import Words
+from service.web.why import Why, why
 from solver.slots import MAXIMUM_RANGE_DAYS
 
 SUGGESTED_DAYS, SUGGESTIONS = 14, 3
@@ -90,20 +90,9 @@ class Wish:
         starts, ends = (moment.astimezone(self.zone) for moment in (slot.starts_at, slot.ends_at))
         return replace(slot, starts_at=starts, ends_at=ends)
 
-    def why(self, first: date, count: int, words: Words, service: str, staff: str | None) -> str:
-        """Return in a sentence why some days have no time, and the next that is free."""
-        told = slots.why_none(self.view, self.days(first, count), self.now)
-        rule = max(told.ruled_out, key=_telling(told.ruled_out), default="closed")
-        sentences = [words(f"why_{rule}", service=service, name=staff or "")]
-        if (following := self.next()) is not None:
-            sentences.append(words("why_next", when=words.when(following.starts_at)))
-        return " ".join(sentences)
-
-
-def _telling(ruled_out: dict[str, int]) -> Callable[[str], tuple[int, int]]:
-    # Closing hours rule most candidates out on any day: they are the reason only where nothing else is.
-    order = ["closed", "not_allocated", "advance", "notice", "buffer", "booked"]
-    return lambda rule: (order.index(rule) if rule in order else -1, ruled_out[rule])
+    def why(self, first: date, count: int) -> Why:
+        """Return why some days have no time, and the nearest searches that have one."""
+        return why(self.view, self.days(first, count), self.now, self.zone)
 
 
 def part_of(moment: datetime) -> Part:

@@ -257,8 +257,10 @@ def test_times_are_shown_in_another_zone_on_demand(world, salon_id, visitor):
 def test_who_finds_nothing_learns_why_and_joins_the_waitlist(world, salon_id, visitor):
     page = visitor.page()
     page.goto(BOOK + "&day=2026-03-07&first=2026-03-02")
-    expect(page.locator(".times")).to_contain_text("Nobody who offers Cut works on these days.")
-    expect(page.locator(".times")).to_contain_text("The next free time is Mon 2 Mar, 09:00.")
+    expect(page.locator(".times")).to_contain_text("Nobody who offers Cut works that day.")
+    page.get_by_role("link", name="From Mon 9 Mar on").click()
+    expect(page.locator("#times h3")).to_have_text("Times on Monday 9 March")
+    page.go_back()
     page.get_by_role("link", name="Join the waitlist").click()
     page.get_by_role("button", name="Put me on the waitlist").click()
     expect(page.locator("#name-problem")).to_have_text("Please tell us your name.")
