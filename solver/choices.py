@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.book import Book, Booking
+from solver.booked import unusual
 from solver.clock import DAY
 from solver.columns import Claims, Columns, Entry, Int, Intervals, Preference, preferred
 from solver.limits import client_full, limited
@@ -67,7 +68,7 @@ class Offer:
 
 
 def of_booking(book: Book, b: Booking, now: datetime, thawed: int, rooms: Rooms) -> Offer:
-    """Where a booking may go: its own place first, then whatever its client allowed after the frozen window.
+    """Where a booking may go, at its own length: its place first, then what its client allowed after the frozen window.
 
     Of the rooms that its service may use it takes any; what else its visit holds moves along.
     """
@@ -76,7 +77,8 @@ def of_booking(book: Book, b: Booking, now: datetime, thawed: int, rooms: Rooms)
     others = np.flatnonzero(row).tolist() if b.staff is None else [i for i in b.staff if row[i]]
     staff = tuple(sorted({b.lane, *others} if b.lane >= 0 and row[b.lane] else set(others)))
     windows = tuple((max(opens, thawed), closes) for opens, closes in b.windows if closes > thawed)
-    wish = Entry(b.id, service=b.service, staff=staff, windows=((b.start, b.start + DAY), *windows))
+    takes = unusual(book.free, b.service, b.lane, (b.end - b.start, b.start - b.occupied_start, b.occupied_end - b.end))
+    wish = Entry(b.id, service=b.service, staff=staff, windows=((b.start, b.start + DAY), *windows), takes=takes)
     free = uncounted(book.free, b)
     slots = legal_places(free, wish, now)
     inside = [(slots.start >= opens) & (slots.end <= closes) for opens, closes in windows]

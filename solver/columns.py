@@ -79,6 +79,8 @@ class Entry:
         Rooms, devices and further items that it is booked with now, ascending.
     booked : tuple of int
         When its client comes for the service already, minutes since the epoch: what counts against limits on a client.
+    takes : (minutes, buffer before, buffer after), or None
+        What it takes wherever it goes; None: as long as its service takes there.
     """
 
     id: EntryId
@@ -95,6 +97,7 @@ class Entry:
     prefers: tuple[Preference, ...] = ()
     also: tuple[tuple[int, int, int], ...] | None = None
     booked: tuple[int, ...] = ()
+    takes: tuple[int, int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.priority < 0 or self.moved_before < 0:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import numpy as np
 
+from solver.booked import lasting
 from solver.clock import DAY, moment
 from solver.columns import Columns, Entry, Int, Intervals
 from solver.errors import InvalidProblem
@@ -41,7 +42,8 @@ def legal_places(snapshot: Snapshot, entry: Entry, now: datetime) -> Slots:
     windows = entry.windows or ((snapshot.start, snapshot.end),)
     spans = [(moment(opens), moment(closes)) for opens, closes in sorted(set(windows))]
     staff = [snapshot.staff[lane] for lane in entry.staff or ()]
-    slots = legal_starts(snapshot, entry.service, spans, now, staff, entry.booked)
+    wide = lasting(snapshot, entry.service, entry.takes)
+    slots = legal_starts(wide, entry.service, spans, now, staff, entry.booked)
     if len(spans) == 1 or not len(slots):
         return slots
     order = np.lexsort((slots.lane, slots.start))

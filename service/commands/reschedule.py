@@ -14,7 +14,7 @@ from service.commands.nearest import offering_nearest
 from service.db import rescheduling
 from service.db.command import command
 from service.db.database import Transaction
-from service.db.own_time import without
+from service.db.own_time import as_long, without
 from service.db.rescheduling import Move, Standing
 from service.db.views import View
 
@@ -56,7 +56,7 @@ class Swap:
 
 @command
 async def reschedule(tx: Transaction, request: Reschedule, *, view: View, now: datetime) -> Booking:
-    """Move a booking; its own time counts as free, and every rule is looked at again.
+    """Move a booking, which keeps an unusual length; its own time counts as free, and every rule is looked at again.
 
     Raises
     ------
@@ -70,7 +70,8 @@ async def reschedule(tx: Transaction, request: Reschedule, *, view: View, now: d
     [standing] = await _standing(tx, [request], now)
     places = [_place(item, standing, request) for item in standing.items]
     freed = without(view, standing.items)
-    with offering_nearest(freed, standing.items[0].service_id, places[0][1], now):
+    first = standing.items[0]
+    with offering_nearest(as_long(freed, first), first.service_id, places[0][1], now):
         wanted = _moved(freed, standing, places, now, by_staff=request.by is not Party.CLIENT)
         await respect_moves(tx, view, [wanted])
         [version] = await rescheduling.move(tx, [wanted])
@@ -85,7 +86,7 @@ async def swap(tx: Transaction, request: Swap, *, view: View, now: datetime) -> 
         raise InvalidInput("Only bookings of one item change places.")
     freed = without(view, [*first.items, *second.items])
     places = [[(other.items[0].staff_id, other.items[0].starts_at)] for other in (second, first)]
-    with offering_nearest(freed, first.items[0].service_id, places[0][0][1], now):
+    with offering_nearest(as_long(freed, first.items[0]), first.items[0].service_id, places[0][0][1], now):
         wanted = [_moved(freed, one, place, now, by_staff=True) for one, place in zip(pair, places, strict=True)]
         await respect_moves(tx, view, wanted)
         versions = await rescheduling.move(tx, wanted)
@@ -122,6 +123,6 @@ def _moved(
 ) -> Move:
     items = []
     for item, (staff_id, starts_at) in zip(standing.items, places, strict=True):
-        found = legal_item(view, item.service_id, staff_id, starts_at, now, by_staff=by_staff)
+        found = legal_item(as_long(view, item), item.service_id, staff_id, starts_at, now, by_staff=by_staff)
         items.append(replace(found, id=item.id, seats=item.seats))
     return Move(standing, tuple(items))

@@ -44,7 +44,7 @@ class Resize(Step):
 
 @command
 async def resize(tx: Transaction, request: Resize, *, view: View) -> Booking:
-    """Give a booking another length. Moved afterwards, it takes what its service takes again.
+    """Give a booking another length, which it keeps when it is moved.
 
     Raises
     ------

@@ -18,7 +18,7 @@ from service.db import rescheduling
 from service.db.claims import Item
 from service.db.command import command
 from service.db.database import Transaction
-from service.db.own_time import without
+from service.db.own_time import as_long, without
 from service.db.rescheduling import Move, Standing
 from service.db.views import View
 
@@ -142,7 +142,7 @@ def _found(view: View, one: Standing, shift: _Shift, now: datetime, *, by_staff:
     """Return where a booking's item would go; raises what it breaks."""
     [item] = one.items
     wanted = Wanted(item.service_id, shift.staff_id or item.staff_id, existing(shift.of(item.starts_at)), item.seats)
-    [found] = legal_items(view, [wanted], now, by_staff=by_staff)
+    [found] = legal_items(as_long(view, item), [wanted], now, by_staff=by_staff)
     return replace(found, id=item.id)
 
 

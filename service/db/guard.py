@@ -15,7 +15,7 @@ OWED = """, owed AS (
 # waits for a concurrent change of hours and sees its outcome). Who joins a group takes a seat and no lane time. A
 # rival that is plain to see spares the locks: live claims of a lane never overlap, so the last that begins before the
 # end is the only one to look at. That is haste, no guard; the constraint decides.
-_WANTED = """
+_WANTED_HEAD = """
 WITH wanted AS (
     SELECT * FROM unnest(
         %(items)s::uuid[], %(services)s::uuid[], %(staff)s::uuid[], %(lanes)s::int[], %(versions)s::int[],
@@ -53,9 +53,10 @@ WITH wanted AS (
     JOIN staff s ON s.business_id = %(business)s AND s.id = w.staff_id AND s.lane_no = w.lane_no AND s.active
     JOIN allocation a ON a.business_id = %(business)s AND a.service_id = w.service_id AND a.staff_id = w.staff_id
     JOIN service v ON v.business_id = %(business)s AND v.id = w.service_id AND v.active AND v.seats = w.capacity
-     AND w.ends_at = w.starts_at + coalesce(a.duration, v.duration) * interval '1 minute'
+     AND (w.ends_at = w.starts_at + coalesce(a.duration, v.duration) * interval '1 minute'
      AND w.claim_starts_at = w.starts_at - v.buffer_before * interval '1 minute'
-     AND w.claim_ends_at = w.ends_at + v.buffer_after * interval '1 minute'
+     AND w.claim_ends_at = w.ends_at + v.buffer_after * interval '1 minute'"""
+_WANTED_TAIL = """)
     WHERE NOT EXISTS (SELECT FROM rival)
     ORDER BY w.lane_no, w.claim_starts_at
     FOR SHARE OF l
@@ -109,7 +110,8 @@ SELECT (SELECT count(*) FROM may) AS allowed, (SELECT count(*) FROM taken) AS ta
        (SELECT bool_and(expired) FROM rival) AS rivals_expired"""
 # One statement: the claims, and only if all of them stand, the appointment with its items, event and audit.
 TAKE = (
-    _WANTED
+    _WANTED_HEAD
+    + _WANTED_TAIL
     + OWED
     + """, made AS (
     INSERT INTO appointment (business_id, id, client_id, status, source, holder, client_key, series_id, occurrence,
@@ -179,9 +181,12 @@ WITH gone AS (
 SELECT FROM quitted
 """
 )
-# Gives appointments other times, their claims having been given back before in the same transaction.
+# Gives appointments other times, their claims having been given back before in the same transaction; `kept` are items
+# that take as long as they did, whatever their service takes by now.
 MOVE = (
-    _WANTED
+    _WANTED_HEAD
+    + " OR w.item_id = ANY(%(kept)s::uuid[])"
+    + _WANTED_TAIL
     + """, moved AS (
     UPDATE appointment a SET version = a.version + 1
     FROM taken WHERE a.business_id = %(business)s AND a.id = ANY(%(ids)s::uuid[])

@@ -1,4 +1,4 @@
-"""A view in which some bookings count as free: a booking's own time while it is moved, a hold's for its holder."""
+"""A booking's own time: what counts as free while it is moved, or for the holder of a hold; and how long it takes."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -7,6 +7,7 @@ from service.db.claims import hashed
 from service.db.database import Database
 from service.db.rescheduling import StandingItem, standing
 from service.db.views import View
+from solver.booked import lasting, unusual
 from solver.rules import Claimed, freed
 
 HELD = """
@@ -26,6 +27,16 @@ async def seen_by_holder(db: Database, view: View, token: str) -> View:
 def without(view: View, items: Iterable[StandingItem]) -> View:
     """Return the view without some items; those that it does not show are nothing to take away."""
     return replace(view, snapshot=freed(view.snapshot, list(_claims(view, items))))
+
+
+def as_long(view: View, item: StandingItem) -> View:
+    """Return the view in which an item's service takes what the item takes; the view itself where that is usual."""
+    if item.takes is None or item.service_id not in view.snapshot.service_index:
+        return view
+    minutes, before, after = (round(length.total_seconds() / 60) for length in item.takes)
+    lane = view.snapshot.staff_index.get(item.staff_id, -1)
+    takes = unusual(view.snapshot, item.service_id, lane, (minutes, before, after))
+    return replace(view, snapshot=lasting(view.snapshot, item.service_id, takes))
 
 
 def _claims(view: View, items: Iterable[StandingItem]) -> Iterator[Claimed]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from uuid import UUID
@@ -18,10 +18,11 @@ from service.db.guard import MOVE, RELEASE
 # A group's lane time is the item's own only while nobody else is in it.
 STANDING = """
 SELECT a.id, a.version, a.status, a.client_id, a.series_id, a.occurrence, i.id AS item_id, i.service_id, i.staff_id,
-       i.starts_at, i.ends_at, i.seats, i.session_id, c.lane_no, c.starts_at AS claim_starts_at,
+       l.lane_no AS own_lane, i.starts_at, i.ends_at, i.seats, i.session_id, c.lane_no, c.starts_at AS claim_starts_at,
        c.ends_at AS claim_ends_at
 FROM appointment a
 JOIN appointment_item i ON i.business_id = a.business_id AND i.appointment_id = a.id
+JOIN staff l ON l.business_id = i.business_id AND l.id = i.staff_id
 LEFT JOIN group_session s ON s.business_id = i.business_id AND s.id = i.session_id AND s.taken = i.seats
 LEFT JOIN claim c ON c.business_id = i.business_id AND c.released_at IS NULL
                  AND (c.item_id = i.id OR c.session_id = s.id)
@@ -34,15 +35,26 @@ SELECT id, version, status FROM appointment WHERE business_id = %s AND id = ANY(
 
 @dataclass(frozen=True, slots=True)
 class StandingItem:
-    """An item as it is booked, with the lane time that is its own."""
+    """An item as it is booked, with the lane time that is its own; `own_lane` is its staff member's."""
 
     id: UUID
     service_id: UUID
     staff_id: UUID
+    own_lane: int
     starts_at: datetime
     ends_at: datetime
     seats: int
     spans: tuple[LaneSpan, ...]
+
+    @property
+    def takes(self) -> tuple[timedelta, ...] | None:
+        """Its length and its buffers before and after; None where its time is a group's."""
+        own = [(start, end) for lane, start, end in self.spans if lane == self.own_lane]
+        return _takes(self.starts_at, self.ends_at, *own[0]) if own else None
+
+    def keeps(self, item: Item) -> bool:
+        """Whether what it becomes takes as long as it does, buffers included."""
+        return self.takes == _takes(item.starts_at, item.ends_at, item.claim_starts_at, item.claim_ends_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +95,8 @@ async def standing(tx: Transaction, appointments: Sequence[UUID]) -> list[Standi
 async def move(tx: Transaction, moves: Sequence[Move]) -> list[int]:
     """Give appointments other times, all or none; returns their versions.
 
+    What takes as long as it did may do so, whatever its service takes by now.
+
     Every lane's day that is touched is locked in ascending order before anything else, so that moves which meet
     wait for each other and never in a circle.
 
@@ -103,7 +117,8 @@ async def move(tx: Transaction, moves: Sequence[Move]) -> list[int]:
         check(wanted.standing, locked[wanted.standing.id])
     await tx.execute(RELEASE, {"business": tx.business_id, "items": [item.id for item in items]})
     ids = [wanted.standing.id for wanted in moves]
-    await guarded(tx, MOVE, {"ids": ids, "hold_minutes": None}, items)
+    kept = [item.id for m in moves for was, item in zip(m.standing.items, m.items, strict=True) if was.keeps(item)]
+    await guarded(tx, MOVE, {"ids": ids, "kept": kept, "hold_minutes": None}, items)
     return [wanted.standing.version + 1 for wanted in moves]
 
 
@@ -132,5 +147,9 @@ def _standing(rows: list[DictRow]) -> Standing:
 def _item(rows: list[DictRow]) -> StandingItem:
     first = rows[0]
     spans = tuple((r["lane_no"], r["claim_starts_at"], r["claim_ends_at"]) for r in rows if r["lane_no"] is not None)
-    fields = ("service_id", "staff_id", "starts_at", "ends_at", "seats")
+    fields = ("service_id", "staff_id", "own_lane", "starts_at", "ends_at", "seats")
     return StandingItem(first["item_id"], **{name: first[name] for name in fields}, spans=spans)
+
+
+def _takes(start: datetime, end: datetime, claim_start: datetime, claim_end: datetime) -> tuple[timedelta, ...]:
+    return end - start, start - claim_start, claim_end - end

@@ -79,6 +79,23 @@ def test_a_block_is_pulled_longer_refused_over_the_next_one_and_undone(world, bu
     expect(bea).to_have_attribute("aria-label", "10:00 to 10:45, Bea: Cut (confirmed)")
 
 
+def test_one_that_was_pulled_longer_keeps_its_length_where_it_is_dragged(world, busy, visitor):
+    page = visitor.manager(busy)
+    page.goto(BOARD)
+    bea = page.locator("a.block", has_text="Bea")
+    stretch(page, "Bea", 15)
+    expect(bea).to_have_attribute("aria-label", "10:00 to 10:45, Bea: Cut (confirmed)")
+    page.goto(BOARD)
+    with page.expect_response("**/places?*") as lit:
+        drag(page, "Bea", 1, 60)
+    # The last place that lights up leaves 45 minutes until Ana and Ben go home at half past five.
+    assert max(start for _, start in lit.value.json()).startswith("2026-03-02T16:45")
+    expect(page.get_by_role("status")).to_contain_text("Moved.")
+    expect(bea).to_have_attribute("aria-label", "11:00 to 11:45, Bea: Cut (confirmed)")
+    page.get_by_role("button", name="Undo").click()
+    expect(bea).to_have_attribute("aria-label", "10:00 to 10:45, Bea: Cut (confirmed)")
+
+
 def stretch(page: Page, name: str, minutes: int) -> None:
     """Pull the lower edge of somebody's block."""
     grip = page.locator("a.block", has_text=name).locator(".grip")

@@ -93,6 +93,14 @@ def test_a_booking_moves_to_make_room_and_its_cost_stands_in_the_account():
     assert [m.entry for m in result.moves] == [1]
 
 
+def test_a_booking_of_unusual_length_keeps_it_where_it_goes():
+    long = replace(booking(1, 1, 0, staff=None), end=NINE + 50, occupied_end=NINE + 55)
+    problem, result = plan([long], hours={"bob": ()})
+    [placed] = result.placements
+    assert (placed.end - placed.start, placed.occupied_end - placed.end, placed.lane) == (50, 5, 0)
+    assert set(problem.columns.end - problem.columns.start) == {50}
+
+
 def test_a_locked_booking_stays_and_is_named_as_what_blocks():
     _, result = crowded(locked=True)
     assert [r.code for r in result.reasons] == [Reason.OUTBID]
