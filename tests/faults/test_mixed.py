@@ -18,7 +18,7 @@ from service.db.database import Database, Transaction
 from service.db.views import Views
 from service.queries.audit import verify
 from tests.races.conftest import sized
-from tests.races.races import MEETING, all_connected, assert_invariants, at_once, owner_does
+from tests.races.races import MEET_BEFORE_COMMIT, MEETING, all_connected, assert_invariants, at_once, owner_does
 from tests.races.test_hours import assert_inside_hours
 from tests.races.test_one_slot import WITHOUT_CONSTRAINT
 from tests.races.times import TIMES
@@ -149,11 +149,15 @@ async def test_everybody_does_everything_at_once(app_url, owner_url, rng, confli
     assert not conflicts, conflicts
 
 
-async def test_without_the_constraint_everybody_at_once_sells_twice(app_url, owner_url, rng):
-    owner_does(owner_url, WITHOUT_CONSTRAINT)
+async def test_without_the_constraint_everybody_at_once_sells_twice(app_url, owner_url, rng, monkeypatch):
+    """All want one time and keep it; who takes it first waits with the COMMIT until another has taken it."""
+    owner_does(owner_url, WITHOUT_CONSTRAINT, *MEET_BEFORE_COMMIT)
+    monkeypatch.setattr(f"{__name__}.CROWDED", TIMES[:1])
+    for act in ("release", "cancel", "move", "swap", "close_or_open", "rest"):
+        monkeypatch.setattr(Writer, act, Writer.book)
     async with Database(app_url, WRITERS) as db:
         with pytest.raises(AssertionError, match="overlap"):
-            await everybody_at_once(db, owner_url, rng, 3_000)
+            await everybody_at_once(db, owner_url, rng, 64)
 
 
 async def swapped_in_rings(db: Database, owner_url: str, rng: random.Random, rings: int) -> None:
