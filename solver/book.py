@@ -3,13 +3,15 @@
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 
-from solver.columns import EntryId, Intervals, Preference
+from solver.columns import Entry, EntryId, Intervals, Preference
 from solver.errors import InvalidProblem
 from solver.lanes import Lane
+from solver.limits import limited
 from solver.places import Windows, merged
 from solver.snapshot import Snapshot
 
@@ -39,6 +41,8 @@ class Booking:
     client, moved_before
         Whose it is, and how often they were moved already.
     prefers : tuple of Preference
+    booked : tuple of int
+        When its client comes for the service besides, minutes since the epoch: what counts against limits on a client.
     """
 
     id: EntryId
@@ -56,6 +60,7 @@ class Booking:
     client: EntryId | None = None
     moved_before: int = 0
     prefers: tuple[Preference, ...] = ()
+    booked: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.occupied_start <= self.start < self.end <= self.occupied_end:
@@ -88,9 +93,13 @@ class Extras:
     seats: Mapping[int, int] | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Book:
-    """The book laid open: the snapshot without the claims of those who may move, and what stays fixed."""
+    """The book laid open: the snapshot without the claims of those who may move, and what stays fixed.
+
+    Nor do the visits of those who may move count against its limits, but for those who must leave: until they have
+    another place they count where they are.
+    """
 
     free: Snapshot
     movable: tuple[Booking, ...]
@@ -113,7 +122,22 @@ class Book:
         free = _without(wide, movable)
         claims = _fixed(free, fixed, extras.room_busy)
         crowded = {b.id for b in movable if b.id not in shut and not _clear(claims, b, extras.seats or {})}
-        return Book(free, movable, frozenset(shut | crowded), claims)
+        leaving = frozenset(shut | crowded)
+        return Book(uncounted(free, [b for b in movable if b.id not in leaving]), movable, leaving, claims)
+
+    def besides(self, entry: Entry) -> Entry:
+        """The entry with those visits of its client that stay, whatever the plan does."""
+        free = self._moving.get((entry.client, entry.service), ())
+        return replace(entry, booked=tuple(minute for minute in entry.booked if minute not in free))
+
+    @cached_property
+    def _moving(self) -> dict[tuple[EntryId | None, Hashable], set[int]]:
+        """Starts of the visits that may move, by client and service."""
+        found: dict[tuple[EntryId | None, Hashable], set[int]] = defaultdict(set)
+        for b in self.movable:
+            if b.id not in self.leaving:
+                found[b.client, b.service].add(b.start)
+        return found
 
 
 def _refuse_clashing_locks(locked: Sequence[Booking], seats: Mapping[int, int]) -> None:
@@ -153,13 +177,15 @@ def _widened(snapshot: Snapshot, overtime: Intervals | None) -> Snapshot:
     lanes = []
     for lane in snapshot.lanes:
         mine = overtime.lane == lane.index
+        began = np.concatenate([lane.begun, overtime.start[mine]])
         offset = lane.work[0, 2] if len(lane.work) else 0
         extra = np.column_stack([overtime.start[mine], overtime.end[mine], np.full(int(mine.sum()), offset)])
         work = np.concatenate([lane.work, extra.astype(np.int64)])
-        work = work[np.argsort(work[:, 0], kind="stable")]
+        order = np.argsort(work[:, 0], kind="stable")
+        work = work[order]
         if np.any(work[1:, 0] < work[:-1, 1]):
             raise InvalidProblem(f"overtime of lane {lane.index} overlaps its hours")
-        lanes.append(Lane.made(lane.index, work, lane.busy.copy()))
+        lanes.append(lane.with_work(work, began[order], lane.blocks))
     return replace(snapshot, lanes=tuple(lanes))
 
 
@@ -182,6 +208,19 @@ def _freed(lane: Lane, claims: Sequence[tuple[int, int, EntryId]]) -> Lane:
             raise InvalidProblem(f"booking {owner}: the snapshot has no claim [{start}, {end}) on lane {lane.index}")
         rows.remove((start, end))
     return lane.with_busy(np.array(rows, np.int64).reshape(-1, 2))
+
+
+def uncounted(snapshot: Snapshot, bookings: Sequence[Booking]) -> Snapshot:
+    """The snapshot in which some bookings count against no limit: to move is no further visit."""
+    if not any(limited(service, snapshot.limits.values()) for service in snapshot.services):
+        return snapshot
+    lanes = list(snapshot.lanes)
+    for b in bookings:
+        if b.lane >= 0:
+            booked = lanes[b.lane].booked
+            own = (booked[:, 0] == snapshot.service_index[b.service]) & (booked[:, 1] == b.start)
+            lanes[b.lane] = replace(lanes[b.lane], booked=booked[~own])
+    return replace(snapshot, lanes=tuple(lanes))
 
 
 def _fixed(free: Snapshot, bookings: Sequence[Booking], room_busy: Intervals | None) -> Intervals:

@@ -72,7 +72,7 @@ def check(problem: Problem, result: Result) -> tuple[Violation, ...]:
     for placement in result.placements:
         if placement.entry in by_id:
             found += _place(problem, by_id[placement.entry], placement, chosen)
-    return (*found, *_limits(problem, chosen), *_account(problem, result, chosen))
+    return (*found, *_limits(problem, chosen), *_quotas(problem, result, by_id), *_account(problem, result, chosen))
 
 
 def _entries(problem: Problem, result: Result, by_id: dict[EntryId, int]) -> Iterator[Violation]:
@@ -167,6 +167,16 @@ def _limits(problem: Problem, chosen: list[int]) -> Iterator[Violation]:
     for row, limit in enumerate(limits.limit.tolist()):
         if count[row] > limit:
             yield Violation(Rule.OVER_LIMIT, (), f"{limits.label[row]}: {count[row]} of at most {limit}")
+
+
+def _quotas(problem: Problem, result: Result, by_id: dict[EntryId, int]) -> Iterator[Violation]:
+    """No more visits in a day or week than a limit leaves, unless it was broken before and nobody new comes."""
+    placed = [(problem.entries[by_id[p.entry]], p) for p in result.placements if p.entry in by_id]
+    for quota in problem.quotas:
+        who = [p for e, p in placed if quota.counts(e, p.lane, p.start, joins=p.session is not None)]
+        if len(who) > quota.most and any(p.before != (p.lane, p.start) for p in who):
+            names = tuple(p.entry for p in who)
+            yield Violation(Rule.OVER_LIMIT, names, f"{quota.words}, from {quota.first}: {len(who)} of {quota.most}")
 
 
 def _account(problem: Problem, result: Result, chosen: list[int]) -> Iterator[Violation]:

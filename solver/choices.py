@@ -7,11 +7,11 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.book import Book, Booking
+from solver.book import Book, Booking, uncounted
 from solver.booked import unusual
 from solver.clock import DAY
 from solver.columns import Claims, Columns, Entry, Int, Intervals, Preference, preferred
-from solver.limits import client_full, limited
+from solver.limits import client_full
 from solver.objective import Term
 from solver.offers import offer_of
 from solver.places import chain, days_waited, legal_places, opening_hours, stranded
@@ -78,8 +78,9 @@ def of_booking(book: Book, b: Booking, now: datetime, thawed: int, rooms: Rooms)
     staff = tuple(sorted({b.lane, *others} if b.lane >= 0 and row[b.lane] else set(others)))
     windows = tuple((max(opens, thawed), closes) for opens, closes in b.windows if closes > thawed)
     takes = unusual(book.free, b.service, b.lane, (b.end - b.start, b.start - b.occupied_start, b.occupied_end - b.end))
-    wish = Entry(b.id, service=b.service, staff=staff, windows=((b.start, b.start + DAY), *windows), takes=takes)
-    free = uncounted(book.free, b)
+    around = ((b.start, b.start + DAY), *windows)
+    wish = Entry(b.id, service=b.service, staff=staff, windows=around, client=b.client, booked=b.booked, takes=takes)
+    wish, free = book.besides(wish), uncounted(book.free, [b])
     slots = legal_places(free, wish, now)
     inside = [(slots.start >= opens) & (slots.end <= closes) for opens, closes in windows]
     allowed = np.any([slots.start == b.start, *inside], axis=0) & (slots.start >= thawed)
@@ -101,21 +102,11 @@ def of_booking(book: Book, b: Booking, now: datetime, thawed: int, rooms: Rooms)
         moved_before=b.moved_before,
         prefers=b.prefers,
         also=tuple(sorted(b.also)),
+        booked=wish.booked,
     )
     units = _moving(b, lane, start, leaves=leaves) | _liked(b.prefers, lane, start, end)
     offer = Offer(entry, replace(wish, windows=windows), lane, start, end, opens, closes, lane, units, (), b)
     return _lawful(book.free, book.fixed, _with_items(offer, b, choice), b if leaves else None)
-
-
-def uncounted(snapshot: Snapshot, b: Booking) -> Snapshot:
-    """The snapshot in which a booking counts against no limit: to move is no further visit."""
-    row = snapshot.service_index[b.service]
-    if b.lane < 0 or not limited(snapshot.services[row], snapshot.limits.values()):
-        return snapshot
-    booked = snapshot.lanes[b.lane].booked
-    own = (booked[:, 0] == row) & (booked[:, 1] == b.start)
-    lane = replace(snapshot.lanes[b.lane], booked=booked[~own])
-    return replace(snapshot, lanes=(*snapshot.lanes[: b.lane], lane, *snapshot.lanes[b.lane + 1 :]))
 
 
 def _with_items(offer: Offer, b: Booking, choice: Sequence[int]) -> Offer:

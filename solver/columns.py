@@ -198,7 +198,7 @@ class Claims:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Limits:
-    """At most `limit[r]` of the columns of row `r`: moves of a client, moves of a day."""
+    """At most `limit[r]` of the columns of row `r`: moves of a client or a day, visits that share a quota."""
 
     row: Index
     column: Index
@@ -210,6 +210,15 @@ class Limits:
         """No limits."""
         empty = np.empty(0, np.int32)
         return cls(empty, empty, np.empty(0, np.int64), ())
+
+    def joined(self, other: Self) -> Self:
+        """The rows of both, those of the other last."""
+        return type(self)(
+            np.concatenate([self.row, other.row + np.int32(len(self.limit))]),
+            np.concatenate([self.column, other.column]),
+            np.concatenate([self.limit, other.limit]),
+            (*self.label, *other.label),
+        )
 
 
 def whole(array: ArrayLike) -> Int:

@@ -58,18 +58,20 @@ def concessions(snapshot: Snapshot, problem: Problem, result: Result, now: datet
     """
     after = occupied(snapshot, problem, result)
     entries = {entry.id: entry for entry in problem.entries}
-    visits = [(entries[p.entry], p.start) for p in result.placements if entries[p.entry].place is None]
+    visits = [(entries[p.entry], p.start) for p in result.placements]
     unplaced = [_with_visits(entries[reason.entry], visits) for reason in result.reasons]
     found = (_smallest(after, entry, now) for entry in unplaced if entry.place is None)
     return tuple(concession for concession in found if concession is not None)
 
 
 def _with_visits(entry: Entry, visits: Sequence[tuple[Entry, int]]) -> Entry:
-    """The entry with its client's visits that the plan adds."""
+    """The entry with those of its client's visits that are the plan's to place."""
     own = [
         start
         for e, start in visits
-        if entry.client is not None and (e.client, e.service) == (entry.client, entry.service)
+        if entry.client is not None
+        and (e.client, e.service) == (entry.client, entry.service)
+        and (e.place is None or e.required)
     ]
     return replace(entry, booked=(*entry.booked, *own))
 

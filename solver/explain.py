@@ -1,5 +1,6 @@
 """Why an entry has no place, read from the columns and what is chosen around them."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from solver.problem import Problem
 from solver.result import Reason, Unplaced
 
 Int = NDArray[np.int64]
+RULED_OUT = "limits rule out every start that hours and bookings leave"
 
 
 def reasons(problem: Problem, chosen: Int) -> tuple[Unplaced, ...]:
@@ -50,27 +52,38 @@ class _Plan:
         self.entry = problem.columns.entry[claims.column[inside]]
         self.value = np.zeros(len(problem), np.int64)
         self.value[problem.columns.entry[chosen]] = problem.value[chosen]
+        self.chosen = chosen
         self.required = np.array([e.required for e in problem.entries], bool)
 
 
 def _outbid(problem: Problem, plan: _Plan, index: int, low: int, high: int) -> Unplaced:
     """The place where the entry comes nearest to paying for whom it would displace."""
     entry = problem.entries[index]
-    held = _held(problem, plan, low, high)
+    held, used_up = _held(problem, plan, low, high), [""] * (high - low)
     value = problem.value[low:high]
+    kept = (held & plan.required).any(axis=1)
+    firm = kept.copy()
+    for column, label, cheapest in _over_limits(problem, plan, low, high):
+        used_up[column] = label
+        firm[column] |= cheapest is None
+        held[column, [] if cheapest is None else [cheapest]] = True
     price = held @ plan.value
-    firm = (held & plan.required).any(axis=1)
-    best = int(np.lexsort((-(value - price), firm))[0])
+    best = int(np.lexsort((-(value - price), kept, firm))[0])
     by = tuple(problem.entries[i].id for i in np.flatnonzero(held[best]))
     lane, start = int(problem.columns.lane[low + best]), int(problem.columns.start[low + best])
-    found = Unplaced(entry.id, Reason.OUTBID, by, lane, start, int(value[best]), int(price[best]))
+    limit = used_up[best]
+    found = Unplaced(entry.id, Reason.OUTBID, by, lane, start, int(value[best]), int(price[best]), limit=limit)
     if value.max() <= 0:
         return replace(found, code=Reason.NO_GAIN, by=(), price=0, sentence="no place is worth more than it costs")
     if firm[best]:
+        if limit and not kept[best]:
+            return replace(found, code=Reason.LIMIT, by=(), price=0, sentence=f"{RULED_OUT}: {limit}")
         return replace(found, code=Reason.TAKEN, price=0, sentence=f"every start is held by {_names(by)}")
     if value[best] > price[best]:
         return replace(found, code=Reason.NOT_REACHED, sentence="the search ended before trying it")
     words = f"worth {found.value} at its best start, which {_names(by)} hold with {found.price}"
+    if limit:
+        words = f"worth {found.value} at its best start, where {limit}, {_names(by)} among them with {found.price}"
     return replace(found, sentence=words)
 
 
@@ -92,6 +105,23 @@ def _held(problem: Problem, plan: _Plan, low: int, high: int) -> NDArray[np.bool
     return held
 
 
+def _over_limits(problem: Problem, plan: _Plan, low: int, high: int) -> Iterator[tuple[int, str, int | None]]:
+    """Columns of `range(low, high)` that one more limit has no room for: from `low`, which, and the cheapest entry
+    whose place would give way; None where only those who must keep one have theirs.
+    """
+    limits, chosen = problem.limits, plan.chosen
+    first, words = len(limits.limit) - len(problem.quotas), [quota.words for quota in problem.quotas]
+    for row in np.unique(limits.row[(limits.column >= low) & (limits.column < high)]).tolist():
+        members = limits.column[limits.row == row]
+        inside = np.unique(problem.columns.entry[members[np.isin(members, chosen)]])
+        if row < first or len(inside) < limits.limit[row]:
+            continue
+        free = inside[~plan.required[inside]]
+        cheapest = int(free[np.argmin(plan.value[free])]) if len(free) else None
+        for column in members[(members >= low) & (members < high)].tolist():
+            yield column - low, words[row - first], cheapest
+
+
 def _taken(problem: Problem, index: int, places: Columns) -> Unplaced:
     """Every start that hours and staff allow is held by something that is fixed."""
     entry = problem.entries[index]
@@ -108,7 +138,7 @@ def _limited(problem: Problem, plan: _Plan, index: int, rows: Int) -> Unplaced:
     held = (over & (places.occupied_end[:, None] > plan.start)).any(axis=1)
     row = int(rows[np.argmin(held)])
     lane, start = int(problem.limited.lane[row]), int(problem.limited.start[row])
-    words = f"limits rule out every start that hours and bookings leave: {REACHED[problem.reached[row]]}"
+    words = f"{RULED_OUT}: {REACHED[problem.reached[row]]}"
     return Unplaced(problem.entries[index].id, Reason.LIMIT, (), lane, start, sentence=words)
 
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from solver.choices import Offer, uncounted
+from solver.book import uncounted
+from solver.choices import Offer
 from solver.columns import Columns, Int
 from solver.limits import reached
 from solver.offers import offer_of
@@ -37,7 +38,7 @@ def _once(offer: Offer) -> Offer:
 
 
 def _first(snapshot: Snapshot, offer: Offer) -> Int:
-    snapshot = snapshot if offer.booking is None else uncounted(snapshot, offer.booking)
+    snapshot = snapshot if offer.booking is None else uncounted(snapshot, [offer.booking])
     sold = offer_of(snapshot, (offer.entry.service, None, False))
     rules = reached(snapshot, sold, offer.lane, offer.start, offer.entry.booked)
     rules[:CLIENT, offer.seat != offer.lane] = False

@@ -6,6 +6,7 @@ counts against the client's limits alone.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import date, timedelta
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -57,6 +58,10 @@ class Calendar:
         offset = self._offsets[np.maximum(self._edges.searchsorted(minutes, side="right") - 1, 0)]
         day: Minutes = np.clip((minutes + offset) // DAY - self._first, -1, self.days)
         return day
+
+    def date(self, day: int) -> date:
+        """Return the date of a number."""
+        return date(1970, 1, 1) + timedelta(days=self._first + day)
 
     def full(self, starts: Minutes, daily: int | None, weekly: int | None) -> Mask:
         """Return which dates hold as many starts as a limit allows, shape (days + 1,); the last is beyond all."""

@@ -1,7 +1,7 @@
 """A plan read move by move: what each pays and buys, what it would cost to do without, and what commits together."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -106,10 +106,29 @@ def commit_groups(problem: Problem, result: Result) -> tuple[tuple[EntryId, ...]
         for taker in takers:
             if taker in leader and owner in leader:
                 leader[root(taker)] = root(owner)
+    for coming, going in _taking_turns(problem, result):
+        for entry in (*coming, *going):
+            leader[root(entry)] = root(coming[0])
     groups: dict[EntryId, list[EntryId]] = defaultdict(list)
     for entry in changed:
         groups[root(entry)].append(entry)
     return tuple(tuple(group) for group in groups.values())
+
+
+def _taking_turns(problem: Problem, result: Result) -> Iterator[tuple[list[EntryId], list[EntryId]]]:
+    """Who comes to a day or week, and who leaves it, where the limit has no room for both at once."""
+    entries = {entry.id: entry for entry in problem.entries}
+    booked = {e.id: e.place for e in problem.entries if e.place is not None and e.required}
+    for quota in problem.quotas:
+        before = {i for i, place in booked.items() if quota.counts(entries[i], *place, joins=False)}
+        after = {
+            p.entry
+            for p in result.placements
+            if quota.counts(entries[p.entry], p.lane, p.start, joins=p.session is not None)
+        }
+        coming = [p.entry for p in result.placements if p.entry in after - before]
+        if coming and len(before) + len(coming) > quota.most:
+            yield coming, [p.entry for p in result.placements if p.entry in before - after]
 
 
 def before_and_after(problem: Problem, result: Result) -> tuple[tuple[TermScore, TermScore], ...]:

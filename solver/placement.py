@@ -20,6 +20,7 @@ from solver.places import (
     working_hours,
 )
 from solver.problem import Problem
+from solver.quotas import quotas_of
 from solver.snapshot import Snapshot
 
 __all__ = [
@@ -55,6 +56,7 @@ def placement_problem(
     free = unlimited(snapshot)
     unbound = {i: of_entry(free, fixed, known[i], now, minute) for i in missing if free is not snapshot}
     columns, seat, extra, terms = stacked(offers, (Term.WAITLIST, Term.WAITING, Term.EARLINESS, Term.FRAGMENTS))
+    quotas, limits = quotas_of(snapshot, known, columns, seat)
     return Problem.from_columns(
         known,
         columns,
@@ -66,6 +68,8 @@ def placement_problem(
         fixed=fixed,
         hours=working_hours(snapshot),
         capacity=seats_left(snapshot),
+        limits=limits,
+        quotas=quotas,
         seat=seat,
         now=minute,
     )

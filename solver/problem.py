@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from solver.columns import Claims, Columns, Entry, Int, Intervals, Limits, whole
 from solver.errors import InvalidProblem
 from solver.objective import PLACEMENT, Policy
+from solver.quotas import Quota
 
 VALUE_LIMIT = 2**40  # keeps the sum of a hundred thousand columns exact in a double
 
@@ -43,6 +44,9 @@ class Problem:
     capacity : mapping of lane id to seats
         Lanes that take more than one claim at a time.
     limits : Limits
+        Rows of columns; those of the quotas come last.
+    quotas : tuple of Quota
+        What the visits of a day or week may come to together.
     now : int
         Minutes since the epoch.
     sellable : int
@@ -71,6 +75,7 @@ class Problem:
     seat: Int = field(default_factory=lambda: np.empty(0, np.int64))
     limited: Columns = field(default_factory=lambda: Columns.of([], [], [], [], [], []))
     reached: Int = field(default_factory=lambda: np.empty(0, np.int64))
+    quotas: tuple[Quota, ...] = ()
 
     @classmethod
     def from_columns(  # noqa: PLR0913 - each is one part of a problem, most of them optional
@@ -87,6 +92,7 @@ class Problem:
         hours: Intervals | None = None,
         capacity: Mapping[int, int] | None = None,
         limits: Limits | None = None,
+        quotas: tuple[Quota, ...] = (),
         now: int = 0,
         sellable: int = 0,
         even_share: Mapping[int, int] | None = None,
@@ -138,6 +144,7 @@ class Problem:
             seats,
             full,
             reached[by_entry],
+            quotas,
         )
         problem = replace(problem, current=_current(problem))
         _refuse_contradictions(problem)

@@ -18,6 +18,7 @@ from solver.limits import unlimited
 from solver.objective import BALANCED, FULL, GENTLE, Policy, Term
 from solver.places import blocked_places, chain, resolved, shortest_sold, working_hours
 from solver.problem import Problem
+from solver.quotas import quotas_of
 from solver.result import Result
 from solver.snapshot import Snapshot
 from solver.solve import solve
@@ -52,7 +53,8 @@ def rebalance_problem(
     book = Book.opened(snapshot, bookings, minute, policy.frozen_minutes, extras)
     rooms = extras.rooms or {}
     offers = [of_booking(book, booking, now, minute + policy.frozen_minutes, rooms) for booking in book.movable]
-    offers += [of_entry(book.free, book.fixed, resolved(book.free, e), now, minute, rooms) for e in waiting]
+    known = [book.besides(resolved(book.free, entry)) for entry in waiting]
+    offers += [of_entry(book.free, book.fixed, entry, now, minute, rooms) for entry in known]
     missing = [i for i, o in enumerate(offers) if not len(o) and (o.wish.windows or o.booking is None)]
     unbound = replace(book, free=unlimited(book.free))
     limited = missing if unbound.free is not book.free else []
@@ -61,6 +63,7 @@ def rebalance_problem(
     if extras.overtime is not None:
         terms[str(Term.OVERTIME)] = (columns.end - columns.start) - _regular(snapshot, columns)
     hours = working_hours(book.free)
+    quotas, shared = quotas_of(book.free, [offer.entry for offer in offers], columns, seat)
     return Problem.from_columns(
         [offer.entry for offer in offers],
         columns,
@@ -73,7 +76,8 @@ def rebalance_problem(
         hours=hours,
         capacity={**(extras.seats or {}), **seats_left(book.free)},
         seat=seat,
-        limits=_limits(book, offers, policy),
+        limits=_limits(book, offers, policy).joined(shared),
+        quotas=quotas,
         now=minute,
         sellable=_sellable(snapshot, columns, extra),
         even_share=_even_share(book, hours),

@@ -107,6 +107,8 @@ class Unplaced:
         What those in `by` bring; `value <= price` in an optimal plan. Zero where they cannot be displaced.
     sentence : str
         The same in words.
+    limit : str
+        The limit that those in `by` use up there, if it is one that stands in the way.
     """
 
     entry: EntryId
@@ -117,6 +119,7 @@ class Unplaced:
     value: int = 0
     price: int = 0
     sentence: str = ""
+    limit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

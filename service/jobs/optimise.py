@@ -189,11 +189,12 @@ class _Run:
         db, business, horizon = self.scope.db, self.scope.business_id, started.horizon
         rules = await movable.rules(db, business)
         entries = [] if started.kind is RunKind.RESEAT else await waiting(db, business, *horizon)
-        visits = await visits_of(db, business, entries, self.now) if entries else {}
         moves = started.kind is not RunKind.WAITLIST
         span = max(self.now, horizon[0]), horizon[1]
         booked = await movable.booked(db, business, *span) if moves else []
         members = await movable.members(db, business, *span) if moves else []
+        clients = {e.client_id for e in entries} | {b.client_id for b in booked}
+        visits = await visits_of(db, business, clients, self.now) if clients else {}
         view = await self.views.current(business, self.now)
         night = Night(view, started.kind, horizon, self.now, rules, started.frozen_minutes, only=self.only)
         return replace(night, booked=tuple(booked), members=tuple(members), waiting=tuple(entries), visits=visits)

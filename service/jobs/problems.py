@@ -176,11 +176,12 @@ def _booking(night: Night, b: Booked) -> Booking:
     leaves = b.id in night.leaving
     stays = b.locked or not night.wished(b.id) or (night.kind is RunKind.RESEAT and not leaves)
     lane, opens, closes = _held(night, b)[0]
+    start, visits = epoch_minute(b.starts_at), night.visits.get((b.client_id, b.service_id), ())
     return Booking(
         str(b.id),
         service=b.service_id,
         lane=lane,
-        start=epoch_minute(b.starts_at),
+        start=start,
         end=epoch_minute(b.ends_at, up=True),
         occupied_start=opens,
         occupied_end=closes,
@@ -191,6 +192,7 @@ def _booking(night: Night, b: Booked) -> Booking:
         must_leave=leaves,
         client=str(b.client_id),
         moved_before=b.moves,
+        booked=tuple(at for at in visits if at != start),
     )
 
 

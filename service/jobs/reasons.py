@@ -100,6 +100,8 @@ class Words:
         others = _and([self._name(other) for other in unplaced.by])
         if unplaced.code is Reason.OUTBID:
             worth = f"worth {unplaced.price:,} to the plan, against {unplaced.value:,}"
+            if unplaced.limit:
+                return f"At the best start, {place}, {unplaced.limit}, {others} among them: {worth}."
             return f"The best start, {place}, goes to {others}: {worth}."
         if unplaced.code is Reason.TAKEN:
             return f"Every start on the days asked for, as far as this plan reaches, is taken: for one, {place}."

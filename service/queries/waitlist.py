@@ -1,6 +1,6 @@
 """The waitlist: who still waits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -76,10 +76,10 @@ async def waiting(
 
 
 async def visits(
-    db: Database, business_id: UUID, entries: Sequence[WaitingEntry], now: datetime
+    db: Database, business_id: UUID, clients: Iterable[UUID], now: datetime
 ) -> dict[tuple[UUID, UUID], tuple[int, ...]]:
-    """Return when the clients of some entries come, in epoch minutes by client and service: what their limits count."""
-    asked = {"business": business_id, "clients": [e.client_id for e in entries], "live": list(LIVE), "now": now}
+    """Return when some clients come, in epoch minutes by client and service: what their limits count."""
+    asked = {"business": business_id, "clients": list(clients), "live": list(LIVE), "now": now}
     async with db.transaction(business_id) as tx:
         rows = await tx.rows(VISITS, asked)
     return {(row["client_id"], row["service_id"]): tuple(row["starts"]) for row in rows}

@@ -137,3 +137,15 @@ async def test_moving_within_a_day_that_is_full_is_no_further_visit(db):
     await change_service(scope, Change(CUT, {"daily_limit": 1}))
     run = await planned(scope)
     assert (await accepted(scope, run)).stale == ()
+
+
+async def test_two_of_one_plan_do_not_both_take_the_last_visit_that_a_limit_allows(db):
+    scope = await salon(db)
+    await change_service(scope, Change(CUT, {"daily_limit": 1}))
+    for name, priority in (("Rui Dias", 3), ("Noa Reis", 5)):
+        await waits(scope, monday(9), monday(12), service=CUT, name=name, priority=priority)
+    for kind in (RunKind.REBALANCE, RunKind.WAITLIST):
+        run = await planned(scope, kind)
+        assert ([m.client for m in run.moves], [u.code for u in run.unplaced]) == (["Noa Reis"], ["outbid"])
+        assert "the service has all the visits of that day that it may have, Noa Reis among" in run.unplaced[0].reason
+    assert (await accepted(scope, run)).stale == ()
