@@ -93,8 +93,9 @@ def test_a_missing_column_is_one_line(interlock, file):
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_an_end_from_outside_leaves_no_traceback_and_no_processes(environment, file, sent, code):
     write(file, generate(20_000, 2, 20))
-    command = [str(INTERLOCK), "replay", str(file), "--json"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # What is started in the background of a script ignores SIGINT, and hands that down.
+    command = ["env", "--default-signal=INT", str(INTERLOCK), "replay", str(file), "--json"]
     with subprocess.Popen(command, env=environment, **pipes) as running:
         _wait_for_database_of(running.pid, environment["DATABASE_OWNER_URL"])
         tasks = Path(f"/proc/{running.pid}/task").glob("*/children")
