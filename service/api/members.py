@@ -89,7 +89,7 @@ async def list_invitations(db: Db, business: OfPath, pages: Paged) -> list[queri
 @router.post("/invitations", operation_id="invite", status_code=201)
 async def invite(scope: Commanding, body: InvitationBody) -> InvitationMade:
     """Invite somebody: the token, sent to them, opens the place within a week."""
-    made = await commands.invite(scope, body.email, _place(body))
+    made = await commands.invite(scope, commands.Invited(body.email, _place(body)))
     return InvitationMade(id=made.id, token=made.token)
 
 

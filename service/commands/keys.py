@@ -8,7 +8,7 @@ from uuid_utils.compat import uuid7
 
 from models.errors import InvalidInput, NotFound
 from models.permissions import KEY_SCOPES
-from service.db.command import Scope, command
+from service.db.command import command
 from service.db.database import Transaction
 from service.db.ledger import record
 from service.security import tokens
@@ -30,41 +30,25 @@ class NewKey:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key as it is shown once: the whole of it is kept nowhere."""
+    """A key as it is shown once: only its hash is kept."""
 
     id: UUID
     prefix: str
     key: str = field(repr=False)
 
 
-async def create(scope: Scope, request: NewKey) -> Key:
-    """Make a key and return it, this once.
-
-    An idempotency key is not looked at: to give the answer again, the secret would have to be kept.
-    """
+@command
+async def create(tx: Transaction, request: NewKey) -> Key:
+    """Make a key and return it, this once."""
     prefix, key = tokens.drawn_key()
-    made = Key(uuid7(), prefix, key)
-
-    async def work(tx: Transaction) -> Key:
-        await tx.execute(
-            "INSERT INTO api_key (business_id, id, prefix, secret_hash, name, scopes, created_by, expires_at) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-            [
-                tx.business_id,
-                made.id,
-                prefix,
-                tokens.digest(key),
-                request.name,
-                sorted(set(request.scopes)),
-                tx.actor,
-                request.expires_at,
-            ],
-        )
-        after = {"name": request.name, "prefix": prefix, "scopes": sorted(set(request.scopes))}
-        await record(tx, "key.created", made.id, 1, after=after)
-        return made
-
-    return await scope.db.transact(scope.business_id, work, scope.actor, scope.origin)
+    made, scopes = Key(uuid7(), prefix, key), sorted(set(request.scopes))
+    await tx.execute(
+        "INSERT INTO api_key (business_id, id, prefix, secret_hash, name, scopes, created_by, expires_at) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        [tx.business_id, made.id, prefix, tokens.digest(key), request.name, scopes, tx.actor, request.expires_at],
+    )
+    await record(tx, "key.created", made.id, 1, after={"name": request.name, "prefix": prefix, "scopes": scopes})
+    return made
 
 
 @command

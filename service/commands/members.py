@@ -8,7 +8,7 @@ from uuid_utils.compat import uuid7
 from models.errors import InvalidInput, NotAllowed, NotFound
 from models.permissions import Role
 from service.commands import accounts
-from service.db.command import Scope, command
+from service.db.command import command
 from service.db.database import Database, Transaction
 from service.db.ledger import record
 from service.db.limits import Limiter
@@ -42,6 +42,14 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Invited:
+    """Whom to invite, and the place that is kept for them."""
+
+    email: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Invitation:
     """An invitation with its token, which is shown once."""
 
@@ -57,30 +65,27 @@ class Assignment:
     place: Place
 
 
-async def invite(scope: Scope, email: str, place: Place) -> Invitation:
+@command
+async def invite(tx: Transaction, request: Invited) -> Invitation:
     """Keep a place for whoever comes with the token within a week."""
-    made = Invitation(uuid7(), tokens.drawn("ili", scope.business_id))
-
-    async def work(tx: Transaction) -> Invitation:
-        await tx.execute(
-            "INSERT INTO invitation (business_id, id, email, role, staff_id, client_id, token_hash, invited_by, "
-            "expires_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp() + make_interval(days => %s))",
-            [
-                tx.business_id,
-                made.id,
-                email.lower(),
-                place.role.value,
-                place.staff_id,
-                place.client_id,
-                tokens.digest(made.token),
-                tx.actor,
-                INVITATION_DAYS,
-            ],
-        )
-        await record(tx, "invitation.made", made.id, 1, after={"role": place.role.value})
-        return made
-
-    return await scope.db.transact(scope.business_id, work, scope.actor, scope.origin)
+    made, place = Invitation(uuid7(), tokens.drawn("ili", tx.business_id)), request.place
+    await tx.execute(
+        "INSERT INTO invitation (business_id, id, email, role, staff_id, client_id, token_hash, invited_by, "
+        "expires_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp() + make_interval(days => %s))",
+        [
+            tx.business_id,
+            made.id,
+            request.email.lower(),
+            place.role.value,
+            place.staff_id,
+            place.client_id,
+            tokens.digest(made.token),
+            tx.actor,
+            INVITATION_DAYS,
+        ],
+    )
+    await record(tx, "invitation.made", made.id, 1, after={"role": place.role.value})
+    return made
 
 
 @command

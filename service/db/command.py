@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from models.errors import InterlockError, InvalidInput, KeyReused, Unavailable
 from service.db.database import NOWHERE, Database, Origin, Transaction
+from service.security.vault import ANSWER
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -53,7 +54,8 @@ def command(
 
     With `scope.key` set, the same request gives the stored result again without a second effect; another
     request under the same key raises `KeyReused`. A request that failed leaves no key behind. The key is unique and
-    travels with the COMMIT: whoever comes second is undone whole, and told what the first was told.
+    travels with the COMMIT: whoever comes second is undone whole, and told what the first was told. What was told is
+    kept sealed: it may carry a secret that is stored nowhere else.
     """
     route = f"{work.__module__.rpartition('.')[2]}.{work.__name__}"
     result_type: TypeAdapter[T] = TypeAdapter(get_type_hints(work)["return"])
@@ -62,8 +64,9 @@ def command(
         async def effect(tx: Transaction) -> T:
             result = await work(tx, request, *args, **kwargs)
             if scope.key is not None:
-                answer = result_type.dump_json(result).decode()
-                tx.commit_with(KEEP, **_key_row(scope, route, request), response=answer)
+                own = _key_row(scope, route, request)
+                sealed = scope.db.vault.seal_answer(_about(own), result_type.dump_json(result))
+                tx.commit_with(KEEP, **own, response=f'"{sealed}"')
             return result
 
         try:
@@ -77,7 +80,7 @@ def command(
             kept = await _kept(scope, route, request)
             if kept is None:
                 raise
-            return result_type.validate_python(kept["response"], strict=False)
+            return result_type.validate_json(kept)
 
     update_wrapper(run, work)
     return run
@@ -94,8 +97,12 @@ def _key_row(scope: Scope, route: str, request: object) -> dict[str, str]:
     }
 
 
-async def _kept(scope: Scope, route: str, request: object) -> dict[str, Any] | None:
-    """Return the row of the request's key, None where there is none; raises `KeyReused`."""
+def _about(own: dict[str, str]) -> bytes:
+    return "\0".join(own.values()).encode()
+
+
+async def _kept(scope: Scope, route: str, request: object) -> bytes | None:
+    """Return what was answered under the request's key, None where nothing was; raises `KeyReused`."""
     own = _key_row(scope, route, request)
 
     async def read(tx: Transaction) -> dict[str, Any] | None:
@@ -104,4 +111,13 @@ async def _kept(scope: Scope, route: str, request: object) -> dict[str, Any] | N
     row = await scope.db.transact(scope.business_id, read, replays=True)
     if row is not None and bytes(row["request_hash"]).hex() != own["hash"]:
         raise KeyReused("This idempotency key was used for another request; use a new one.")
-    return row
+    return None if row is None else _opened(scope, own, row["response"])
+
+
+def _opened(scope: Scope, own: dict[str, str], kept: object) -> bytes:
+    if not isinstance(kept, str) or not kept.startswith(ANSWER):
+        return orjson.dumps(kept)  # kept before answers were sealed
+    answer = scope.db.vault.open_answer(_about(own), kept)
+    if answer is None:
+        raise KeyReused("This key's answer was sealed by an installation with another secret; use a new key.")
+    return answer

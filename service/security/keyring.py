@@ -30,11 +30,14 @@ class Keyring:
         Of the clients' data keys.
     search : bytes
         Of the keyed hashes that addresses are found by.
+    answers : bytes
+        Of the answers kept under idempotency keys.
     """
 
     signing: bytes = field(repr=False)
     wrapping: bytes = field(repr=False)
     search: bytes = field(repr=False)
+    answers: bytes = field(repr=False)
 
     @classmethod
     def of(cls, secret: str) -> Self:
@@ -49,7 +52,9 @@ class Keyring:
             raise NotConfigured(
                 f"INTERLOCK_SECRET is too weak: give {SHORTEST} random characters or more, as `openssl rand -hex 32`."
             )
-        return cls(*(_derived(secret.encode(), purpose) for purpose in (b"signing", b"wrapping", b"search")))
+        return cls(
+            *(_derived(secret.encode(), purpose) for purpose in (b"signing", b"wrapping", b"search", b"answers"))
+        )
 
 
 def keyring_of(chosen: Settings) -> Keyring:

@@ -1,7 +1,8 @@
-"""Personal data at rest: sealed with a key a client has of their own, which destroying erases them (AES-256-GCM).
+"""What is sealed at rest (AES-256-GCM): personal data, and the answers that retries are given again.
 
-A client's key is kept wrapped by the installation's. What it seals names the client, so that it can be opened wherever
-it turns up. See docs/decisions/0008-sealed-clients.md.
+A client's data is sealed with a key of their own, which destroying erases them; it is kept wrapped by the
+installation's. What it seals names the client, so that it can be opened wherever it turns up. See
+docs/decisions/0008-sealed-clients.md.
 """
 
 import base64
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from service.security.keyring import Keyring
 
-MARK = "sealed:1:"
+MARK, ANSWER = "sealed:1:", "answer:1:"
 ERASED = "(erased)"
 """What is read where a client's key is gone."""
 NONCE = 12
@@ -67,7 +68,7 @@ class Vault:
         nonce = os.urandom(NONCE)
         key = self._keys[(business_id, client_id)]
         sealed = nonce + AESGCM(key).encrypt(nonce, text.encode(), business_id.bytes + client_id.bytes)
-        return f"{MARK}{client_id.hex}:{base64.urlsafe_b64encode(sealed).rstrip(b'=').decode()}"
+        return f"{MARK}{client_id.hex}:{_letters(sealed)}"
 
     def open(self, business_id: UUID, text: str) -> str:
         """Return what is sealed in a text, the text itself where nothing is, `ERASED` where the key is gone."""
@@ -79,11 +80,24 @@ class Vault:
         if key is None:
             return ERASED
         try:
-            sealed = base64.urlsafe_b64decode(found[2] + "=" * (-len(found[2]) % 4))
+            sealed = _bytes(found[2])
             opened = AESGCM(key).decrypt(sealed[:NONCE], sealed[NONCE:], business_id.bytes + client_id.bytes)
         except (InvalidTag, binascii.Error, ValueError):
             return ERASED
         return opened.decode()
+
+    def seal_answer(self, about: bytes, answer: bytes) -> str:
+        """Return an answer sealed with the installation's key; it opens beside the same `about` alone."""
+        nonce = os.urandom(NONCE)
+        return ANSWER + _letters(nonce + AESGCM(self.keyring.answers).encrypt(nonce, answer, about))
+
+    def open_answer(self, about: bytes, text: str) -> bytes | None:
+        """Return a sealed answer, None where another installation sealed it, or for something else."""
+        try:
+            sealed = _bytes(text.removeprefix(ANSWER))
+            return AESGCM(self.keyring.answers).decrypt(sealed[:NONCE], sealed[NONCE:], about)
+        except (InvalidTag, binascii.Error, ValueError):
+            return None
 
     def hash(self, business_id: UUID, kind: str, value: str | None) -> bytes | None:
         """Return the keyed hash by which an e-mail or phone (`kind`) is found, another one in each business."""
@@ -91,6 +105,14 @@ class Vault:
             return None
         plain = re.sub(r"[^0-9+]", "", value) if kind == "phone" else value.strip().lower()
         return hmac.digest(self.keyring.search, business_id.bytes + f"{kind}:{plain}".encode(), hashlib.sha256)
+
+
+def _letters(sealed: bytes) -> str:
+    return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+
+
+def _bytes(letters: str) -> bytes:
+    return base64.urlsafe_b64decode(letters + "=" * (-len(letters) % 4))
 
 
 def client_of(text: str) -> UUID | None:

@@ -52,7 +52,7 @@ async def invite(
     """Invite somebody; the link is shown once."""
     try:
         place = Place(Role(role), UUID(staff) if staff and role == "staff" else None)
-        invitation = await members.invite(here.scope, email.strip(), place)
+        invitation = await members.invite(here.scope, members.Invited(email.strip(), place))
     except (NotFound, Unavailable):
         raise
     except InterlockError as refusal:

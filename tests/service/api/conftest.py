@@ -176,7 +176,9 @@ async def rival(db: Database, app_url: str) -> Rival:
         "request": request_id,
         "job": job,
         "account": await account(scope, Role.OWNER),
-        "invitation": (await members.invite(scope, "new@rival.example", members.Place(Role.STAFF, staff))).id,
+        "invitation": (
+            await members.invite(scope, members.Invited("new@rival.example", members.Place(Role.STAFF, staff)))
+        ).id,
         "key": (await keys.create(scope, keys.NewKey("rival", ("bookings:read",)))).id,
     }
     return Rival(scope, ids)

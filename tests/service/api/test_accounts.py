@@ -278,7 +278,7 @@ async def test_an_invitation_opens_a_place_once(app, scope, anybody):
 
 
 async def test_an_invitation_for_an_address_that_is_known_asks_for_its_password(app, scope, anybody, olga):
-    made = await members.invite(scope, "olga@example.com", members.Place(Role.MANAGER))
+    made = await members.invite(scope, members.Invited("olga@example.com", members.Place(Role.MANAGER)))
     taking = {"token": made.token, "name": "Not Olga", "password": "a guess of somebody"}
     refused(await anybody.post("/api/v1/invitations/accept", json=taking), 400)
     assert (await anybody.post("/api/v1/invitations/accept", json={**taking, "token": "ili_x"})).status_code == 401

@@ -200,7 +200,7 @@ async def guesses(app, scope) -> list[int]:
     """Guess the password of an account from many addresses: on every route that looks at it, by turns."""
     email = f"{uuid4().hex}@example.com"
     await accounts.add(scope.db, accounts.NewAccount(email, "Olga", PASSWORD))
-    invitation = await members.invite(scope, email, members.Place(Role.MANAGER))
+    invitation = await members.invite(scope, members.Invited(email, members.Place(Role.MANAGER)))
     codes = []
     for number in range(PERSON.requests + 6):
         async with at(app, number) as somewhere:
