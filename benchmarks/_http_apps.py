@@ -14,8 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from service import bootstrap
-from service.api import limits as address_limits
-from service.api import security, slots
+from service.api import edge, security, slots
 from service.bootstrap import Interlock
 from service.db.database import Database
 from service.db.limits import Limit
@@ -36,7 +35,7 @@ def query(number: int) -> str:
 
 def interlock(url: str) -> FastAPI:
     """Return the whole application; its rate limits are on, and higher than the load."""
-    address_limits.ADDRESS = Limit("address", 10**9, lease=10_000)
+    edge.ADDRESS = Limit("address", 10**9, lease=10_000)
     security.limits.BUSINESS = slots.BUSINESS = Limit("business", 10**9, lease=10_000)
     security.limits.KEY = Limit("key", 10**9, lease=10_000)
 

@@ -5,7 +5,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 from fastapi import Depends, FastAPI
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from service.api import (
@@ -34,10 +33,8 @@ from service.api import (
     slots,
     waitlist,
 )
-from service.api.deadline import Deadline
-from service.api.headers import BusinessOrigins, SafeHeaders
-from service.api.limits import RateLimits
-from service.api.observed import Observed
+from service.api.edge import Edge
+from service.api.headers import BusinessOrigins
 from service.api.same_origin import SameOriginForms
 from service.api.size import BodyLimit
 from service.api.tenants import Tenants
@@ -122,15 +119,10 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
 
 def _surround(app: FastAPI) -> None:
     """Add what stands around every route; each stands around those before it."""
-    app.add_middleware(slots.AtHand)
-    app.add_middleware(BusinessOrigins)
     app.add_middleware(BodyLimit)
     app.add_middleware(SameOriginForms)
-    app.add_middleware(RateLimits)
-    app.add_middleware(GZipMiddleware, minimum_size=1000)
+    app.add_middleware(slots.AtHand)
+    app.add_middleware(BusinessOrigins)
     # A name that resolves here from elsewhere must not reach the book with a visitor's cookie.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings().hosts.split(","))
-    app.add_middleware(Deadline)
-    # No answer leaves without its line of log, nor without its headers.
-    app.add_middleware(Observed)
-    app.add_middleware(SafeHeaders)
+    app.add_middleware(Edge)

@@ -1,6 +1,7 @@
 """Headers that keep browsers from doing harm, and those that let a business's own sites call the API (CORS)."""
 
 import time
+from collections.abc import Set as AbstractSet
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -8,14 +9,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from models.errors import InterlockError
 from service.queries import businesses
 
-SAFE = {
-    b"x-content-type-options": b"nosniff",
-    b"referrer-policy": b"same-origin",
-    b"cross-origin-opener-policy": b"same-origin",
-    b"permissions-policy": b"camera=(), geolocation=(), microphone=()",
-}
-CLOSED = b"default-src 'none'; frame-ancestors 'none'"
-"""What an answer may load that does not say for itself: nothing."""
+Head = list[tuple[bytes, bytes]]
+SAFE: Head = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    # What an answer may load that does not say for itself: nothing.
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+]
+NAMES = frozenset(name for name, _ in SAFE)
+PRIVATE = (b"cache-control", b"private, no-cache")
 CREDENTIALS = frozenset({b"authorization", b"cookie", b"x-api-key"})
 STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 KNOWN_S, MOST_KNOWN = 10.0, 10_000
@@ -29,36 +33,12 @@ ASKED = (
 SHOWN = b"ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID"
 
 
-class SafeHeaders:
-    """Add what every answer should carry, where the route has not said otherwise."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-
-        async def safely(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = _with_safe(scope, list(message.get("headers", ())))
-            await send(message)
-
-        await self.app(scope, receive, safely)
-
-
-def _with_safe(scope: Scope, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    present = {name.lower() for name, _ in headers}
-    added = [(name, value) for name, value in SAFE.items() if name not in present]
-    if b"content-security-policy" not in present:
-        added.append((b"content-security-policy", CLOSED))
-    if scope["scheme"] == "https":
-        added.append(STRICT_TRANSPORT)
-    if b"cache-control" not in present and any(name in CREDENTIALS for name, _ in scope["headers"]):
-        added.append((b"cache-control", b"private, no-cache"))
-    return headers + added
+def safe(present: AbstractSet[bytes], *, is_secure: bool, is_private: bool) -> Head:
+    """Return what an answer with some headers should carry besides; private: it may depend on who asks."""
+    added = SAFE if present.isdisjoint(NAMES) else [pair for pair in SAFE if pair[0] not in present]
+    if is_secure:
+        added = [*added, STRICT_TRANSPORT]
+    return [*added, PRIVATE] if is_private and b"cache-control" not in present else added
 
 
 class BusinessOrigins:

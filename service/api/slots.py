@@ -123,7 +123,7 @@ def _at_hand(scope: Scope) -> tuple[int, list[tuple[bytes, bytes]], bytes] | Non
         return None
     now = state.interlock.clock()
     view = state.interlock.views.at_hand(business.id, now)
-    if view is None or not state.limiter.spare(BUSINESS, str(business.id)):
+    if view is None or state.limiter.spare(BUSINESS, str(business.id)) is None:
         return None
     try:
         return answer(view, asked, now, known)

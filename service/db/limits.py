@@ -78,15 +78,16 @@ class Limiter:
     is_on: bool = True
     _stocks: dict[str, tuple[int, float, float]] = field(default_factory=dict)
 
-    def spare(self, limit: Limit, who: str) -> bool:
-        """Take a token if one is in stock; False where the database would have to be asked."""
+    def spare(self, limit: Limit, who: str) -> float | None:
+        """Take one request's token and return how many are left, if the database need not be asked; else None."""
         if not self.is_on:
-            return True
-        left, since, beyond = self._stocks.get(f"{limit.name}:{who}", (0, 0.0, 0.0))
+            return float(limit.requests)
+        caller = f"{limit.name}:{who}"
+        left, since, beyond = self._stocks.get(caller, (0, 0.0, 0.0))
         if left <= 0 or time.monotonic() - since >= STOCK_S:
-            return False
-        self._stocks[f"{limit.name}:{who}"] = (left - 1, since, beyond)
-        return True
+            return None
+        self._stocks[caller] = (left - 1, since, beyond)
+        return beyond + left - 1
 
     async def take(self, limit: Limit, who: str) -> float:
         """Take one request's token and return how many are left.
@@ -96,13 +97,9 @@ class Limiter:
         TooManyRequests
             None is left; its `retry_after_s` says when one will be.
         """
-        if not self.is_on:
-            return float(limit.requests)
+        if (left := self.spare(limit, who)) is not None:
+            return left
         caller, now = f"{limit.name}:{who}", time.monotonic()
-        left, since, beyond = self._stocks.get(caller, (0, now, 0.0))
-        if left > 0 and now - since < STOCK_S:
-            self._stocks[caller] = (left - 1, since, beyond)
-            return beyond + left - 1
         try:
             taken, beyond = await self._lease(limit, caller)
         except Unavailable:
