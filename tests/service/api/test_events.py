@@ -54,7 +54,7 @@ async def test_what_happens_is_told_and_resumed(short, api, client_id):
 
 async def test_a_stream_goes_on_beyond_the_time_in_which_an_answer_is_due(short, api, monkeypatch):
     short.state.hub.lasts_s = 3.0
-    monkeypatch.setattr("service.api.deadline.LONGEST_S", 1.0)
+    monkeypatch.setattr("service.api.edge.LONGEST_S", 1.0)
 
     async def change():
         await asyncio.sleep(1.3)
