@@ -27,6 +27,7 @@ class Rule(StrEnum):
     OVERLAP = "overlap"
     MOVED_THOUGH_LOCKED = "moved_though_locked"
     OVER_LIMIT = "over_limit"
+    NO_GROUP = "no_group"
     WRONG_VALUE = "wrong_value"
     WRONG_TERM = "wrong_term"
     WRONG_OBJECTIVE = "wrong_objective"
@@ -72,7 +73,7 @@ def check(problem: Problem, result: Result) -> tuple[Violation, ...]:
     for placement in result.placements:
         if placement.entry in by_id:
             found += _place(problem, by_id[placement.entry], placement, chosen)
-    return (*found, *_limits(problem, chosen), *_quotas(problem, result, by_id), *_account(problem, result, chosen))
+    return (*found, *_limits(problem, chosen), *_together(problem, result, by_id), *_account(problem, result, chosen))
 
 
 def _entries(problem: Problem, result: Result, by_id: dict[EntryId, int]) -> Iterator[Violation]:
@@ -169,14 +170,22 @@ def _limits(problem: Problem, chosen: list[int]) -> Iterator[Violation]:
             yield Violation(Rule.OVER_LIMIT, (), f"{limits.label[row]}: {count[row]} of at most {limit}")
 
 
-def _quotas(problem: Problem, result: Result, by_id: dict[EntryId, int]) -> Iterator[Violation]:
-    """No more visits in a day or week than a limit leaves, unless it was broken before and nobody new comes."""
+def _together(problem: Problem, result: Result, by_id: dict[EntryId, int]) -> Iterator[Violation]:
+    """No more visits in a day or week than a limit leaves, unless it was broken before and nobody new comes.
+
+    Nobody in a group that nobody opens.
+    """
     placed = [(problem.entries[by_id[p.entry]], p) for p in result.placements if p.entry in by_id]
     for quota in problem.quotas:
         who = [p for e, p in placed if quota.counts(e, p.lane, p.start, joins=p.session is not None)]
         if len(who) > quota.most and any(p.before != (p.lane, p.start) for p in who):
             names = tuple(p.entry for p in who)
             yield Violation(Rule.OVER_LIMIT, names, f"{quota.words}, from {quota.first}: {len(who)} of {quota.most}")
+    opened = {(e.service, p.lane, p.start) for e, p in placed if p.session is None}
+    for _, p in placed:
+        group = None if p.session is None else problem.groups.get(p.session)
+        if group is not None and (group.service, group.lane, group.start) not in opened:
+            yield Violation(Rule.NO_GROUP, (p.entry,), f"{p.entry} is in a group at {p.start} that nobody opens")
 
 
 def _account(problem: Problem, result: Result, chosen: list[int]) -> Iterator[Violation]:

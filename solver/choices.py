@@ -176,7 +176,7 @@ def of_entry(
         offer = offer.crossed(rooms[entry.service], offer.occupied_start, offer.occupied_end)
     offer = _lawful(snapshot, fixed, with_resources(snapshot, offer))
     joined = _waiting(entry, minute, *joins(snapshot, entry, minute))
-    return _both(offer, joined) if len(joined) else offer
+    return both(offer, joined) if len(joined) else offer
 
 
 def _waiting(entry: Entry, minute: int, lane: Int, start: Int, end: Int, opens: Int, closes: Int, seat: Int) -> Offer:
@@ -230,7 +230,7 @@ def seats_left(snapshot: Snapshot) -> dict[int, int]:
     return {session: seats for session, _, _, _, seats in sessions(snapshot) if seats > 0}
 
 
-def _both(first: Offer, second: Offer) -> Offer:
+def both(first: Offer, second: Offer) -> Offer:
     """The columns of both; the second has no further claims."""
     nowhere = np.full(len(second), FIRST_SESSION + 1)
     return replace(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from solver.columns import Columns, EntryId
 from solver.limits import REACHED
-from solver.problem import Problem
+from solver.problem import Group, Problem
 from solver.result import Reason, Unplaced
 
 Int = NDArray[np.int64]
@@ -53,7 +53,13 @@ class _Plan:
         self.value = np.zeros(len(problem), np.int64)
         self.value[problem.columns.entry[chosen]] = problem.value[chosen]
         self.chosen = chosen
+        self.unopened = [session for session, group in problem.groups.items() if not self._open(problem, group)]
         self.required = np.array([e.required for e in problem.entries], bool)
+
+    def _open(self, problem: Problem, group: Group) -> bool:
+        c, seats = problem.columns, self.chosen[problem.seat[self.chosen] == problem.columns.lane[self.chosen]]
+        there = seats[(c.lane[seats] == group.lane) & (c.start[seats] == group.start)]
+        return any(problem.entries[c.entry[column]].service == group.service for column in there.tolist())
 
 
 def _outbid(problem: Problem, plan: _Plan, index: int, low: int, high: int) -> Unplaced:
@@ -61,7 +67,7 @@ def _outbid(problem: Problem, plan: _Plan, index: int, low: int, high: int) -> U
     entry = problem.entries[index]
     held, used_up = _held(problem, plan, low, high), [""] * (high - low)
     value = problem.value[low:high]
-    kept = (held & plan.required).any(axis=1)
+    kept = (held & plan.required).any(axis=1) | np.isin(problem.seat[low:high], plan.unopened)
     firm = kept.copy()
     for column, label, cheapest in _over_limits(problem, plan, low, high):
         used_up[column] = label

@@ -6,6 +6,7 @@ from datetime import datetime
 from solver.choices import of_entry, seats_left, stacked
 from solver.clock import epoch_minute
 from solver.columns import Entry
+from solver.groups import with_groups
 from solver.limited import limited_places
 from solver.limits import unlimited
 from solver.objective import PLACEMENT, Policy, Term
@@ -51,7 +52,8 @@ def placement_problem(
     minute = epoch_minute(now, up=True)
     known = [resolved(snapshot, entry) for entry in entries]
     fixed = fixed_claims(snapshot)
-    offers = [of_entry(snapshot, fixed, entry, now, minute, stranding=True) for entry in known]
+    alone = [of_entry(snapshot, fixed, entry, now, minute, stranding=True) for entry in known]
+    offers, groups = with_groups(snapshot, alone)
     missing = [i for i, offer in enumerate(offers) if not len(offer)]
     free = unlimited(snapshot)
     unbound = {i: of_entry(free, fixed, known[i], now, minute) for i in missing if free is not snapshot}
@@ -70,6 +72,7 @@ def placement_problem(
         capacity=seats_left(snapshot),
         limits=limits,
         quotas=quotas,
+        groups=groups,
         seat=seat,
         now=minute,
     )

@@ -1,18 +1,28 @@
 """A validated optimisation problem: entries, the columns that may serve them, and what each is worth."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from solver.columns import Claims, Columns, Entry, Int, Intervals, Limits, whole
+from solver.columns import Claims, Columns, Entry, EntryId, Int, Intervals, Limits, whole
 from solver.errors import InvalidProblem
 from solver.objective import PLACEMENT, Policy
 from solver.quotas import Quota
 
 VALUE_LIMIT = 2**40  # keeps the sum of a hundred thousand columns exact in a double
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group that a plan may open: `seats` of a service, with a lane at a start, minutes since the epoch."""
+
+    service: Hashable
+    lane: int
+    start: int
+    seats: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +57,8 @@ class Problem:
         Rows of columns; those of the quotas come last.
     quotas : tuple of Quota
         What the visits of a day or week may come to together.
+    groups : mapping of session to Group
+        Sessions that are there only where an entry takes the group's own time.
     now : int
         Minutes since the epoch.
     sellable : int
@@ -76,6 +88,7 @@ class Problem:
     limited: Columns = field(default_factory=lambda: Columns.of([], [], [], [], [], []))
     reached: Int = field(default_factory=lambda: np.empty(0, np.int64))
     quotas: tuple[Quota, ...] = ()
+    groups: Mapping[int, Group] = field(default_factory=dict)
 
     @classmethod
     def from_columns(  # noqa: PLR0913 - each is one part of a problem, most of them optional
@@ -93,6 +106,7 @@ class Problem:
         capacity: Mapping[int, int] | None = None,
         limits: Limits | None = None,
         quotas: tuple[Quota, ...] = (),
+        groups: Mapping[int, Group] | None = None,
         now: int = 0,
         sellable: int = 0,
         even_share: Mapping[int, int] | None = None,
@@ -118,10 +132,11 @@ class Problem:
             required entry without any, or terms of the wrong shape.
         """
         rank = _ranks(entries)
-        order, moved = _canonical(columns, rank, _tie(columns, extra))
+        taken = columns.lane if seat is None else whole(seat)
+        order, moved = _canonical(columns, rank, (_tie(columns, extra), taken))
         ordered = tuple(entries[i] for i in np.argsort(rank))
         units = {str(name): _units(name, array, len(columns))[order] for name, array in terms.items()}
-        seats = (columns.lane if seat is None else whole(seat))[order]
+        seats = taken[order]
         spare = Columns.of([], [], [], [], [], []) if blocked is None else blocked
         full, reached = limited or (spare.take(np.empty(0, np.int64)), np.empty(0, np.int64))
         by_entry, full = _canonical(full, rank)
@@ -136,7 +151,7 @@ class Problem:
             _canonical(spare, rank)[1],
             fixed,
             hours,
-            dict(capacity or {}),
+            {**(capacity or {}), **{session: group.seats - 1 for session, group in (groups or {}).items()}},
             _limits(limits, order),
             now,
             sellable,
@@ -145,6 +160,7 @@ class Problem:
             full,
             reached[by_entry],
             quotas,
+            dict(groups or {}),
         )
         problem = replace(problem, current=_current(problem))
         _refuse_contradictions(problem)
@@ -176,18 +192,23 @@ def _ranks(entries: Sequence[Entry]) -> Int:
     ids = [entry.id for entry in entries]
     if len(set(ids)) != len(ids):
         raise InvalidProblem(f"entry {next(i for i in ids if ids.count(i) > 1)} is given twice")
-    order = sorted(range(len(ids)), key=lambda i: (type(ids[i]).__name__, ids[i]))
+    order = sorted(range(len(ids)), key=lambda i: rank_key(ids[i]))
     rank = np.empty(len(ids), np.int64)
     rank[order] = np.arange(len(ids))
     return rank
 
 
-def _canonical(columns: Columns, rank: Int, tie: Int | None = None) -> tuple[NDArray[np.intp], Columns]:
+def rank_key(entry: EntryId) -> tuple[str, EntryId]:
+    """Sorts ids of any kinds."""
+    return type(entry).__name__, entry
+
+
+def _canonical(columns: Columns, rank: Int, ties: tuple[Int, ...] = ()) -> tuple[NDArray[np.intp], Columns]:
     """Order by entry, start, lane and what else is taken; and the columns in it, entries renumbered."""
     if len(columns) and not 0 <= columns.entry.min() <= columns.entry.max() < len(rank):
         raise InvalidProblem("columns: an entry index is out of range")
     entry = rank[columns.entry].astype(np.int32) if len(columns) else np.empty(0, np.int32)
-    keys = (np.zeros(len(entry), np.int64) if tie is None else tie, columns.lane, columns.start, entry)
+    keys: tuple[NDArray[np.integer], ...] = (*ties, columns.lane, columns.start, entry)
     order = np.lexsort(keys)
     taken = replace(columns.take(order), entry=entry[order])
     if len(order) > 1 and np.any(np.all([key[order][1:] == key[order][:-1] for key in keys], axis=0)):

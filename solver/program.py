@@ -1,5 +1,6 @@
 """The integer program of a problem as plain arrays; what CP-SAT, GLOP and HiGHS are built from."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Self
@@ -147,7 +148,7 @@ def _entry_and_lane_sets(problem: Problem, cliques: Cliques, single: NDArray[np.
 
 def _linear(problem: Problem, cliques: Cliques, wide: NDArray[np.bool_]) -> Linear:
     limits = problem.limits
-    if not wide.any() and not len(limits.limit):
+    if not wide.any() and not len(limits.limit) and not problem.groups:
         return Linear.none()
     count = np.bincount(limits.row, minlength=len(limits.limit))
     tight = count > limits.limit
@@ -155,7 +156,28 @@ def _linear(problem: Problem, cliques: Cliques, wide: NDArray[np.bool_]) -> Line
     column = np.concatenate([cliques.column[member], limits.column[tight[limits.row]]])
     size = np.concatenate([np.diff(cliques.indptr)[wide], count[tight]])
     upper = np.concatenate([cliques.capacity[wide], limits.limit[tight]])
-    return Linear(_pointer(size), column, np.ones(len(column), np.int64), upper)
+    seated = _seats_of_open_groups(problem)
+    return Linear(
+        _pointer(np.concatenate([size, [len(row) for row in seated]]).astype(np.int64)),
+        np.concatenate([column, *seated]).astype(np.int32),
+        np.concatenate([np.ones(len(column), np.int64), *(np.append(-np.ones(len(r) - 1, int), 1) for r in seated)]),
+        np.append(upper, np.zeros(len(seated), np.int64)),
+    )
+
+
+def _seats_of_open_groups(problem: Problem) -> list[Int]:
+    """A row each of those seats: the columns that open the group, of entries before, and the seat's last."""
+    if not problem.groups:
+        return []
+    c, sessions = problem.columns, {(g.lane, g.start, g.service): number for number, g in problem.groups.items()}
+    opens: dict[int, list[int]] = defaultdict(list)
+    for column in np.flatnonzero(problem.seat == c.lane).tolist():
+        place = (int(c.lane[column]), int(c.start[column]), problem.entries[c.entry[column]].service)
+        if place in sessions:
+            opens[sessions[place]].append(column)
+    seats = np.flatnonzero(np.isin(problem.seat, list(problem.groups))).tolist()
+    before = [[i for i in opens[int(problem.seat[seat])] if c.entry[i] < c.entry[seat]] for seat in seats]
+    return [np.array([*openers, seat], np.int64) for openers, seat in zip(before, seats, strict=True)]
 
 
 def _pointer(size: Int) -> Int:

@@ -13,6 +13,7 @@ from solver.checker import require
 from solver.choices import Offer, Rooms, of_booking, of_entry, seats_left, stacked
 from solver.clock import epoch_minute, moment
 from solver.columns import Claims, Columns, Entry, EntryId, Int, Intervals, Limits
+from solver.groups import with_groups
 from solver.limited import limited_places
 from solver.limits import unlimited
 from solver.objective import BALANCED, FULL, GENTLE, Policy, Term
@@ -55,6 +56,7 @@ def rebalance_problem(
     offers = [of_booking(book, booking, now, minute + policy.frozen_minutes, rooms) for booking in book.movable]
     known = [book.besides(resolved(book.free, entry)) for entry in waiting]
     offers += [of_entry(book.free, book.fixed, entry, now, minute, rooms) for entry in known]
+    offers, groups = with_groups(book.free, offers)
     missing = [i for i, o in enumerate(offers) if not len(o) and (o.wish.windows or o.booking is None)]
     unbound = replace(book, free=unlimited(book.free))
     limited = missing if unbound.free is not book.free else []
@@ -78,6 +80,7 @@ def rebalance_problem(
         seat=seat,
         limits=_limits(book, offers, policy).joined(shared),
         quotas=quotas,
+        groups=groups,
         now=minute,
         sellable=_sellable(snapshot, columns, extra),
         even_share=_even_share(book, hours),

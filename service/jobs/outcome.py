@@ -93,8 +93,15 @@ class _Moves:
         view = self.night.view
         info, staff = view.of_lane(p.lane), len(view.snapshot.staff)
         times = (moment(p.start), moment(p.end), moment(p.occupied_start), moment(p.occupied_end))
-        rooms = tuple(room_of(view, claim) for claim in p.also if claim[0] >= staff)
+        # Where the one who opens a group is refused, the next one opens it: each names what it takes.
+        also = p.also if p.session not in self.problem.groups else self._opener(p).also
+        rooms = tuple(room_of(view, claim) for claim in also if claim[0] >= staff)
         return Item(uuid7(), service_id, info.id, info.lane_no, info.availability_version, *times, rooms=rooms)
+
+    def _opener(self, seat: Placement) -> Placement:
+        """Who takes the time of the group that another has a seat in."""
+        place = (seat.lane, seat.start, None)
+        return next(p for p in self.words.result.placements if (p.lane, p.start, p.session) == place)
 
     def _also_versions(self, p: Placement) -> dict[str, int]:
         """Versions of the hours of further staff and rooms that come along."""

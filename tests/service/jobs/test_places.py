@@ -149,3 +149,23 @@ async def test_two_of_one_plan_do_not_both_take_the_last_visit_that_a_limit_allo
         assert ([m.client for m in run.moves], [u.code for u in run.unplaced]) == (["Noa Reis"], ["outbid"])
         assert "the service has all the visits of that day that it may have, Noa Reis among" in run.unplaced[0].reason
     assert (await accepted(scope, run)).stale == ()
+
+
+async def test_one_plan_opens_a_group_and_fills_it(db, owner_url):
+    scope = await salon(db)
+    [red] = await chairs(scope, "Red")
+    await change_service(scope, Change(CUT, {"seats": 3}))
+    names = ("Rui Dias", "Noa Reis", "Eva Lima", "Ivo Paz")
+    for name in names:
+        await waits(scope, *NINE, service=CUT, name=name)
+    for kind in (RunKind.REBALANCE, RunKind.WAITLIST):
+        run = await planned(scope, kind)
+        assert (len(run.moves), len({m.staff_id for m in run.moves}), len(run.unplaced)) == (3, 1, 1)
+    first, *others = run.moves
+    assert (await accepted(scope, run, [m.id for m in others])).stale == ()
+    assert taken(owner_url) == [(red.name, monday(9))]
+    assert (await accepted(scope, run, [first.id])).stale == ()
+    with psycopg.connect(owner_url) as connection:
+        assert connection.execute(SEATS).fetchall() == [(3,)]
+    assert taken(owner_url) == [(red.name, monday(9))]
+    assert_invariants(owner_url)
