@@ -1,4 +1,7 @@
-"""Where things stand on a day's drawing: a pure function from lanes, claims and moves to coordinates in pixels."""
+"""Where things stand on a day's drawing: a pure function from lanes, claims and moves to coordinates.
+
+Across in hundredths of the width that the lanes share, down in pixels.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,9 +10,10 @@ from uuid import UUID
 
 from service.queries.boards import Claim
 
-AXIS, LANE, WIDE_LANE, MARGIN = 56, 150, 190, 12
-"""Widths of the time axis, of a lane, of a lane among few, and the space around."""
-FEW = 5
+LANE, MARGIN = 150, 12
+"""Pixels that a lane has at least, and the space above and below."""
+INSET = 0.02
+"""The part of a lane that stays free on either side of what stands on it."""
 MINUTE = 1.2
 HUES = 12
 Say = Callable[[str], str]
@@ -43,11 +47,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The part of a day that is drawn: aware, half-open; and how wide a lane is."""
+    """The part of a day that is drawn: aware, half-open; and how many lanes share the width."""
 
     start: datetime
     end: datetime
-    lane: int = LANE
+    lanes: int = 1
+
+    @property
+    def lane(self) -> float:
+        """How wide a lane is, in hundredths."""
+        return 100 / self.lanes
 
     def y(self, moment: datetime) -> float:
         """Return the height of a moment below the top."""
@@ -62,7 +71,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle with its words; `kind` is its style, `late` an alarm, `key` what it stands for."""
+    """A rectangle, across in hundredths, with its words; `kind` is its style, `late` an alarm, `key` what it stands for."""
 
     x: float
     y: float
@@ -108,13 +117,23 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrow:
+    """The way of a booking that a plan moves, and where it ends."""
+
+    path: str
+    x: float
+    y: float
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class Drawing:
-    """Everything that a day's drawing consists of, in pixels."""
+    """Everything that a day's drawing consists of; `least` is the pixels that its lanes need."""
 
     start: datetime
-    width: float
     height: float
-    lane: int
+    lane: float
+    least: int
     hours: list[tuple[str, float]]
     heads: list[tuple[Column, float]]
     work: list[Box]
@@ -122,10 +141,9 @@ class Drawing:
     blocks: list[Box]
     ghosts: list[Box] = field(default_factory=list)
     openings: list[Box] = field(default_factory=list)
-    arrows: list[tuple[str, str]] = field(default_factory=list)
+    arrows: list["Arrow"] = field(default_factory=list)
     now_y: float | None = None
     minute: float = MINUTE
-    axis: int = AXIS
 
 
 def drawn_day(
@@ -136,16 +154,16 @@ def drawn_day(
     ghosts: Iterable[Ghost] = (),
 ) -> Day:
     """Return the hours worth drawing: from the first opening or visit to the last, 09:00 to 17:00 where none is."""
-    lane = WIDE_LANE if len(columns) <= FEW else LANE
+    lanes = max(len(columns), 1)
     times = [t for column in columns for span in column.work for t in span]
     times += [t for c in claims if c.starts_at for t in (c.claim_starts_at, c.claim_ends_at)]
     times += [t for g in ghosts if midnight <= g.starts_at < tomorrow for t in (g.starts_at, g.ends_at)]
     times = [min(max(t, midnight), tomorrow) for t in times]
     if not times:
-        return Day(midnight.replace(hour=9), midnight.replace(hour=17), lane)
+        return Day(midnight.replace(hour=9), midnight.replace(hour=17), lanes)
     first, last = min(times).astimezone(midnight.tzinfo), max(times).astimezone(midnight.tzinfo)
     whole = last if last == last.replace(minute=0) else last.replace(minute=0) + timedelta(hours=1)
-    return Day(max(first.replace(minute=0), midnight), min(whole, tomorrow), lane)
+    return Day(max(first.replace(minute=0), midnight), min(whole, tomorrow), lanes)
 
 
 def drawing(
@@ -157,7 +175,7 @@ def drawing(
     say: Say = str,
 ) -> Drawing:
     """Place a day's claims and a plan's ghosts; what stands on no lane shown is left out."""
-    x_of = {column.lane_no: AXIS + i * day.lane for i, column in enumerate(columns)}
+    x_of = {column.lane_no: i * day.lane for i, column in enumerate(columns)}
     x_of_id = {column.id: x_of[column.lane_no] for column in columns}
     hues = hue_of({c.service for c in claims if c.service} | {g.service for g in ghosts})
     marks = {(g.staff_id, g.starts_at): "placed" for g in ghosts if g.status == "applied"}
@@ -165,9 +183,9 @@ def drawing(
     shown = [g for g in ghosts if g.staff_id in x_of_id and day.start <= g.starts_at < day.end]
     return Drawing(
         start=day.start,
-        width=AXIS + day.lane * max(len(columns), 1) + MARGIN,
         height=day.height,
         lane=day.lane,
+        least=LANE * day.lanes,
         hours=_hours(day),
         heads=[(column, x_of[column.lane_no]) for column in columns],
         work=[_span(day, a, b, x_of[column.lane_no], "work") for column in columns for a, b in column.work],
@@ -181,7 +199,7 @@ def drawing(
 
 def opened(drawn: Drawing, day: Day, columns: Sequence[Column], openings: Sequence[Opening]) -> Drawing:
     """Return a drawing with a mark where each of those who wait would fit."""
-    x_of = {column.id: AXIS + i * day.lane for i, column in enumerate(columns)}
+    x_of = {column.id: i * day.lane for i, column in enumerate(columns)}
     shown = [o for o in openings if o.staff_id in x_of and day.start <= o.starts_at < day.end]
     boxes = [replace(_span(day, o.starts_at, o.ends_at, x_of[o.staff_id], "opening"), title=o.client) for o in shown]
     return replace(drawn, openings=boxes)
@@ -202,7 +220,9 @@ def _hours(day: Day) -> list[tuple[str, float]]:
 
 def _span(day: Day, start: datetime, end: datetime, x: float, kind: str) -> Box:
     top = day.y(start)
-    return Box(x + 3, top, day.lane - 6, round(day.y(end) - top, 1), kind)
+    return Box(
+        round(x + INSET * day.lane, 3), top, round((1 - 2 * INSET) * day.lane, 3), round(day.y(end) - top, 1), kind
+    )
 
 
 def _buffers(day: Day, claim: Claim, x: float) -> list[Box]:
@@ -248,7 +268,7 @@ def _block(
     )
 
 
-def _ghost(day: Day, ghost: Ghost, x_of: dict[UUID, int], hues: dict[str, int]) -> Box:
+def _ghost(day: Day, ghost: Ghost, x_of: dict[UUID, float], hues: dict[str, int]) -> Box:
     span = _span(day, ghost.starts_at, ghost.ends_at, x_of[ghost.staff_id], ghost.status)
     return replace(
         span,
@@ -261,19 +281,21 @@ def _ghost(day: Day, ghost: Ghost, x_of: dict[UUID, int], hues: dict[str, int]) 
     )
 
 
-def _came(day: Day, ghost: Ghost, x_of: dict[UUID, int]) -> tuple[float, float] | None:
+def _came(day: Day, ghost: Ghost, x_of: dict[UUID, float]) -> tuple[float, float] | None:
     if ghost.before is None or ghost.before[0] not in x_of or not day.start <= ghost.before[1] < day.end:
         return None
-    return x_of[ghost.before[0]] - x_of[ghost.staff_id], round(day.y(ghost.before[1]) - day.y(ghost.starts_at), 1)
+    return round(x_of[ghost.before[0]] - x_of[ghost.staff_id], 3), round(
+        day.y(ghost.before[1]) - day.y(ghost.starts_at), 1
+    )
 
 
-def _arrow(day: Day, ghost: Ghost, x_of: dict[UUID, int]) -> tuple[str, str] | None:
+def _arrow(day: Day, ghost: Ghost, x_of: dict[UUID, float]) -> Arrow | None:
     staff_id, starts_at, ends_at = ghost.before or (ghost.staff_id, ghost.starts_at, ghost.ends_at)
     if staff_id not in x_of or not day.start <= starts_at < day.end:
         return None
     middles = [(day.y(a) + day.y(b)) / 2 for a, b in ((starts_at, ends_at), (ghost.starts_at, ghost.ends_at))]
-    start_x, end_x = x_of[staff_id] + day.lane / 2, x_of[ghost.staff_id] + day.lane / 2
+    start_x, end_x = (round(x_of[who] + day.lane / 2, 2) for who in (staff_id, ghost.staff_id))
     bend = (middles[0] + middles[1]) / 2
-    aside = 60 if start_x == end_x else 0
-    path = f"M {start_x} {middles[0]:.1f} C {start_x + aside} {bend:.1f}, {end_x + aside} {bend:.1f}, "
-    return f"{path}{end_x} {middles[1]:.1f}", ghost.status
+    aside = 0.4 * day.lane if start_x == end_x else 0
+    path = f"M {start_x} {middles[0]:.1f} C {start_x + aside:.2f} {bend:.1f}, {end_x + aside:.2f} {bend:.1f}, "
+    return Arrow(f"{path}{end_x} {middles[1]:.1f}", end_x, round(middles[1], 1), ghost.status)

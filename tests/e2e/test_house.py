@@ -39,8 +39,9 @@ def drag(page: Page, name: str, lanes: int, minutes: int) -> None:
     x, y = box["x"] + box["width"] / 2, box["y"] + 10
     page.mouse.move(x, y)
     page.mouse.down()
-    page.mouse.move(x + lanes * 190, y + minutes * 1.2 / 2, steps=5)
-    page.mouse.move(x + lanes * 190, y + minutes * 1.2, steps=5)
+    lane = page.locator("svg.day").bounding_box()["width"] / page.locator("svg.heads > svg").count()
+    page.mouse.move(x + lanes * lane, y + minutes * 1.2 / 2, steps=5)
+    page.mouse.move(x + lanes * lane, y + minutes * 1.2, steps=5)
     expect(page.locator(".place").first).to_be_attached()
     page.mouse.up()
 
@@ -165,7 +166,8 @@ def test_empty_time_that_is_clicked_is_booked(world, busy, visitor):
     page = visitor.manager(busy)
     page.goto(BOARD)
     # Ben's lane, 10:00: an hour below the first line.
-    page.locator("svg.day").click(position={"x": 56 + 190 + 40, "y": 12 + 60 * 1.2})
+    width = page.locator("svg.day").bounding_box()["width"]
+    page.locator("svg.day").click(position={"x": 0.75 * width, "y": 12 + 60 * 1.2})
     expect(page.get_by_label("Name")).to_be_focused()
     expect(page.locator("#booking").get_by_label("Time")).to_have_value("10:00")
     page.locator("#booking").get_by_label("Service").select_option(label="Cut (30 min)")

@@ -1,8 +1,11 @@
 "use strict";
 // The board without this script has the same forms; with it one can drag, and click where nothing is.
 (() => {
-  const SNAP = 5, MARGIN = 12, NEAR = 5;
+  const SNAP = 5, MARGIN = 12, NEAR = 5, INSET = 0.02;
   let drag = null;
+
+  // The lanes share whatever width there is.
+  const laneOf = (svg) => svg.getBoundingClientRect().width / svg.dataset.columns.split(" ").length;
 
   const at = (svg, event) => {
     const box = svg.getBoundingClientRect();
@@ -10,14 +13,13 @@
   };
 
   const place = (svg, point) => {
-    const columns = svg.dataset.columns.split(" ");
-    const axis = Number(svg.dataset.axis), lane = Number(svg.dataset.lane), minute = Number(svg.dataset.minute);
-    const column = Math.floor((point.x - axis) / lane);
+    const columns = svg.dataset.columns.split(" "), lane = laneOf(svg), minute = Number(svg.dataset.minute);
+    const column = Math.floor(point.x / lane);
     if (column < 0 || column >= columns.length) return null;
     const minutes = Math.max(0, Math.round((point.y - MARGIN) / minute / SNAP) * SNAP);
     const start = new Date((Number(svg.dataset.start) + minutes) * 60000);
     return {
-      column, minutes, x: axis + column * lane + 3, y: MARGIN + minutes * minute,
+      column, minutes, x: (column + INSET) * lane, y: MARGIN + minutes * minute,
       at: `${columns[column]}~${start.toISOString().replace(".000Z", "+00:00")}`,
     };
   };
@@ -31,7 +33,7 @@
     const answer = await fetch(address, { headers: { Accept: "application/json" } });
     if (!answer.ok || !drag || drag.key !== key) return;
     const columns = svg.dataset.columns.split(" "), minute = Number(svg.dataset.minute);
-    const own = Math.floor((drag.x - Number(svg.dataset.axis)) / Number(svg.dataset.lane));
+    const lane = laneOf(svg), own = Math.floor(drag.x / lane);
     const group = svg.querySelector("#places");
     for (const [staff, start] of await answer.json()) {
       const column = svg.dataset.move === "rooms" ? own : columns.indexOf(staff);
@@ -39,8 +41,7 @@
       const rect = document.createElementNS(svg.namespaceURI, "rect");
       const minutes = Date.parse(start) / 60000 - Number(svg.dataset.start);
       const where = {
-        x: Number(svg.dataset.axis) + column * Number(svg.dataset.lane) + 3, y: MARGIN + minutes * minute,
-        width: Number(svg.dataset.lane) - 6, height: drag.minutes * minute,
+        x: (column + INSET) * lane, y: MARGIN + minutes * minute, width: (1 - 2 * INSET) * lane, height: drag.minutes * minute,
       };
       for (const [name, value] of Object.entries(where)) rect.setAttribute(name, value);
       rect.setAttribute("class", "place");
@@ -55,13 +56,13 @@
     if (!svg.dataset.move || !/\b(confirmed|pending|placed)\b/.test(block.getAttribute("class"))) return;
     drag = {
       block, svg, own, key: block.dataset.key, version: block.dataset.version, minutes: Number(block.dataset.minutes),
-      from: at(svg, event), x: Number(own.getAttribute("x")), y: Number(own.getAttribute("y")), moving: false, aim: null,
-      height: Number(own.getAttribute("height")), longer: event.target.classList.contains("grip"),
+      from: at(svg, event), place: own.getAttribute("x"), x: parseFloat(own.getAttribute("x")) * svg.getBoundingClientRect().width / 100,
+      y: Number(own.getAttribute("y")), moving: false, aim: null, height: Number(own.getAttribute("height")), longer: event.target.classList.contains("grip"),
     };
   };
 
   const frame = (x, y, height) => {
-    const size = { x, y, width: Number(drag.svg.dataset.lane) - 6, height };
+    const size = { x, y, width: (1 - 2 * INSET) * laneOf(drag.svg), height };
     for (const [name, value] of Object.entries(size)) drag.aim.setAttribute(name, value);
   };
 
@@ -102,7 +103,7 @@
     if (drag.aim) drag.aim.remove();
     drag.svg.querySelector("#places").replaceChildren();
     if (!done) {
-      drag.own.setAttribute("x", drag.x);
+      drag.own.setAttribute("x", drag.place);
       drag.own.setAttribute("y", drag.y);
       drag.own.setAttribute("height", drag.height);
     }

@@ -6,11 +6,12 @@
 
   const slide = (slider) => {
     const svg = document.querySelector("svg.day"), share = Number(slider.value) / 100;
+    const across = svg.getBoundingClientRect().width / 100;
     svg.classList.add("comparing");
     for (const ghost of svg.querySelectorAll("#ghosts > .block")) {
       if (ghost.dataset.came) {
         const [dx, dy] = ghost.dataset.came.split(" ").map(Number);
-        ghost.setAttribute("transform", `translate(${(1 - share) * dx} ${(1 - share) * dy})`);
+        ghost.setAttribute("transform", `translate(${(1 - share) * dx * across} ${(1 - share) * dy})`);
       } else {
         ghost.setAttribute("opacity", share);
       }

@@ -80,8 +80,9 @@ def test_a_moved_booking_leaves_its_place_and_stands_as_a_ghost_at_the_other():
     day = drawn_day(COLUMNS, claims, MIDNIGHT, MIDNIGHT + timedelta(days=1), over)
     drawn = drawing(day, COLUMNS, claims, NOW, over)
     assert [block.kind for block in drawn.blocks] == ["leaving"]
-    assert [(ghost.kind, ghost.x) for ghost in drawn.ghosts] == [("planned", 56 + 190 + 3)]
-    assert len(drawn.arrows) == 1
+    assert [(ghost.kind, ghost.x) for ghost in drawn.ghosts] == [("planned", 50 + 1)]
+    [arrow] = drawn.arrows
+    assert (arrow.x, drawn.ghosts[0].came[0]) == (75, -50)
     assert seen(claims, [move], "after") == []
     assert seen(claims, [move], "before") == claims
 
