@@ -71,7 +71,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle, across in hundredths, with its words; `kind` is its style, `late` an alarm, `key` what it stands for."""
+    """A rectangle, across in hundredths, with its words; `kind` is its style, `late` an alarm, `key` what it is."""
 
     x: float
     y: float
