@@ -13,7 +13,7 @@ STAMP = "%Y%m%dT%H%M%SZ"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What stands in a calendar: times aware, half-open."""
+    """What stands in a calendar: times aware, half-open; the text may have lines."""
 
     id: UUID
     title: str
@@ -22,11 +22,14 @@ class Entry:
     ends_at: datetime
     written_at: datetime
     sequence: int = 0
+    status: str = "CONFIRMED"
+    text: str = ""
 
     def google(self) -> str:
         """Return the address that opens Google Calendar with the entry."""
         span = f"{self.starts_at.astimezone(UTC):{STAMP}}/{self.ends_at.astimezone(UTC):{STAMP}}"
         query = {"action": "TEMPLATE", "text": self.title, "dates": span, "location": self.place or ""}
+        query |= {"details": self.text} if self.text else {}
         return f"https://calendar.google.com/calendar/render?{urlencode(query)}"
 
     def outlook(self) -> str:
@@ -37,6 +40,7 @@ class Entry:
             "startdt": self.starts_at.astimezone(UTC).isoformat(),
             "enddt": self.ends_at.astimezone(UTC).isoformat(),
             "location": self.place or "",
+            "body": self.text,
         }
         return f"https://outlook.live.com/calendar/0/deeplink/compose?{urlencode(query)}"
 
@@ -59,6 +63,9 @@ def _event(entry: Entry) -> Event:
     event.add("dtend", entry.ends_at.astimezone(UTC))
     event.add("summary", _one_line(entry.title))
     event.add("sequence", entry.sequence)
+    event.add("status", entry.status)
+    if entry.text:
+        event.add("description", "\n".join(map(_one_line, entry.text.splitlines())))
     if entry.place:
         event.add("location", _one_line(entry.place))
     return event

@@ -7,14 +7,15 @@ from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from models.errors import InvalidInput, NotFound
 from service.db.views import LaneInfo, View
-from service.queries.slots import SlotsWanted, check_range, query_of
+from service.queries.slots import SlotsWanted, check_range, seated
 from solver.clock import moment
 from solver.errors import InvalidProblem
 from solver.preferences import Preferences
 from solver.recurring import SeriesQuery, find_series
-from solver.slots import find_slots
 from solver.suggestions import suggest
 from solver.visits import Item, Staffing, VisitQuery, Visits, find_visits
 
@@ -31,7 +32,10 @@ class ItemWanted:
 
 @dataclass(frozen=True, slots=True)
 class VisitWanted:
-    """Several services in one visit that starts in [start, end): in a given or any order, with waits in minutes."""
+    """Several services in one visit that starts in [start, end): in a given or any order, with waits in minutes.
+
+    `seats` are wanted of each, where all are for groups.
+    """
 
     items: tuple[ItemWanted, ...]
     start: datetime
@@ -39,6 +43,7 @@ class VisitWanted:
     any_order: bool = False
     same_staff: bool = False
     maximum_wait: int = 0
+    seats: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,10 @@ def visits(view: View, wanted: VisitWanted, now: datetime, *, limit: int) -> lis
             maximum_wait=wanted.maximum_wait,
         )
     )
-    found = find_visits(view.snapshot, query, now).take(slice(None, limit))
+    found = find_visits(view.snapshot, query, now)
+    if wanted.seats > 1:
+        found = found.take(np.flatnonzero(found.seats.min(axis=1) >= wanted.seats))
+    found = found.take(slice(None, limit))
     infos = list(view.lanes.values())
     return [
         Visit(moment(int(found.start[row])), moment(int(found.end[row])), _items(view, infos, found, row))
@@ -182,7 +190,7 @@ def suggestions(
     view: View, wanted: SlotsWanted, now: datetime, *, near: datetime | None, zone: ZoneInfo | None, count: int
 ) -> list[Suggestion]:
     """Return the best slots of which no two are on one local day in the same part of it. Raises as `slots.find`."""
-    found = find_slots(view.snapshot, query_of(view, wanted), now)
+    found = seated(view, wanted, now)
     best = suggest(found, count, Preferences(wanted=near, zone=zone))
     infos = list(view.lanes.values())
     times = (best.slots.lane.tolist(), best.slots.start.tolist(), best.slots.end.tolist())

@@ -30,7 +30,7 @@ class SlotsWanted:
     """A question to the finder: which starts in [start, end), by anyone allocated or one of `staff_ids`.
 
     With `by_staff` the blocks that only staff may book count as open. `client_booked` is when the client comes for the
-    service already, for its limits on one client.
+    service already, for its limits on one client. `seats` are wanted at once, where the service is for groups.
     """
 
     service_id: UUID
@@ -39,6 +39,7 @@ class SlotsWanted:
     staff_ids: tuple[UUID, ...] | None = None
     by_staff: bool = False
     client_booked: tuple[datetime, ...] = ()
+    seats: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +144,17 @@ def _more(view: View, slots: Slots, scores: list[float] | None) -> Iterator[str]
 def _found(
     view: View, wanted: SlotsWanted, now: datetime, limit: int, *, ranked: bool
 ) -> tuple[Slots, list[float] | None]:
-    found = find_slots(view.snapshot, query_of(view, wanted), now)
+    found = seated(view, wanted, now)
     if not ranked:
         return found.take(slice(None, limit)), None
     ranking = rank(found, limit)
     return ranking.slots, ranking.score.tolist()
+
+
+def seated(view: View, wanted: SlotsWanted, now: datetime) -> Slots:
+    """Return the slots that have all the seats wanted; raises as `find`."""
+    found = find_slots(view.snapshot, query_of(view, wanted), now)
+    return found if wanted.seats == 1 else found.take(found.seats >= wanted.seats)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,18 +170,23 @@ def whole_days(
     service_id: UUID, first_day: date, last_day: date, zone: ZoneInfo, staff_ids: Sequence[UUID] | None
 ) -> SlotsWanted:
     """Return the question for whole local dates, the last one included; raises `InvalidInput` beyond 62 days."""
+    span = local_days(first_day, last_day, zone)
+    return SlotsWanted(service_id, *span, None if staff_ids is None else tuple(staff_ids))
+
+
+def local_days(first_day: date, last_day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return from when until when some local dates are, the last one included; raises as `whole_days`."""
     if not 0 <= (last_day - first_day).days < MAXIMUM_RANGE_DAYS or last_day.year > LAST_YEAR:
         raise InvalidInput(f"The last day comes after the first, within {MAXIMUM_RANGE_DAYS} days.")
     start = datetime.combine(first_day, datetime.min.time(), zone)
-    end = datetime.combine(last_day + timedelta(days=1), datetime.min.time(), zone)
-    return SlotsWanted(service_id, start, end, None if staff_ids is None else tuple(staff_ids))
+    return start, datetime.combine(last_day + timedelta(days=1), datetime.min.time(), zone)
 
 
 def by_day(
     view: View, wanted: SlotsWanted, now: datetime, first_day: date, last_day: date, zone: ZoneInfo
 ) -> list[DayOfSlots]:
     """Return every local date of a range in a zone, for a week strip or a month; raises as `find`."""
-    found = find_slots(view.snapshot, query_of(view, wanted), now).by_day(zone)
+    found = seated(view, wanted, now).by_day(zone)
     days = (first_day + timedelta(days=i) for i in range((last_day - first_day).days + 1))
     counted = []
     for day in days:

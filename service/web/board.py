@@ -11,12 +11,13 @@ from pydantic import BaseModel, Field
 from models.errors import InterlockError
 from service.db.views import View
 from service.queries import boards, bookings, businesses, optimisation, waitlist
+from service.queries.finding import ItemWanted
 from service.queries.slots import Slot, SlotsWanted, find
 from service.queries.waitlist import WaitingEntry
 from service.web.days import lanes_of_day, week_of
 from service.web.house import House, house
 from service.web.layout import Opening
-from service.web.offer import Wish
+from service.web.offer import Time, Wish
 from service.web.pages import PageRoute
 from service.web.visit import FIRST_DAY, LAST_DAY, Chosen
 
@@ -50,7 +51,7 @@ class Refused:
     """What was asked for and cannot be: the reason, the nearest times that can, and what was typed."""
 
     reason: str
-    near: list[Slot]
+    near: list[Time]
     booking: UUID | None = None
     typed: dict[str, str] | None = None
 
@@ -180,6 +181,6 @@ def reason(refusal: InterlockError) -> str:
     return refusal.detail.split(" Nearest free:")[0]
 
 
-async def nearest(here: House, service_id: UUID, start: datetime) -> list[Slot]:
+async def nearest(here: House, service_id: UUID, start: datetime) -> list[Time]:
     """Return the times nearest to one that was refused."""
-    return Wish(await here.view(), service_id, None, here.zone, here.now).nearest(start)
+    return Wish(await here.view(), (ItemWanted(service_id),), here.zone, here.now).nearest(start)

@@ -7,19 +7,22 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Response
 from fastapi.responses import RedirectResponse
 
-from models.errors import InterlockError, NotFound, SlotTaken, Unavailable
+from models.errors import InterlockError, InvalidInput, LimitReached, NotFound, SlotTaken, Unavailable
 from service.commands import bookings
 from service.commands.bookings import Hold, HoldRequest, Release
-from service.db.views import View
+from service.commands.legality import Wanted
+from service.db.own_time import seen_by_holder
 from service.queries import businesses, storefronts
-from service.queries.businesses import Service, Staff
 from service.queries.storefronts import OwnHold
 from service.web.offer import MONTH, WEEK, Wish, by_part
 from service.web.pages import PageRoute
-from service.web.visit import Chosen, Visit, Visiting
+from service.web.visit import Chosen, Visit, Visiting, most_people, performers
+from solver.visits import MAXIMUM_ITEMS
 
 COOKIE = "hold"
 HELD_MINUTES = 10
+MOST_PEOPLE = 20
+"""Offered in the list of how many come."""
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -31,12 +34,12 @@ async def show(visit: Visiting) -> Response:
 
 
 @router.post("/b/{slug}/hold")
-async def hold(visit: Visiting, at: Annotated[str, Form(max_length=100)]) -> Response:
+async def hold(visit: Visiting, at: Annotated[str, Form(max_length=1000)]) -> Response:
     """Hold a time and go on to the form; a time that is gone leads back to the nearest others."""
     chosen = Chosen.of(at)
     try:
         held = await held_instead(visit, chosen)
-    except (NotFound, Unavailable):
+    except (InvalidInput, NotFound, Unavailable):
         raise
     except InterlockError as refusal:
         return await times_page(visit, refused=(chosen, refusal))
@@ -47,21 +50,32 @@ async def hold(visit: Visiting, at: Annotated[str, Form(max_length=100)]) -> Res
 
 async def held_instead(visit: Visit, chosen: Chosen) -> Hold:
     """Hold a time in place of the one that this client holds already; raises as `bookings.hold`."""
-    if visit.asked.service is None:
-        raise NotFound("There is no such service.")
-    wanted = HoldRequest(visit.asked.service, chosen.staff_id, chosen.starts_at, HELD_MINUTES)
+    view = await visit.view()
+    first, *more = await wanted(visit, chosen)
+    request = HoldRequest(first.service_id, first.staff_id, first.starts_at, HELD_MINUTES, first.seats, tuple(more))
     own = await own_hold(visit)
     try:
-        held = await bookings.hold(visit.scope, wanted, view=await visit.view(), now=visit.now)
-    except SlotTaken:
+        held = await bookings.hold(visit.scope, request, view=view, now=visit.now)
+    except (SlotTaken, LimitReached):
         if own is None:
             raise
         # It may be this client's own hold that is in the way.
         await _give_back(visit, own)
-        return await bookings.hold(visit.scope, wanted, view=await visit.view(), now=visit.now)
+        return await bookings.hold(visit.scope, request, view=await visit.view(), now=visit.now)
     if own is not None:
         await _give_back(visit, own)
     return held
+
+
+async def wanted(visit: Visit, chosen: Chosen) -> list[Wanted]:
+    """Return the items of a choice: a place for each service asked for; raises `NotFound`, `InvalidInput`."""
+    services = await visit.chosen()
+    if len(services) != len(chosen.places):
+        raise InvalidInput("That time is for other services.")
+    seats = min(visit.asked.people, most_people(await visit.view(), services))
+    return [
+        Wanted(service.id, staff, start, seats) for service, (staff, start) in zip(services, chosen.places, strict=True)
+    ]
 
 
 async def own_hold(visit: Visit) -> tuple[OwnHold, str] | None:
@@ -76,41 +90,35 @@ async def own_hold(visit: Visit) -> tuple[OwnHold, str] | None:
 
 async def times_page(visit: Visit, refused: tuple[Chosen, InterlockError] | None = None) -> Response:
     """Return the page of times; after a refusal with what was refused and the nearest others."""
-    services = await visit.services()
-    staff = await businesses.staff(visit.db, visit.store.id)
-    if not services or not staff:
+    sold, staff = await visit.services(), await businesses.staff(visit.db, visit.store.id)
+    if not sold or not staff:
         return visit.page("closed.html")
-    service = _chosen_service(visit, services)
-    view = await visit.view()
-    performers = _performers(view, service, staff)
-    member = next((s for s in performers if s.id == visit.asked.staff), None)
-    wish = await visit.wish(service.id, member.id if member else None)
+    services, view = await visit.chosen(), await visit.view()
+    able = performers(view, [service.id for service in services])
+    shown = [member for member in staff if member.id in able]
     own = await own_hold(visit)
+    if own is not None:
+        # What one holds oneself is free for oneself.
+        view = await seen_by_holder(visit.db, view, own[1])
+    wish = visit.wish(view, services)
     context = _offered(visit, wish)
-    if own is not None and own[0].service_id == service.id:
+    if own is not None and [item.service_id for item in own[0].items] == [service.id for service in services]:
         context |= {"own": own[0], "own_token": own[1]}
     if refused is not None:
         context |= {"refused": refused[0], "taken": isinstance(refused[1], SlotTaken)}
         context["near"] = wish.nearest(refused[0].starts_at)
-    shown = {"services": services, "service": service, "staff": performers, "member": member}
-    return visit.page("times.html", 409 if refused else 200, **shown, **context)
-
-
-def _chosen_service(visit: Visit, services: list[Service]) -> Service:
-    if visit.asked.service is None:
-        return services[0]
-    found = next((s for s in services if s.id == visit.asked.service), None)
-    if found is None:
-        raise NotFound("There is no such service.")
-    return found
-
-
-def _performers(view: View, service: Service, staff: list[Staff]) -> list[Staff]:
-    snapshot = view.snapshot
-    minutes = snapshot.durations[snapshot.service_index[service.id]]
-    return [
-        member for member in staff if member.id in snapshot.staff_index and minutes[snapshot.staff_index[member.id]]
-    ]
+    return visit.page(
+        "times.html",
+        409 if refused else 200,
+        sold=sold,
+        services=services,
+        staff=shown,
+        member=next((member for member in shown if member.id == visit.asked.staff), None),
+        people=wish.seats,
+        most_people=min(most_people(view, services), MOST_PEOPLE),
+        most_services=MAXIMUM_ITEMS,
+        **context,
+    )
 
 
 def _offered(visit: Visit, wish: Wish) -> dict[str, object]:
@@ -120,7 +128,7 @@ def _offered(visit: Visit, wish: Wish) -> dict[str, object]:
     days_free = [d.day for d in strip if d.free and d.day >= wish.today]
     day = visit.asked.day or next(iter(days_free), first)
     times = wish.times(day) if day >= wish.today else []
-    offered: dict[str, object] = {
+    return {
         "next": following,
         "suggestions": wish.suggestions(),
         "first": first,
@@ -131,10 +139,8 @@ def _offered(visit: Visit, wish: Wish) -> dict[str, object]:
         "parts": by_part(times),
         "chosen": Chosen,
         "zone_named": visit.words.zone(visit.zone, following.starts_at if following else visit.now),
+        "why": wish.why(day) if not times and day >= wish.today else None,
     }
-    if not times:
-        offered["why"] = wish.why(day, 1) if day >= wish.today else None
-    return offered
 
 
 def _first_day(visit: Visit, wish: Wish, default: date) -> date:

@@ -1,5 +1,6 @@
 """The form after the time: the hold with its countdown, the client's details, the booking."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
@@ -12,11 +13,13 @@ from service.commands import bookings, clients
 from service.commands.attendance import Booking
 from service.commands.bookings import Confirmation
 from service.queries import bookings as queries
-from service.queries import businesses, storefronts
-from service.web.booking import COOKIE, held_instead
+from service.queries import storefronts
+from service.queries.storefronts import Item
+from service.web.booking import COOKIE, held_instead, wanted
 from service.web.details import Details, Typed
 from service.web.mine import link_to, remember
 from service.web.pages import PageRoute
+from service.web.ticket import ticket
 from service.web.visit import Chosen, Visit, Visiting
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -28,8 +31,7 @@ async def form(visit: Visiting, hold_id: UUID, token: str) -> Response:
     own = await storefronts.own_hold(visit.db, visit.store.id, hold_id, token)
     if own is None:
         raise HoldExpired("The hold has run out or is not yours; choose a time again.")
-    chosen = Chosen(own.staff_id, own.starts_at)
-    return await _form(visit, chosen, Details(), seconds=own.seconds_left)
+    return await _form(visit, own.items, Details(), seconds=own.seconds_left)
 
 
 @router.post("/b/{slug}/hold/{hold_id}/{token}")
@@ -38,21 +40,22 @@ async def confirm(
     hold_id: UUID,
     token: str,
     details: Typed,
-    at: Annotated[str, Form(max_length=100)],
-    instead: Annotated[str | None, Form(max_length=100)] = None,
+    at: Annotated[str, Form(max_length=1000)],
+    instead: Annotated[str | None, Form(max_length=1000)] = None,
 ) -> Response:
     """Book the held time, or another in its place; a time that is gone leaves the form as it was typed."""
     chosen = Chosen.of(instead or at)
     if details.problems:
         own = await storefronts.own_hold(visit.db, visit.store.id, hold_id, token)
-        return await _form(visit, chosen, details, seconds=own.seconds_left if own else 0.0, status=422)
+        items = await _items(visit, chosen)
+        return await _form(visit, items, details, seconds=own.seconds_left if own else 0.0, status=422)
     client = clients.NewClient(details.name, *details.contact)
     try:
         booking = await _booked(visit, Confirmation(hold_id, token, client=client), chosen, other=instead is not None)
     except (NotFound, Unavailable):
         raise
     except InterlockError as refusal:
-        return await _form(visit, chosen, details, refusal=refusal, status=409)
+        return await _form(visit, await _items(visit, chosen), details, refusal=refusal, status=409)
     return await _confirmation(visit, booking, chosen)
 
 
@@ -70,42 +73,34 @@ async def _booked(visit: Visit, held: Confirmation, chosen: Chosen, *, other: bo
     return await bookings.confirm(visit.scope, replace(held, appointment_id=anew.id, token=anew.token))
 
 
+async def _items(visit: Visit, chosen: Chosen) -> list[Item]:
+    return [Item(w.service_id, w.staff_id, w.starts_at, w.seats) for w in await wanted(visit, chosen)]
+
+
 async def _form(
     visit: Visit,
-    chosen: Chosen,
+    items: Sequence[Item],
     details: Details,
     *,
     seconds: float = 0.0,
     refusal: InterlockError | None = None,
     status: int = 200,
 ) -> Response:
-    service = await visit.service()
-    starts = chosen.starts_at.astimezone(visit.zone)
+    first, *more = [(item.staff_id, item.starts_at) for item in items]
     near = []
     if refusal is not None:
-        near = (await visit.wish(service.id, visit.asked.staff)).nearest(chosen.starts_at)
+        near = visit.wish(await visit.view(), await visit.chosen()).nearest(items[0].starts_at)
     return visit.page(
         "details.html",
         status,
-        service=service,
-        staff=await _staff_name(visit, chosen.staff_id),
-        chosen=chosen,
+        ticket=await ticket(visit, items),
+        chosen=Chosen(*first, tuple(more)),
         of=Chosen,
-        starts=starts,
         seconds=int(seconds),
         details=details,
         taken=isinstance(refusal, SlotTaken | HoldExpired) if refusal else None,
         near=near,
-        zone_named=visit.words.zone(visit.zone, starts),
     )
-
-
-async def _staff_name(visit: Visit, staff_id: UUID) -> str:
-    staff = await businesses.staff(visit.db, visit.store.id)
-    found = next((member.name for member in staff if member.id == staff_id), None)
-    if found is None:
-        raise NotFound("There is no such staff member.")
-    return found
 
 
 async def _confirmation(visit: Visit, booking: Booking, chosen: Chosen) -> Response:

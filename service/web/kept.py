@@ -15,28 +15,33 @@ from service.commands import bookings
 from service.commands.reschedule import Reschedule, reschedule
 from service.db.command import Scope
 from service.queries import bookings as queries
-from service.queries import businesses, catalogue, moving, principals
+from service.queries import catalogue, moving, principals, storefronts
 from service.queries.bookings import BookedItem
 from service.queries.calendar_file import Entry, calendar_file
 from service.queries.catalogue import ServiceDetails
+from service.queries.finding import ItemWanted
 from service.web.mine import last_change, remember
 from service.web.offer import WEEK, Wish, by_part
 from service.web.pages import PageRoute
+from service.web.several import Shift
+from service.web.ticket import Ticket, ticket
 from service.web.visit import Chosen, Visit, Visiting
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
+CALENDAR = {"pending": "TENTATIVE", "cancelled": "CANCELLED", "declined": "CANCELLED"}
+"""What calendars call a booking's state (RFC 5545, 3.8.1.11)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A client's booking, opened by its link."""
+    """A client's booking, opened by its link; `rules` are those of each item's service."""
 
     visit: Visit
     token: str
     client_id: UUID
     items: list[BookedItem]
-    service: ServiceDetails
-    staff: str
+    rules: list[ServiceDetails]
+    ticket: Ticket
 
     @property
     def item(self) -> BookedItem:
@@ -46,7 +51,7 @@ class Kept:
     @property
     def starts(self) -> datetime:
         """Its start, in the visit's zone."""
-        return self.item.starts_at.astimezone(self.visit.zone)
+        return self.ticket.starts
 
     @property
     def scope(self) -> Scope:
@@ -56,30 +61,41 @@ class Kept:
     @property
     def changeable(self) -> bool:
         """Whether it can be moved or cancelled online."""
-        item, minutes = self.item, self.service.last_cancellation
-        return last_change(item.status, item.starts_at, minutes, self.visit.now) is not None
+        each = zip(self.items, self.rules, strict=True)
+        last = (last_change(item.status, item.starts_at, rule.last_cancellation, self.visit.now) for item, rule in each)
+        return all(moment is not None for moment in last)
 
     @property
     def fee_cents(self) -> int:
         """What cancelling now costs."""
-        free = self.service.free_cancellation
-        if free is None or self.visit.now < self.item.starts_at - timedelta(minutes=free):
-            return 0
-        return self.service.cancellation_fee_cents
+        return sum(
+            rule.cancellation_fee_cents
+            for item, rule in zip(self.items, self.rules, strict=True)
+            if rule.free_cancellation is not None
+            and self.visit.now > item.starts_at - timedelta(minutes=rule.free_cancellation)
+        )
+
+    @property
+    def due_cents(self) -> int:
+        """The deposit that it waits for."""
+        return (self.item.deposit_cents or 0) if self.item.deposit_paid_at is None else 0
 
     @property
     def entry(self) -> Entry:
         """The booking as it stands in a calendar."""
-        title = f"{self.service.name} · {self.visit.store.name} ({self.staff})"
-        last = self.items[-1]
+        words, last = self.visit.words, max(item.ends_at for item in self.items)
+        what, who = words.together(self.ticket.services), words.together(self.ticket.staff)
+        parts = [f"{words.time(line.starts)} {line.service} ({line.staff})" for line in self.ticket.lines]
         return Entry(
             self.item.id,
-            title,
+            f"{what} · {self.visit.store.name} ({who})",
             self.visit.store.place,
             self.item.starts_at,
-            last.ends_at,
+            last,
             self.visit.now,
             self.item.version,
+            CALENDAR.get(self.item.status, "CONFIRMED"),
+            "\n".join(parts) if len(parts) > 1 else "",
         )
 
     def url(self, path: str = "", **changes: Any) -> str:  # noqa: ANN401 - whatever an address may carry
@@ -106,9 +122,10 @@ async def kept(visit: Visiting, token: str) -> Kept:
     items = await queries.read(visit.db, visit.store.id, principal.booking_id)
     if items[0].client_id != principal.client_id:
         raise NotFound("There is no such booking.")
-    service = await catalogue.service(visit.db, visit.store.id, items[0].service_id)
-    staff = {member.id: member.name for member in await businesses.staff(visit.db, visit.store.id)}
-    return Kept(visit, token, principal.client_id, items, service, staff.get(items[0].staff_id, ""))
+    known = {id_: await catalogue.service(visit.db, visit.store.id, id_) for id_ in {i.service_id for i in items}}
+    rules = [known[item.service_id] for item in items]
+    own = await storefronts.items(visit.db, visit.store.id, principal.booking_id)
+    return Kept(visit, token, principal.client_id, items, rules, await ticket(visit, own))
 
 
 Opened = Annotated[Kept, Depends(kept)]
@@ -124,8 +141,7 @@ async def show(booking: Opened) -> Response:
 
 def _page(booking: Kept, *, refusal: InterlockError | None = None) -> Response:
     visit = booking.visit
-    zone_named = visit.words.zone(visit.zone, booking.starts)
-    return visit.page("kept.html", 409 if refusal else 200, booking=booking, refusal=refusal, zone_named=zone_named)
+    return visit.page("kept.html", 409 if refusal else 200, booking=booking, ticket=booking.ticket, refusal=refusal)
 
 
 @router.get("/b/{slug}/booking/{token}/calendar.ics")
@@ -166,14 +182,18 @@ async def _times(booking: Kept, refused: Chosen | None = None) -> Response:
         refused=refused,
         near=wish.nearest(refused.starts_at) if refused else [],
         chosen=Chosen,
-        zone_named=visit.words.zone(visit.zone, booking.starts),
+        ticket=booking.ticket,
     )
 
 
 async def _wish(booking: Kept) -> Wish:
-    visit = booking.visit
+    visit, items = booking.visit, booking.items
     view = await moving.freed(visit.db, await visit.view(), booking.item.id)
-    return Wish(view, booking.item.service_id, visit.asked.staff, visit.zone, visit.now)
+    asked = view, visit.zone, visit.now, booking.ticket.people
+    if len(items) == 1:
+        return Wish(asked[0], (ItemWanted(items[0].service_id),), *asked[1:])
+    wanted = tuple(ItemWanted(item.service_id, (item.staff_id,)) for item in items)
+    return Shift(asked[0], wanted, *asked[1:], offsets=[item.starts_at - items[0].starts_at for item in items])
 
 
 @router.post("/b/{slug}/booking/{token}/move")
@@ -182,7 +202,9 @@ async def move(
 ) -> Response:
     """Move it; a time that is gone leads to the nearest others."""
     visit, chosen = booking.visit, Chosen.of(at)
-    wanted = Reschedule(booking.item.id, version, Party.CLIENT, chosen.starts_at, chosen.staff_id)
+    # Of several services each stays with who does it.
+    staff = chosen.staff_id if len(booking.items) == 1 else None
+    wanted = Reschedule(booking.item.id, version, Party.CLIENT, chosen.starts_at, staff)
     view = await visit.view()
     try:
         await reschedule(booking.scope, wanted, view=view, now=visit.now)

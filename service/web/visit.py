@@ -1,5 +1,6 @@
 """A client's visit to a business's pages: what the address says, in which words and zone."""
 
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Literal
@@ -8,7 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from models.errors import InvalidInput, NotFound
 from models.zones import zone_named
@@ -17,10 +18,13 @@ from service.db.database import Database
 from service.db.views import View
 from service.queries import businesses, storefronts
 from service.queries.businesses import Service
+from service.queries.finding import ItemWanted
 from service.queries.storefronts import Storefront
-from service.web.offer import Wish
+from service.web.offer import Place, Time, Wish
 from service.web.pages import page
+from service.web.several import VisitWish
 from service.web.words import Words, chosen_language
+from solver.visits import MAXIMUM_ITEMS
 
 FIRST_DAY, LAST_DAY = date(1970, 1, 3), date(8999, 1, 1)
 PublicName = Annotated[str, Path(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
@@ -37,10 +41,19 @@ ZONES = (
 """Offered in the list; any other zone can stand in the address."""
 
 
+def _given(chosen: list[str]) -> list[str]:
+    return [one for one in chosen if one]
+
+
 class Asked(BaseModel):
-    """The query of a page's address; every link carries it on."""
+    """The query of a page's address; every link carries it on.
+
+    `also` are services after the first, in the order in which they are done; `people` how many come.
+    """
 
     service: UUID | None = None
+    also: Annotated[list[UUID], BeforeValidator(_given), Field(max_length=MAXIMUM_ITEMS - 1)] = Field(default=[])
+    people: Annotated[int, Field(ge=1, le=1000)] = 1
     staff: UUID | None = None
     first: Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)] | None = None
     day: Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)] | None = None
@@ -82,27 +95,39 @@ class Visit:
         """Return what the business sells."""
         return await businesses.services(self.db, self.store.id)
 
-    async def service(self) -> Service:
-        """Return the service asked for; raises `NotFound`."""
-        found = next((s for s in await self.services() if s.id == self.asked.service), None)
-        if found is None:
+    async def chosen(self) -> list[Service]:
+        """Return the services asked for, in order, the first of all where none was; raises `NotFound`."""
+        sold = await self.services()
+        known = {service.id: service for service in sold}
+        asked = [self.asked.service or sold[0].id, *self.asked.also] if sold else []
+        if not asked or any(id_ not in known for id_ in asked):
             raise NotFound("There is no such service.")
-        return found
+        return [known[id_] for id_ in asked]
 
-    async def wish(self, service_id: UUID, staff_id: UUID | None) -> Wish:
-        """Return the question to the slot finder."""
-        return Wish(await self.view(), service_id, staff_id, self.zone, self.now)
+    def wish(self, view: View, services: Sequence[Service]) -> Wish:
+        """Return the question to the slot finder: who is asked for does what they do, the rest anyone."""
+        items = tuple(ItemWanted(service.id, self._staff(view, service.id)) for service in services)
+        kind = Wish if len(items) == 1 else VisitWish
+        return kind(view, items, self.zone, self.now, min(self.asked.people, most_people(view, services)))
+
+    def _staff(self, view: View, service_id: UUID) -> tuple[UUID, ...] | None:
+        asked = self.asked.staff
+        return (asked,) if asked is not None and asked in performers(view, [service_id]) else None
 
     def url(self, path: str = "", **changes: object) -> str:
         """Return an address on this business's pages that keeps what was asked for, but for some changes."""
         query = {**self.asked.model_dump(exclude_defaults=True), **changes}
-        kept = {name: "1" if value is True else value for name, value in query.items() if value not in (None, False)}
+        kept = _pairs(query)
         return f"/b/{self.store.slug}{path}" + (f"?{urlencode(kept)}" if kept else "")
 
-    def kept(self, *names: str) -> dict[str, object]:
+    def anew(self, path: str = "") -> str:
+        """Return an address where nothing is chosen yet; words, zone and frame stay."""
+        kept = self.kept("lang", "zone", "embed")
+        return f"/b/{self.store.slug}{path}" + (f"?{urlencode(kept)}" if kept else "")
+
+    def kept(self, *names: str) -> list[tuple[str, object]]:
         """Return some of what was asked for, for the hidden fields of a form."""
-        query = self.asked.model_dump(include=set(names), exclude_defaults=True)
-        return {name: "1" if value is True else value for name, value in query.items()}
+        return _pairs(self.asked.model_dump(include=set(names), exclude_defaults=True))
 
     def here(self, language: str) -> str:
         """Return this page's address in another language; a form's answer leads back to the times."""
@@ -142,6 +167,26 @@ class Visit:
         )
 
 
+def _pairs(query: Mapping[str, object]) -> list[tuple[str, object]]:
+    """Return what stands in an address: a pair for each of several values, none for what is not asked for."""
+    several = [(name, value if isinstance(value, list) else [value]) for name, value in query.items()]
+    given = [(name, value) for name, values in several for value in values if value not in (None, False)]
+    return [(name, "1" if value is True else value) for name, value in given]
+
+
+def performers(view: View, services: Iterable[UUID]) -> set[Hashable]:
+    """Return the staff who do one of some services, or more."""
+    snapshot = view.snapshot
+    rows = [snapshot.durations[snapshot.service_index[service]] for service in services]
+    return {member for member, index in snapshot.staff_index.items() if any(row[index] for row in rows)}
+
+
+def most_people(view: View, services: Sequence[Service]) -> int:
+    """Return how many can come at once: more than one only where every service is for groups."""
+    snapshot = view.snapshot
+    return min(snapshot.services[snapshot.service_index[service.id]].seats for service in services)
+
+
 async def visit(request: Request, slug: PublicName, asked: Annotated[Asked, Query()]) -> Visit:
     """Return the visit that a request is part of; raises `NotFound`, `InvalidInput`."""
     interlock = request.app.state.interlock
@@ -155,23 +200,40 @@ Visiting = Annotated[Visit, Depends(visit)]
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A time that a button stands for."""
+    """A time that a button stands for; of several services also where each of the others is."""
 
     staff_id: UUID
     starts_at: datetime
+    more: tuple[Place, ...] = ()
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """With whom and when each service is, in order."""
+        return ((self.staff_id, self.starts_at), *self.more)
 
     def __str__(self) -> str:
         """Return what the button sends."""
-        return f"{self.staff_id}~{self.starts_at.isoformat()}"
+        return ",".join(f"{staff}~{start.isoformat()}" for staff, start in self.places)
+
+    @staticmethod
+    def at(time: Time) -> "Chosen":
+        """Return the choice of a time on offer."""
+        [(staff, start), *more] = time.places
+        return Chosen(staff, start, tuple(more))
 
     @staticmethod
     def of(text: str) -> "Chosen":
         """Return the time that a button sent; raises `InvalidInput`."""
-        staff, _, start = text.partition("~")
-        try:
-            chosen = Chosen(UUID(staff), datetime.fromisoformat(start))
-        except ValueError as error:
-            raise InvalidInput("That is no time of ours.") from error
-        if chosen.starts_at.tzinfo is None or not FIRST_DAY.year < chosen.starts_at.year < LAST_DAY.year:
-            raise InvalidInput("That is no time of ours.")
-        return chosen
+        (staff, start), *more = (_place(part) for part in text.split(","))
+        return Chosen(staff, start, tuple(more))
+
+
+def _place(text: str) -> Place:
+    staff, _, start = text.partition("~")
+    try:
+        place = UUID(staff), datetime.fromisoformat(start)
+    except ValueError as error:
+        raise InvalidInput("That is no time of ours.") from error
+    if place[1].tzinfo is None or not FIRST_DAY.year < place[1].year < LAST_DAY.year:
+        raise InvalidInput("That is no time of ours.")
+    return place

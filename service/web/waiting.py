@@ -76,7 +76,7 @@ async def form(visit: Visiting) -> Response:
 @router.post("/b/{slug}/waitlist")
 async def join(visit: Visiting, details: Typed, days: Annotated[Days, Depends(typed_days)]) -> Response:
     """Put the client on the waitlist."""
-    service = await visit.service()
+    [service, *_] = await visit.chosen()
     windows = days.windows(visit, service.duration)
     if details.problems or isinstance(windows, str):
         return await _form(visit, days, details, problem=windows if isinstance(windows, str) else None, status=422)
@@ -96,7 +96,7 @@ async def _form(
     return visit.page(
         "wait.html",
         status,
-        service=await visit.service(),
+        service=(await visit.chosen())[0],
         days=days,
         week=week[start:] + week[:start],
         details=details,

@@ -1,13 +1,11 @@
-"""Why some days have no time for a client, by the key of a sentence, and the nearest searches that do have one."""
+"""Why some days have no time for a client: the key of a sentence."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from service.db.views import View
 from service.queries.slots import SlotsWanted, query_of
-from solver.clock import moment
-from solver.whynot import Change, Ruled, why_not
+from solver.whynot import Change, Ruled, ruled_out
 
 TELLING = (
     Ruled.NOT_ALLOCATED,
@@ -26,8 +24,8 @@ TELLING = (
     Ruled.RESOURCE,
 )
 """What rules times out, the most telling last: what nearly was a time says more than the hours of closing."""
-OPEN_TO_CLIENTS = (Change.STAFF, Change.EARLIER, Change.LATER)
-"""Relaxations that a client can choose; the others are the business's to grant."""
+SEATS, TOGETHER = "seats", "together"
+"""Reasons beside the rules: there are times, but for fewer people; or for each service, but not one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +44,7 @@ class Why:
     ways: tuple[WayOut, ...]
 
 
-def why(view: View, wanted: SlotsWanted, now: datetime, zone: ZoneInfo) -> Why:
-    """Return why a question finds nothing, and what would; raises as `slots.find`."""
-    told = why_not(view.snapshot, query_of(view, wanted), now)
-    rule = max(told.ruled_out, key=TELLING.index, default=Ruled.CLOSED)
-    ways = (WayOut(r.change, moment(r.start).astimezone(zone)) for r in told.relaxations)
-    return Why(rule.value, tuple(way for way in ways if way.change in OPEN_TO_CLIENTS))
+def rule(view: View, wanted: SlotsWanted, now: datetime) -> str:
+    """Return what best tells why a question finds nothing; raises as `slots.find`."""
+    broken = ruled_out(view.snapshot, query_of(view, wanted), now)
+    return max(broken, key=TELLING.index, default=Ruled.CLOSED).value

@@ -4,6 +4,7 @@ Clients' pages name their sentences by keys; the pages of those who work in a bu
 gettext does, so that a template reads as its page does.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from functools import cache
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import orjson
 from babel import Locale, dates, numbers
 from babel.core import negotiate_locale
+from babel.lists import format_list
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -125,6 +127,10 @@ class Words:
         if hours and rest:
             return self("hour_min", h=h, m=m)
         return self("hours", h=h) if hours else self("mins", m=m)
+
+    def together(self, names: Sequence[str]) -> str:
+        """Return names as one reads them: Ana, Ben and Cid."""
+        return str(format_list(names, locale=self.locale))
 
     def price(self, cents: int, currency: str) -> str:
         """Return a price, or that there is none to pay."""

@@ -88,6 +88,23 @@ def test_a_client_books_in_two_taps_and_a_name(world, salon_id, visitor, scripts
     assert start == MONDAY_10 - timedelta(hours=1)
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_client_adds_a_service_and_books_both(world, salon_id, visitor, scripts):
+    page = visitor.page(java_script_enabled=scripts)
+    page.goto(BOOK)
+    page.get_by_label("Add another service").select_option(label="Colour · 1 h · free of charge")
+    if not scripts:
+        page.get_by_role("button", name="Show").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Cut and Colour")
+    page.locator(".suggestion").first.click()
+    expect(page.locator(".ticket .lines li")).to_have_count(2)
+    fill(page)
+    page.get_by_role("button", name="Confirm the booking").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are booked")
+    expect(page.locator(".ticket .lines li")).to_have_count(2)
+    assert len(booked(world, salon_id)) == 2
+
+
 def test_the_calendar_file_holds_the_booking(world, salon_id, visitor):
     page = visitor.page()
     page.goto(BOOK)

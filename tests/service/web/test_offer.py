@@ -12,7 +12,7 @@ from service.commands.businesses import Opening, open_business
 from service.commands.catalogue import NewService, NewStaff
 from service.db.command import Scope
 from service.db.views import Views
-from service.queries.finding import Suggestion
+from service.queries.finding import ItemWanted, Suggestion
 from service.web.offer import Wish, reasons
 from tests.service.worlds import ANA, MONDAY_10, NOW, WEEK, client
 
@@ -42,8 +42,8 @@ async def test_groups_show_the_seats_that_are_left(db):
     view = await Views(db).current(scope.business_id, NOW)
     request = bookings.BookRequest(yoga.id, ANA, MONDAY_10, await client(scope), seats=2)
     await bookings.book(scope, request, view=view, now=NOW)
-    wish = Wish(await Views(db).current(scope.business_id, NOW), yoga.id, None, LISBON, NOW)
+    wish = Wish(await Views(db).current(scope.business_id, NOW), (ItemWanted(yoga.id),), LISBON, NOW)
     left = {slot.starts_at: slot.seats_left for slot in wish.times(MONDAY_10.date())}
     assert left[MONDAY_10] == 1
     assert left[MONDAY_10 - timedelta(hours=1)] == 3
-    assert all(found.slot.seats_left in (1, 3) for found in wish.suggestions())
+    assert all(found.time.seats_left in (1, 3) for found in wish.suggestions())

@@ -10,10 +10,11 @@ import pytest
 
 from service.commands import bookings
 from service.db.views import Views
+from service.queries.finding import ItemWanted
 from service.web.offer import Wish
-from service.web.why import OPEN_TO_CLIENTS, TELLING
+from service.web.why import SEATS, TELLING, TOGETHER
 from service.web.words import LANGUAGES, Words
-from solver.whynot import Ruled
+from solver.whynot import Change, Ruled
 from tests.service.worlds import ANA, CUT, MONDAY_10, NOW, client, salon
 
 LISBON = ZoneInfo("Europe/Lisbon")
@@ -26,9 +27,10 @@ ISOLATES = dict.fromkeys(map(ord, "\u2068\u2069"))
 def test_every_rule_and_every_way_out_has_its_sentence(language):
     assert set(TELLING) == set(Ruled)
     words = Words(language)
-    told = [words(f"why_{rule}", service="Cut", name="Ana") for rule in Ruled]
+    told = [words(f"why_{rule}", service="Cut", name="Ana") for rule in (*Ruled, SEATS, TOGETHER)]
     assert len(set(told)) == len(told)
-    assert all(words(f"way_{change}", when="10:00", day="Mon") for change in OPEN_TO_CLIENTS)
+    ways = (Change.STAFF, Change.LATER, Change.EARLIER)
+    assert all(words(f"way_{change}", when="10:00", day="Mon") for change in ways)
 
 
 async def full_monday(db):
@@ -44,9 +46,9 @@ async def full_monday(db):
 @pytest.mark.anyio
 async def test_a_full_day_says_so_and_leads_to_others_and_to_the_days_around(db):
     scope = await full_monday(db)
-    wish = Wish(await Views(db).current(scope.business_id, NOW), CUT, ANA, LISBON, NOW)
+    wish = Wish(await Views(db).current(scope.business_id, NOW), (ItemWanted(CUT, (ANA,)),), LISBON, NOW)
     assert wish.times(DAY) == []
-    why = wish.why(DAY, 1)
+    why = wish.why(DAY)
     assert why.rule == "booked"
     ways = {way.change.value: way.starts_at for way in why.ways}
     assert ways["staff"].date() == DAY
