@@ -41,7 +41,12 @@ ZONES = (
 """Offered in the list; any other zone can stand in the address."""
 
 
-def _given(chosen: list[str]) -> list[str]:
+def _given(chosen: str) -> str | None:
+    # A list whose first entry stands for none sends an empty text.
+    return chosen or None
+
+
+def _all_given(chosen: list[str]) -> list[str]:
     return [one for one in chosen if one]
 
 
@@ -52,9 +57,9 @@ class Asked(BaseModel):
     """
 
     service: UUID | None = None
-    also: Annotated[list[UUID], BeforeValidator(_given), Field(max_length=MAXIMUM_ITEMS - 1)] = Field(default=[])
+    also: Annotated[list[UUID], BeforeValidator(_all_given), Field(max_length=MAXIMUM_ITEMS - 1)] = Field(default=[])
     people: Annotated[int, Field(ge=1, le=1000)] = 1
-    staff: UUID | None = None
+    staff: Annotated[UUID | None, BeforeValidator(_given)] = None
     first: Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)] | None = None
     day: Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)] | None = None
     span: Literal["week", "month"] = "week"

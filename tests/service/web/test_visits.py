@@ -23,9 +23,8 @@ HOLDS = "UPDATE {table} SET expires_at = clock_timestamp() - interval '1 second'
 
 def times(page: str) -> dict[str, str]:
     """Return what the buttons of the day's times send, by their label."""
-    return dict(
-        (label, unescape(value)) for value, label in re.findall(r'name="at" value="([^"]+)">(\d\d:\d\d)</button>', page)
-    )
+    buttons = re.findall(r'name="at" value="([^"]+)">(\d\d:\d\d)</button>', page)
+    return {label: unescape(value) for value, label in buttons}
 
 
 def plain(page: str) -> str:
