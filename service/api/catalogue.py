@@ -1,5 +1,6 @@
 """What managers edit: the business itself, services, staff and their hours, resources, allocations, holidays."""
 
+import asyncio
 from typing import Annotated
 from uuid import UUID
 
@@ -335,7 +336,7 @@ async def add_holidays(scope: Commanding, body: HolidaysBody) -> availability.Ho
     """Close the business on some dates, or on a country's holidays; names the bookings that this displaces."""
     days = [(holiday.day, holiday.name) for holiday in body.days]
     if body.country is not None:
-        days += availability.public_holidays(body.country, body.subdivision, body.years)
+        days += await asyncio.to_thread(availability.public_holidays, body.country, body.subdivision, body.years)
     return await availability.add_holidays(scope, availability.Holidays(tuple(days), body.displace))
 
 

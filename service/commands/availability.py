@@ -1,5 +1,6 @@
 """When staff work: weekly hours, single days, time off, holidays; checked against live bookings under locks."""
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -115,7 +116,7 @@ class TimeOff:
 
 @dataclass(frozen=True, slots=True)
 class Holidays:
-    """Local dates on which the business is closed, with their names."""
+    """Local dates on which the business is closed, with their names; of a date that stands twice the first counts."""
 
     days: tuple[tuple[date, str], ...]
     displace: bool = False
@@ -218,8 +219,9 @@ async def end_time_off(tx: Transaction, claim_id: int) -> None:
 async def add_holidays(tx: Transaction, request: Holidays) -> HoursSet:
     """Close the business on some dates, but for staff whose own day says otherwise. Raises `Displaces` as `set_day`."""
     lanes = await lock_lanes(tx, None)
-    closed = [day for day, _ in request.days]
-    first, last = min(closed), max(closed)
+    named = dict(reversed(request.days))
+    closed = sorted(named)
+    first, last = closed[0], closed[-1]
     if (last - first).days > 2 * 366:
         raise InvalidInput("The holidays span more than two years.")
     out = await displaced(tx, lanes, first, (last - first).days + 1, closing=closed)
@@ -227,7 +229,7 @@ async def add_holidays(tx: Transaction, request: Holidays) -> HoursSet:
     await tx.execute(
         "INSERT INTO holiday (business_id, day, name) SELECT %s, * FROM unnest(%s::date[], %s::text[]) "
         "ON CONFLICT (business_id, day) DO UPDATE SET name = excluded.name",
-        [tx.business_id, [day for day, _ in request.days], [name for _, name in request.days]],
+        [tx.business_id, closed, [named[day] for day in closed]],
     )
     after = {"days": [str(day) for day in closed]}
     await record(tx, "holidays.added", tx.business_id, 1, after=after)
@@ -245,17 +247,23 @@ async def remove_holiday(tx: Transaction, day: date) -> None:
 def public_holidays(country: str, subdivision: str | None, years: Iterable[int]) -> list[tuple[date, str]]:
     """Return a country's public holidays (ISO 3166 codes) of some years, as the `holidays` package knows them.
 
+    It may take a second the first time: not on the loop that answers others.
+
     Raises
     ------
     InvalidInput
-        No such country or subdivision is known.
+        No such country or subdivision is known, or not all of its holidays in those years.
     """
-    import holidays  # noqa: PLC0415 - a tenth of a second that only who asks for a country's has to wait
+    import holidays  # noqa: PLC0415 - only who asks for a country's has to wait for it
 
+    where = f"{country}{'-' + subdivision if subdivision else ''}"
     try:
-        found = holidays.country_holidays(country, subdiv=subdivision, years=years)
+        with warnings.catch_warnings(record=True, action="always") as incomplete:
+            found = holidays.country_holidays(country, subdiv=subdivision, years=years)
     except NotImplementedError as error:
-        raise InvalidInput(f"No holidays are known for {country}{'-' + subdivision if subdivision else ''}.") from error
+        raise InvalidInput(f"No holidays are known for {where}.") from error
+    if incomplete:
+        raise InvalidInput(f"Not all holidays of {where} are known in those years; choose others, or name the days.")
     return sorted((day, name[:200]) for day, name in found.items())
 
 

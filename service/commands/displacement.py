@@ -79,9 +79,10 @@ async def displaced(
     booked = await tx.rows(BOOKED, {"business": tx.business_id, "lanes": numbers, **window})
     found: dict[UUID, None] = {}
     for lane in lanes:
-        before = working_time(lane.zone, first, days, hours[lane.lane_no], holidays)
         after = _changed(lane.zone, first, days, change(hours[lane.lane_no]), holidays.union(closing))
-        of_lane = [row for row in booked if row["lane_no"] == lane.lane_no]
+        if not (of_lane := [row for row in booked if row["lane_no"] == lane.lane_no]):
+            continue
+        before = working_time(lane.zone, first, days, hours[lane.lane_no], holidays)
         found |= {row["appointment_id"]: None for row in of_lane if _inside(row, before) and not _inside(row, after)}
     return list(found)
 

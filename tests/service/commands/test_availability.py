@@ -10,6 +10,7 @@ from service.commands import availability
 from service.commands.availability import DayHours, Holidays, TimeOff, WeeklyHours
 from service.commands.catalogue import Span
 from service.db.views import Views
+from service.queries import catalogue
 from service.queries.slots import SlotsWanted, find
 from tests.service.commands.test_bookings import book
 from tests.service.worlds import ANA, BEN, CUT, MONDAY_10, NOW, WEEK, salon
@@ -131,8 +132,17 @@ async def test_a_holiday_over_bookings_is_refused_or_names_them(db):
 def test_the_holidays_of_a_country():
     days = availability.public_holidays("PT", None, [2026])
     assert (date(2026, 4, 25), "Freedom Day") in days
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidInput, match="known for XX"):
         availability.public_holidays("XX", None, [2026])
+    with pytest.raises(InvalidInput, match="Not all holidays of IN"):
+        availability.public_holidays("IN", None, [2040])
+
+
+async def test_a_holiday_that_stands_twice_is_added_once(db):
+    scope = await salon(db)
+    await availability.add_holidays(scope, Holidays(((MONDAY, "Founders' Day"), (MONDAY, "Flood"))))
+    [holiday] = await catalogue.holidays(db, scope.business_id)
+    assert (holiday.day, holiday.name) == (MONDAY, "Founders' Day")
 
 
 @pytest.mark.parametrize(
