@@ -19,16 +19,37 @@ from service.db.views import View
 
 Visit = tuple[UUID, datetime]
 """With whom, and when it starts; a group is one visit, whoever comes."""
-# The visits that count against each limit.
+# The visits that count against each limit: of a service and of staff by the claims on the lanes, whose index knows the
+# time (they begin up to the longest buffer before the visit; OFFSET 0 keeps each lane's a search of its own); of a
+# client by what is theirs.
 VISITS: LiteralString = """
+WITH w AS (
+    SELECT * FROM unnest(%(whats)s::text[], %(ofs)s::uuid[], %(services)s::uuid[], %(starts)s::timestamptz[],
+                         %(ends)s::timestamptz[]) WITH ORDINALITY AS w(what, of, service_id, starts_at, ends_at, n)
+), claimed AS MATERIALIZED (
+    SELECT w.n, c.item_id, c.session_id FROM w
+    JOIN staff s ON s.business_id = %(business)s AND (w.what = 'service' OR s.id = w.of)
+    CROSS JOIN LATERAL (
+        SELECT item_id, session_id FROM claim
+        WHERE business_id = %(business)s AND lane_no = s.lane_no AND released_at IS NULL
+          AND starts_at >= w.starts_at - interval '12 hours' AND starts_at < w.ends_at
+        OFFSET 0) c
+    WHERE w.what <> 'client'
+), item AS (
+    SELECT n, i.* FROM claimed c
+    JOIN appointment_item i ON i.business_id = %(business)s AND i.id = c.item_id
+    UNION ALL
+    SELECT n, i.* FROM claimed c
+    JOIN appointment_item i ON i.business_id = %(business)s AND i.session_id = c.session_id
+    UNION ALL
+    SELECT n, i.* FROM w JOIN appointment a ON a.business_id = %(business)s AND a.client_id = w.of
+    JOIN appointment_item i ON i.business_id = %(business)s AND i.appointment_id = a.id
+    WHERE w.what = 'client'
+)
 SELECT w.n, i.staff_id, i.starts_at
-FROM unnest(%(whats)s::text[], %(ofs)s::uuid[], %(services)s::uuid[], %(starts)s::timestamptz[],
-            %(ends)s::timestamptz[]) WITH ORDINALITY AS w(what, of, service_id, starts_at, ends_at, n)
-JOIN appointment_item i ON i.business_id = %(business)s AND i.starts_at >= w.starts_at AND i.starts_at < w.ends_at
-                       AND (w.what <> 'staff' OR i.staff_id = w.of)
-                       AND (w.service_id IS NULL OR i.service_id = w.service_id)
+FROM w JOIN item i ON i.n = w.n AND i.starts_at >= w.starts_at AND i.starts_at < w.ends_at
+                  AND (w.service_id IS NULL OR i.service_id = w.service_id)
 JOIN appointment a ON a.business_id = %(business)s AND a.id = i.appointment_id
-                  AND (w.what <> 'client' OR a.client_id = w.of)
 WHERE a.status = ANY(%(live)s) AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp())
   AND NOT a.id = ANY(%(moved)s::uuid[])
 GROUP BY w.n, i.staff_id, i.starts_at
