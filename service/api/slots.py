@@ -84,7 +84,7 @@ def answer(view: View, asked: Asked, now: datetime, known: bytes) -> tuple[int, 
 
 
 class AtHand:
-    """Answer for slots at once where nobody's credential has to be looked up and a recent view is at hand.
+    """Answer for slots at once where nobody's credential has to be looked up.
 
     Whatever else there is to it, such as a question that is not plainly in order, is left to the route.
     """
@@ -94,7 +94,7 @@ class AtHand:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass the request on."""
-        at_hand = _at_hand(scope) if scope["type"] == "http" and scope["path"].endswith("/slots") else None
+        at_hand = await _at_hand(scope) if scope["type"] == "http" and scope["path"].endswith("/slots") else None
         if at_hand is None:
             await self.app(scope, receive, send)
             return
@@ -107,7 +107,7 @@ class AtHand:
 ROUTE = router.routes[-1]
 
 
-def _at_hand(scope: Scope) -> tuple[int, list[tuple[bytes, bytes]], bytes] | None:
+async def _at_hand(scope: Scope) -> tuple[int, list[tuple[bytes, bytes]], bytes] | None:
     place = PLACE.fullmatch(scope["path"])
     if place is None or scope["method"] != "GET":
         return None
@@ -122,10 +122,10 @@ def _at_hand(scope: Scope) -> tuple[int, list[tuple[bytes, bytes]], bytes] | Non
     if business is None or business.deleted or asked is None:
         return None
     now = state.interlock.clock()
-    view = state.interlock.views.at_hand(business.id, now)
-    if view is None or state.limiter.spare(BUSINESS, str(business.id)) is None:
-        return None
     try:
+        view = await state.interlock.views.recent(business.id, now)
+        if state.limiter.spare(BUSINESS, str(business.id)) is None:
+            return None
         return answer(view, asked, now, known)
     except InterlockError:
         return None

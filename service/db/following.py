@@ -1,9 +1,9 @@
 """Which businesses have changed: one look at the change log, for all views of a process, every few milliseconds."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import inf
@@ -44,6 +44,7 @@ class Follower:
     _horizon: str | None = None
     _wanted: asyncio.Event = field(default_factory=asyncio.Event)
     _asked: float = -inf
+    _ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def ask(self, now: float) -> None:
         """Say that somebody reads, at a moment of the monotonic clock."""
@@ -51,8 +52,21 @@ class Follower:
         if not self._wanted.is_set():
             self._wanted.set()
 
+    async def ended(self, patience_s: float) -> None:
+        """Wait for the end of the look that is under way, or of the next one; no longer than some seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                await self._ended.wait()
+
     async def look(self) -> None:
         """Look once, and tell."""
+        try:
+            await self._look()
+        finally:
+            ended, self._ended = self._ended, asyncio.Event()
+            ended.set()
+
+    async def _look(self) -> None:
         began, known = time.monotonic(), self._horizon
         rows = await (self.db.anywhere(NOW) if known is None else self.db.anywhere(LOOK, [known]))
         row = rows[0]
@@ -76,7 +90,7 @@ class Follower:
                 self._wanted.clear()
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def following(db: Database, told: Callable[[UUID | None], None]) -> AsyncIterator[Follower]:
     """Yield a follower of a database's changes, on a connection of its own: no request's turn comes before its."""
     async with Database(db.url, size=1) as own:

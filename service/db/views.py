@@ -43,6 +43,8 @@ REFRESH_DAYS = 93
 
 STALEST_S = 0.05
 """How long ago a view may have been current for who asks for a recent one."""
+PATIENCE_S = 1.0
+"""How long a look of the follower is waited for before the database is asked for one business alone."""
 MOST_KEPT = 1000
 """Views of a process."""
 
@@ -161,29 +163,43 @@ class Views:
             return latest.view
 
     async def recent(self, business_id: UUID, now: datetime) -> View:
-        """Return a view that was current at most 50 ms ago, and holds all that this process has changed.
+        """Return a view that was current at most 50 ms before this call, and holds all that this process has changed.
+
+        Where the follower is late all callers wait for its one look: one of each would make it later still.
 
         Raises
         ------
         NotFound
             There is no such business.
         """
-        return self.at_hand(business_id, now) or await self.current(business_id, now)
+        moment = time.monotonic()
+        view = self.at_hand(business_id, now)
+        if view is None and self._follower is not None and self._is_whole(self._of(business_id), now):
+            await self._follower.ended(PATIENCE_S)
+            view = self._kept(business_id, now, moment)
+        return view or await self.current(business_id, now)
 
     def at_hand(self, business_id: UUID, now: datetime) -> View | None:
         """Return what `recent` does if no look at the database is needed for it, else None."""
-        follower, latest = self._follower, self._of(business_id)
-        if follower is None:
-            return None
         moment = time.monotonic()
-        follower.ask(moment)
-        view = latest.view
-        if view is None or latest.changes != latest.included or _outgrown(view, now):
+        if self._follower is not None:
+            self._follower.ask(moment)
+        return self._kept(business_id, now, moment)
+
+    def _kept(self, business_id: UUID, now: datetime, moment: float) -> View | None:
+        """Return the newest view if it was current 50 ms before a moment and nothing is known that it lacks."""
+        follower, latest = self._follower, self._of(business_id)
+        if follower is None or not self._is_whole(latest, now):
             return None
         if moment - max(follower.since, latest.since) > STALEST_S:
             return None
         ran_out = latest.expires_at is not None and follower.at is not None and latest.expires_at <= follower.at
-        return None if ran_out else view
+        return None if ran_out else latest.view
+
+    @staticmethod
+    def _is_whole(latest: Latest, now: datetime) -> bool:
+        """Return whether there is a view of which nothing is known to be missing, however old it may be."""
+        return latest.view is not None and latest.changes == latest.included and not _outgrown(latest.view, now)
 
     @asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:

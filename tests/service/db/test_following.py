@@ -1,12 +1,15 @@
 """Following the change log: nothing that commits is missed, in whatever order, through whatever lost connection."""
 
+import asyncio
 from datetime import timedelta
+from math import inf
 
 import pytest
 
 from models.errors import Unavailable
 from service.commands import bookings
 from service.db import following
+from service.db import views as views_of
 from service.db.database import Database
 from service.db.following import Follower
 from service.db.views import MOST_KEPT, Views
@@ -122,6 +125,52 @@ async def test_a_hold_that_has_run_out_is_looked_for(db, monkeypatch):
     assert views.at_hand(scope.business_id, NOW) is not None
     follower.at += timedelta(minutes=2)
     assert views.at_hand(scope.business_id, NOW) is None
+
+
+async def who_comes_while_the_follower_is_late_shares_its_look(db, monkeypatch) -> None:
+    """Ten ask for a view that was current too long ago: the follower's one look answers all of them."""
+    monkeypatch.setattr("service.db.views.PATIENCE_S", 60.0)
+    scope, views = await salon(db), Views(db)
+    view = await views.current(scope.business_id, NOW)
+    follower = views._follower = Follower(db, views._changed)
+    await follower.look()
+    await views.current(scope.business_id, NOW)
+    looks, refreshed = [], views_of.refreshed
+
+    async def counted(db_, known):
+        looks.append(known)
+        return await refreshed(db_, known)
+
+    monkeypatch.setattr(views_of, "refreshed", counted)
+    views._of(scope.business_id).since = follower.since = -inf
+    asking = [asyncio.ensure_future(views.recent(scope.business_id, NOW)) for _ in range(10)]
+    await asyncio.sleep(0)
+    assert not any(one.done() for one in asking), "nothing is told of a view so old before the next look"
+    await follower.look()
+    assert {id(seen.snapshot) for seen in await asyncio.gather(*asking)} == {id(view.snapshot)}
+    assert looks == []
+
+
+async def test_who_comes_while_the_follower_is_late_shares_its_look(db, monkeypatch):
+    await who_comes_while_the_follower_is_late_shares_its_look(db, monkeypatch)
+
+
+async def test_without_waiting_each_would_ask_for_itself(db, monkeypatch):
+    async def at_once(*_):
+        pass
+
+    monkeypatch.setattr(Follower, "ended", at_once)
+    with pytest.raises(AssertionError):
+        await who_comes_while_the_follower_is_late_shares_its_look(db, monkeypatch)
+
+
+async def test_a_follower_that_never_ends_is_waited_for_no_longer_than_that(db, monkeypatch):
+    monkeypatch.setattr("service.db.views.PATIENCE_S", 0.01)
+    scope, views = await salon(db), Views(db)
+    view = await views.current(scope.business_id, NOW)
+    views._follower = Follower(db, views._changed)
+    views._of(scope.business_id).since = -inf
+    assert (await views.recent(scope.business_id, NOW)).snapshot.same_as(view.snapshot)
 
 
 async def test_the_views_last_asked_for_are_kept(db, monkeypatch):
