@@ -1,4 +1,4 @@
-"""A client's own appointments."""
+"""A client's own appointments, and what they wait for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,43 +10,86 @@ from service.db.database import Database
 
 SHOWN = frozenset(AppointmentStatus) - {AppointmentStatus.HOLD, AppointmentStatus.EXPIRED, AppointmentStatus.RELEASED}
 APPOINTMENTS = """
-SELECT a.id, a.status, a.client_id, first.service_id, v.name AS service, t.name AS staff, first.starts_at,
-       all_of.ends_at, all_of.items, v.last_cancellation
+SELECT a.id, a.status, a.client_id, its.services, its.staff, its.starts_at, its.ends_at, its.last_change,
+       CASE WHEN a.deposit_paid_at IS NULL THEN a.deposit_cents END AS due_cents
 FROM appointment a
 JOIN LATERAL (
-    SELECT service_id, staff_id, starts_at FROM appointment_item
-    WHERE business_id = a.business_id AND appointment_id = a.id ORDER BY position LIMIT 1) first ON true
-JOIN LATERAL (
-    SELECT max(ends_at) AS ends_at, count(*) AS items FROM appointment_item
-    WHERE business_id = a.business_id AND appointment_id = a.id) all_of ON true
-JOIN service v ON v.business_id = a.business_id AND v.id = first.service_id
-JOIN staff t ON t.business_id = a.business_id AND t.id = first.staff_id
+    SELECT array_agg(v.name ORDER BY i.position) AS services, array_agg(t.name ORDER BY i.position) AS staff,
+           min(i.starts_at) AS starts_at, max(i.ends_at) AS ends_at,
+           min(i.starts_at - v.last_cancellation * interval '1 minute') AS last_change
+    FROM appointment_item i
+    JOIN service v ON v.business_id = i.business_id AND v.id = i.service_id
+    JOIN staff t ON t.business_id = i.business_id AND t.id = i.staff_id
+    WHERE i.business_id = a.business_id AND i.appointment_id = a.id) its ON its.starts_at IS NOT NULL
 WHERE a.business_id = %(business)s AND a.client_id IS NOT NULL
   AND (a.client_id = %(client)s OR a.id = ANY(%(ids)s))
+"""
+# An offer that has run out by the database's clock may not be closed yet: who had it waits again.
+WAITING = """
+SELECT w.id, w.client_id, w.service_id, v.name AS service, lower(w.windows) AS first, upper(w.windows) AS last,
+       w.appointment_id, o.id AS offer_id, o.expires_at, t.name AS staff, i.starts_at
+FROM waitlist_entry w
+JOIN service v ON v.business_id = w.business_id AND v.id = w.service_id
+LEFT JOIN offer o ON o.business_id = w.business_id AND o.entry_id = w.id AND o.status = 'open'
+                 AND o.expires_at > clock_timestamp()
+LEFT JOIN appointment_item i ON i.business_id = o.business_id AND i.appointment_id = o.appointment_id
+LEFT JOIN staff t ON t.business_id = i.business_id AND t.id = i.staff_id
+WHERE w.business_id = %(business)s AND w.status IN ('waiting', 'offered', 'placed')
+  AND (w.client_id = %(client)s OR w.id = ANY(%(ids)s))
+ORDER BY w.since DESC, w.id LIMIT 100
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """An appointment with its first item; `last_cancellation` is how many minutes before it may be changed online."""
+    """An appointment, each item's service and staff in order; `last_change` is until when it may be changed online.
+
+    `due_cents` is the deposit that it waits for, if it does.
+    """
 
     id: UUID
     status: str
     client_id: UUID
-    service_id: UUID
-    service: str
-    staff: str
+    services: list[str]
+    staff: list[str]
     starts_at: datetime
     ends_at: datetime
-    items: int
-    last_cancellation: int
+    last_change: datetime
+    due_cents: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a client waits for, between the `first` and `last` of its windows.
+
+    With an `offer_id` a time is held for them until `expires_at`; with an `appointment_id` they have got one.
+    """
+
+    id: UUID
+    client_id: UUID
+    service_id: UUID
+    service: str
+    first: datetime
+    last: datetime
+    appointment_id: UUID | None
+    offer_id: UUID | None
+    expires_at: datetime | None
+    staff: str | None
+    starts_at: datetime | None
 
 
 async def of(db: Database, business_id: UUID, client_id: UUID | None, ids: Sequence[UUID]) -> list[Appointment]:
     """Return a client's appointments and those with some ids, the latest first, at most 100; holds are none."""
     async with db.transaction(business_id) as tx:
         rows = await tx.rows(
-            APPOINTMENTS + "AND a.status IN (" + one_of(SHOWN) + ") ORDER BY first.starts_at DESC, a.id LIMIT 100",
+            APPOINTMENTS + "AND a.status IN (" + one_of(SHOWN) + ") ORDER BY its.starts_at DESC, a.id LIMIT 100",
             {"business": business_id, "client": client_id, "ids": list(ids)},
         )
     return [Appointment(**row) for row in rows]
+
+
+async def waiting(db: Database, business_id: UUID, client_id: UUID | None, ids: Sequence[UUID]) -> list[Waiting]:
+    """Return what a client waits for and has got by waiting, and the entries with some ids; the latest first."""
+    asked = {"business": business_id, "client": client_id, "ids": list(ids)}
+    async with db.transaction(business_id) as tx:
+        return [Waiting(**row) for row in await tx.rows(WAITING, asked)]

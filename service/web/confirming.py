@@ -109,6 +109,6 @@ async def _confirmation(visit: Visit, booking: Booking, chosen: Chosen) -> Respo
         raise NotFound("There is no such booking with a client.")
     token = link_to(visit, booking.id, item.client_id, chosen.starts_at)
     answer = RedirectResponse(visit.url(f"/booking/{token}", day=None, first=None, said="booked"), status_code=303)
-    remember(visit, answer, booking.id)
+    remember(visit, answer, bookings=[booking.id])
     answer.delete_cookie(COOKIE, path=f"/b/{visit.store.slug}")
     return answer

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Form, Response
 from fastapi.responses import RedirectResponse
 
 from models.errors import Forbidden, InterlockError, LinkExpired, NotFound, Unauthenticated, Unavailable
-from models.states import Party
+from models.states import MOVABLE, Party
 from service.commands import bookings
 from service.commands.reschedule import Reschedule, reschedule
 from service.db.command import Scope
@@ -20,7 +20,7 @@ from service.queries.bookings import BookedItem
 from service.queries.calendar_file import Entry, calendar_file
 from service.queries.catalogue import ServiceDetails
 from service.queries.finding import ItemWanted
-from service.web.mine import last_change, remember
+from service.web.mine import remember
 from service.web.offer import WEEK, Wish, by_part
 from service.web.pages import PageRoute
 from service.web.several import Shift
@@ -61,9 +61,9 @@ class Kept:
     @property
     def changeable(self) -> bool:
         """Whether it can be moved or cancelled online."""
-        each = zip(self.items, self.rules, strict=True)
-        last = (last_change(item.status, item.starts_at, rule.last_cancellation, self.visit.now) for item, rule in each)
-        return all(moment is not None for moment in last)
+        spans = [timedelta(minutes=rule.last_cancellation) for rule in self.rules]
+        last = min(item.starts_at - span for item, span in zip(self.items, spans, strict=True))
+        return self.item.status in MOVABLE and self.visit.now < last
 
     @property
     def fee_cents(self) -> int:
@@ -135,7 +135,7 @@ Opened = Annotated[Kept, Depends(kept)]
 async def show(booking: Opened) -> Response:
     """The booking as it stands; the browser remembers it."""
     answer = _page(booking)
-    remember(booking.visit, answer, booking.item.id)
+    remember(booking.visit, answer, bookings=[booking.item.id])
     return answer
 
 

@@ -1,4 +1,7 @@
-"""My appointments: those that this browser has booked or opened by their links, and those of who is signed in."""
+"""My appointments: those that this browser has booked or opened by their links, and those of who is signed in.
+
+With them what its visitor waits for: offers are accepted or declined, entries left.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +11,12 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from models.errors import Unauthenticated
+from models.errors import HoldExpired, NotAllowed, NotFound, Unauthenticated
 from models.permissions import Role
 from models.states import MOVABLE
+from service.commands import offers, waitlist
 from service.queries import accounts, links, mine
-from service.queries.mine import Appointment
+from service.queries.mine import Appointment, Waiting
 from service.security import tokens
 from service.web.pages import PageRoute
 from service.web.session import signed_in
@@ -20,7 +24,7 @@ from service.web.visit import Visit, Visiting
 
 COOKIE = "mine"
 REMEMBERED = 30
-"""Bookings that one browser remembers, the newest."""
+"""Bookings, and as many waitlist entries, that one browser remembers: the newest."""
 DAYS = 400
 """How long it remembers them: longer than a browser keeps any cookie."""
 LINK_DAYS = 30
@@ -44,7 +48,9 @@ class Listed:
     @property
     def changeable_until(self) -> datetime | None:
         """Until when it can be changed online, in the visit's zone; None where that is over."""
-        return last_change(self.appointment.status, self.starts, self.appointment.last_cancellation, self.visit.now)
+        found = self.appointment
+        open_until = found.status in MOVABLE and self.visit.now < found.last_change
+        return found.last_change.astimezone(self.visit.zone) if open_until else None
 
     @property
     def is_to_come(self) -> bool:
@@ -60,16 +66,75 @@ class Listed:
 @router.get("/b/{slug}/me")
 async def show(visit: Visiting) -> Response:
     """The appointments to come, and those that are over."""
-    account = await signed_in(visit.request, visit.store.id)
-    found = await mine.of(visit.db, visit.store.id, account.client_id, remembered(visit))
+    return await _page(visit)
+
+
+async def _page(visit: Visit, *, refused: bool = False) -> Response:
+    account, known = await signed_in(visit.request, visit.store.id), remembered(visit)
+    entries = await mine.waiting(visit.db, visit.store.id, account.client_id, known.entries)
+    # Who waited and was given a time has it by the entry that the browser remembers.
+    placed = [entry.appointment_id for entry in entries if entry.appointment_id is not None]
+    found = await mine.of(visit.db, visit.store.id, account.client_id, [*known.bookings, *placed])
     listed = [Listed(visit, appointment) for appointment in found]
     return visit.page(
         "mine.html",
+        409 if refused else 200,
         coming=[entry for entry in reversed(listed) if entry.is_to_come],
         past=[entry for entry in listed if not entry.is_to_come],
+        waiting=[entry for entry in entries if entry.appointment_id is None],
+        refused=refused,
         is_known=account.client_id is not None,
         zone_named=visit.words.zone(visit.zone, visit.now),
     )
+
+
+async def _own_entry(visit: Visit, entry_id: UUID) -> Waiting:
+    """Return an entry of who looks; raises `NotFound` for anybody else's."""
+    account = await signed_in(visit.request, visit.store.id)
+    entries = await mine.waiting(visit.db, visit.store.id, account.client_id, remembered(visit).entries)
+    own = next((entry for entry in entries if entry.id == entry_id), None)
+    if own is None:
+        raise NotFound("There is no such entry.")
+    return own
+
+
+@router.post("/b/{slug}/me/waiting/{entry_id}/accept")
+async def accept(visit: Visiting, entry_id: UUID) -> Response:
+    """Take the time that is offered; the booking opens."""
+    entry = await _own_entry(visit, entry_id)
+    if entry.offer_id is None or entry.starts_at is None:
+        return await _page(visit, refused=True)
+    try:
+        booking = await offers.accept(visit.scope, entry.offer_id)
+    except (HoldExpired, NotAllowed):
+        return await _page(visit, refused=True)
+    token = link_to(visit, booking.id, entry.client_id, entry.starts_at)
+    answer = RedirectResponse(visit.url(f"/booking/{token}", said="booked"), status_code=303)
+    remember(visit, answer, bookings=[booking.id])
+    return answer
+
+
+@router.post("/b/{slug}/me/waiting/{entry_id}/decline")
+async def decline(visit: Visiting, entry_id: UUID) -> Response:
+    """Give the time that is offered back, and wait on."""
+    entry = await _own_entry(visit, entry_id)
+    try:
+        if entry.offer_id is not None:
+            await offers.decline(visit.scope, entry.offer_id)
+    except (HoldExpired, NotAllowed):
+        return await _page(visit, refused=True)
+    return RedirectResponse(visit.url("/me", said="declined"), status_code=303)
+
+
+@router.post("/b/{slug}/me/waiting/{entry_id}/leave")
+async def leave(visit: Visiting, entry_id: UUID) -> Response:
+    """Wait no longer."""
+    entry = await _own_entry(visit, entry_id)
+    try:
+        await waitlist.leave(visit.scope, entry.id)
+    except (HoldExpired, NotAllowed):
+        return await _page(visit, refused=True)
+    return RedirectResponse(visit.url("/me", said="left"), status_code=303)
 
 
 @router.get("/me")
@@ -83,12 +148,6 @@ async def anywhere(request: Request) -> Response:
     return RedirectResponse(f"/b/{places[0]}/me" if len(places) == 1 else "/account", status_code=303)
 
 
-def last_change(status: str, starts_at: datetime, minutes: int, now: datetime) -> datetime | None:
-    """Return until when a client can move or cancel a booking online, `minutes` before it; None where that is over."""
-    last = starts_at - timedelta(minutes=minutes)
-    return last if status in MOVABLE and now < last else None
-
-
 def link_to(visit: Visit, booking_id: UUID, client_id: UUID, starts_at: datetime) -> str:
     """Return the signed link's token for a booking; it holds until a while after the visit."""
     lasts = timedelta(days=LINK_DAYS) + max(starts_at - visit.now, timedelta(0))
@@ -96,29 +155,37 @@ def link_to(visit: Visit, booking_id: UUID, client_id: UUID, starts_at: datetime
     return links.signed(keyring, visit.store.id, client_id, booking_id, lasts).removeprefix("link.")
 
 
-def remembered(visit: Visit) -> list[UUID]:
-    """Return the bookings of this business that the browser's cookie remembers, the newest first."""
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """Bookings and waitlist entries of one business that a browser remembers, the newest first."""
+
+    bookings: Sequence[UUID] = ()
+    entries: Sequence[UUID] = ()
+
+
+def remembered(visit: Visit) -> Remembered:
+    """Return what the browser's cookie remembers of this business."""
     cookie = visit.request.cookies.get(COOKIE)
     if cookie is None:
-        return []
+        return Remembered()
     try:
         claims = tokens.read(visit.request.app.state.interlock.keyring, cookie, tokens.MINE)
     except Unauthenticated:
-        return []
-    return [UUID(hex=text) for text in claims["bookings"]] if claims["sub"] == str(visit.store.id) else []
+        return Remembered()
+    if claims["sub"] != str(visit.store.id):
+        return Remembered()
+    return Remembered(*([UUID(hex=text) for text in claims.get(what, ())] for what in ("bookings", "entries")))
 
 
-def remember(visit: Visit, answer: Response, booking_id: UUID) -> None:
-    """Let the browser remember a booking whose link it has; what it remembers is signed, out of scripts' reach."""
+def remember(visit: Visit, answer: Response, *, bookings: Sequence[UUID] = (), entries: Sequence[UUID] = ()) -> None:
+    """Let the browser remember what its visitor has made or has the link of; signed, and out of scripts' reach."""
     known = remembered(visit)
-    if booking_id in known:
+    if set(bookings) <= set(known.bookings) and set(entries) <= set(known.entries):
         return
-    kept: Sequence[UUID] = [booking_id, *known][:REMEMBERED]
-    value = tokens.signed(
-        visit.request.app.state.interlock.keyring,
-        tokens.MINE,
-        DAYS * 86_400,
-        sub=str(visit.store.id),
-        bookings=[booking.hex for booking in kept],
-    )
+    kept = {
+        name: [id_.hex for id_ in dict.fromkeys([*new, *old])][:REMEMBERED]
+        for name, new, old in (("bookings", bookings, known.bookings), ("entries", entries, known.entries))
+    }
+    keyring = visit.request.app.state.interlock.keyring
+    value = tokens.signed(keyring, tokens.MINE, DAYS * 86_400, sub=str(visit.store.id), **kept)
     visit.set_cookie(answer, COOKIE, value, DAYS * 86_400)

@@ -66,7 +66,7 @@ class Asked(BaseModel):
     zone: Annotated[str, Field(max_length=64)] | None = None
     lang: Annotated[str, Field(max_length=8)] | None = None
     embed: bool = False
-    said: Literal["booked", "moved", "cancelled"] | None = None
+    said: Literal["booked", "moved", "cancelled", "declined", "left"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Form, Response
 
 from service.commands import clients, waitlist
 from service.web.details import Details, Typed
+from service.web.mine import remember
 from service.web.pages import PageRoute
 from service.web.visit import Visit, Visiting
 
@@ -83,8 +84,10 @@ async def join(visit: Visiting, details: Typed, days: Annotated[Days, Depends(ty
     client_id = await clients.recognise(visit.scope, clients.NewClient(details.name, *details.contact))
     staff = None if visit.asked.staff is None else (visit.asked.staff,)
     joining = waitlist.Joining(client_id, service.id, tuple(windows), staff)
-    await waitlist.join(visit.scope, joining, now=visit.now)
-    return visit.page("waiting.html", service=service)
+    entry = await waitlist.join(visit.scope, joining, now=visit.now)
+    answer = visit.page("waiting.html", service=service)
+    remember(visit, answer, entries=[entry.id])
+    return answer
 
 
 async def _form(

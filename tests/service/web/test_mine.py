@@ -1,13 +1,17 @@
 """My appointments: what a browser may see without an account, and with one."""
 
+import re
 from datetime import timedelta
+from html import unescape
 from uuid import uuid4
 
 import httpx
 import pytest
 
 from models.permissions import Role
-from service.commands import bookings
+from models.states import Party
+from service.commands import attendance, bookings, deposits, offers, waitlist
+from service.commands.attendance import Step
 from service.commands.businesses import Opening, open_business
 from service.commands.catalogue import NewService, NewStaff
 from service.db.command import Scope
@@ -85,3 +89,122 @@ async def test_a_list_leads_to_pages_that_move_and_cancel(business, browser):
     version = moving.text.split('name="version" value="')[1].split('"')[0]
     assert (await browser.post(f"{address}/cancel", data={"version": version})).status_code == 303
     assert "Past and cancelled (1)" in (await browser.get("/b/salon/me")).text
+
+
+async def waits(browser: httpx.AsyncClient, name: str = "Waiting Wim") -> None:
+    """Join the waitlist as a client does, for the mornings of a week."""
+    form = {
+        "first": "2026-03-02",
+        "last": "2026-03-06",
+        "after": "09:00",
+        "before": "12:00",
+        "weekdays": list(range(5)),
+    }
+    answer = await browser.post(f"/b/salon/waitlist?service={CUT}", data={**form, "name": name, "phone": "+31 20 123"})
+    assert "You are on the waitlist" in answer.text
+
+
+async def offered(business, db) -> None:
+    """Offer Ana's Monday morning to who waits."""
+    view = await Views(db).current(business.business_id, NOW)
+    freed = offers.Freed(ANA, MONDAY_10 - timedelta(hours=1), MONDAY_10 + timedelta(hours=2))
+    assert len(await offers.pass_on(business, freed, view=view, now=NOW)) == 1
+
+
+def action(page: str, what: str) -> str:
+    """Return the address of a form about what one waits for."""
+    [found] = re.findall(rf'action="([^"]+/{what}[^"]*)"', page)
+    return unescape(found)
+
+
+async def state(business, db) -> str:
+    """Return the state of the one entry."""
+    async with db.transaction(business.business_id) as tx:
+        return (await tx.row("SELECT status FROM waitlist_entry"))["status"]
+
+
+async def test_what_one_waits_for_is_listed_and_left(business, db, browser):
+    await waits(browser)
+    page = (await browser.get("/b/salon/me")).text
+    assert "On the waitlist" in page
+    assert "Mon 2 Mar – Fri 6 Mar" in page
+    leave = action(page, "leave")
+    # Another browser neither sees it nor takes it off.
+    kept = browser.cookies["mine"]
+    browser.cookies.clear()
+    assert "On the waitlist" not in (await browser.get("/b/salon/me")).text
+    assert (await browser.post(leave)).status_code == 404
+    answer = await browser.post(leave, headers={"Cookie": f"mine={kept}"})
+    assert answer.status_code == 303
+    assert await state(business, db) == "left"
+
+
+async def test_an_offer_is_accepted_where_one_sees_ones_appointments(business, db, browser):
+    await waits(browser)
+    await offered(business, db)
+    page = (await browser.get("/b/salon/me")).text
+    assert "A time is free for you" in page
+    assert "Mon 2 Mar, 09:00" in page
+    answer = await browser.post(action(page, "accept"))
+    assert answer.status_code == 303
+    assert "You are booked" in (await browser.get(answer.headers["location"])).text
+    page = (await browser.get("/b/salon/me")).text
+    assert "On the waitlist" not in page
+    assert "Mon 2 Mar, 09:00" in page
+    assert await state(business, db) == "placed"
+
+
+async def test_an_offer_is_declined_and_one_waits_on(business, db, browser):
+    await waits(browser)
+    await offered(business, db)
+    answer = await browser.post(action((await browser.get("/b/salon/me")).text, "decline"))
+    page = (await browser.get(answer.headers["location"])).text
+    assert "you keep waiting" in page
+    assert "as soon as a time opens" in page
+    assert await state(business, db) == "waiting"
+
+
+async def test_an_offer_that_has_run_out_is_not_taken(business, db, browser):
+    await waits(browser)
+    await offered(business, db)
+    accept = action((await browser.get("/b/salon/me")).text, "accept")
+    async with db.transaction(business.business_id) as tx:
+        for table in ("appointment", "claim", "offer"):
+            past = "clock_timestamp() - interval '1 second'"
+            await tx.execute(f"UPDATE {table} SET expires_at = {past} WHERE expires_at IS NOT NULL")
+    answer = await browser.post(accept)
+    assert answer.status_code == 409
+    assert "That offer is not open any more" in answer.text
+    assert "A time is free for you" not in answer.text
+
+
+async def test_who_is_signed_in_sees_what_they_wait_for_too(business, db, browser):
+    maria = await client(business)
+    window = (MONDAY_10, MONDAY_10 + timedelta(hours=2))
+    await waitlist.join(business, waitlist.Joining(maria, CUT, (window,)), now=NOW)
+    assert "On the waitlist" not in (await browser.get("/b/salon/me")).text
+    browser.cookies.update(await cookie(business, Role.CLIENT, client_id=maria))
+    assert "On the waitlist" in (await browser.get("/b/salon/me")).text
+
+
+async def test_a_deposit_that_is_due_is_named_until_it_is_paid(business, db, browser):
+    maria = await client(business)
+    await deposits.set_no_show_rules(business, deposits.NoShowRules(1, 1500))
+    view = await Views(db).current(business.business_id, NOW)
+    missed = await bookings.book(business, bookings.BookRequest(CUT, ANA, MONDAY_10, maria), view=view, now=NOW)
+    later = MONDAY_10 + timedelta(minutes=5)
+    await attendance.no_show(business, Step(missed.id, missed.version, Party.STAFF), now=later)
+    view = await Views(db).current(business.business_id, NOW)
+    request = bookings.BookRequest(CUT, BEN, MONDAY_10 + timedelta(days=1), maria)
+    made = await bookings.book(business, request, view=view, now=NOW)
+    assert made.deposit_cents == 1500
+    browser.cookies.update(await cookie(business, Role.CLIENT, client_id=maria))
+    page = unescape((await browser.get("/b/salon/me")).text)
+    assert "A deposit of \u2068€15.00\u2069 is due" in page
+    [link, *_] = re.findall(r'href="([^"]+/booking/[^"/]+)"', page)
+    told = unescape((await browser.get(link)).text)
+    assert "A deposit of \u2068€15.00\u2069 is due" in told
+    assert "Please pay it to Salon, or call." in told
+    await deposits.pay_deposit(business, Step(made.id, made.version, Party.STAFF))
+    assert "deposit" not in (await browser.get(link)).text
+    assert "deposit" not in (await browser.get("/b/salon/me")).text
