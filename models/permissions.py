@@ -154,6 +154,7 @@ PERMISSIONS = {
     "swapBookings": workers("bookings:write"),
     "approveBooking": workers("bookings:write"),
     "payDeposit": workers("bookings:write"),
+    "waiveDeposit": workers("bookings:write"),
     "declineBooking": workers("bookings:write"),
     "checkInBooking": workers("bookings:write"),
     "completeBooking": workers("bookings:write"),

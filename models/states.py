@@ -92,6 +92,7 @@ APPOINTMENT: tuple[Transition, ...] = (
     Transition(_S.HOLD, _S.EXPIRED, "expire", _SYSTEM),
     Transition(_S.PENDING, _S.CONFIRMED, "approve", _HOUSE),
     Transition(_S.PENDING, _S.CONFIRMED, "pay_deposit", _HOUSE | _SYSTEM),
+    Transition(_S.PENDING, _S.CONFIRMED, "waive_deposit", _HOUSE),
     Transition(_S.PENDING, _S.DECLINED, "decline", _HOUSE),
     Transition(_S.PENDING, _S.CANCELLED, "cancel", _ALL),
     Transition(_S.PENDING, _S.EXPIRED, "lapse", _SYSTEM),

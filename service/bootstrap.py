@@ -138,8 +138,9 @@ def server_app() -> "FastAPI":
     """Return the whole application: API, board, static files; it opens its installation at start-up."""
     from service.api.app import create_app  # noqa: PLC0415 - other commands do without the web stack
     from service.web import routers  # noqa: PLC0415
-    from service.web.pages import HERE, Assets  # noqa: PLC0415
+    from service.web.pages import HERE, Assets, compiled  # noqa: PLC0415
 
+    compiled()
     app = create_app(running())
     for router in routers():
         app.include_router(router)

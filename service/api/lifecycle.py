@@ -52,6 +52,12 @@ async def pay_deposit(response: Response, scope: Commanding, by: By, booking_id:
     return tagged(response, await deposits.pay_deposit(scope, Step(booking_id, expected, by)))
 
 
+@router.post("/bookings/{booking_id}/deposit/waive", operation_id="waiveDeposit")
+async def waive_deposit(response: Response, scope: Commanding, by: By, booking_id: UUID, expected: Expected) -> Booking:
+    """Do without the deposit: the booking is confirmed, but where its service needs approval, too."""
+    return tagged(response, await deposits.waive_deposit(scope, Step(booking_id, expected, by)))
+
+
 @router.post("/bookings/{booking_id}/decline", operation_id="declineBooking")
 async def decline(response: Response, scope: Commanding, by: By, booking_id: UUID, expected: Expected) -> Booking:
     """Turn a pending booking down and free its time."""

@@ -21,6 +21,7 @@ class Mark(StrEnum):
     APPROVED = "approved"
     DECLINED = "declined"
     DEPOSIT_PAID = "deposit-paid"
+    DEPOSIT_WAIVED = "deposit-waived"
     CHECKED_IN = "checked-in"
     COMPLETED = "completed"
     NO_SHOW = "no-show"
@@ -85,7 +86,7 @@ def mark(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Note what becomes of a booking: approved, declined, deposit-paid, checked-in, completed or no-show."""
+    """Note of a booking: approved, declined, deposit-paid, deposit-waived, checked-in, completed or no-show."""
 
     async def run(interlock: Interlock) -> Booking:
         of = await businesses.by_slug(interlock.db, business)
@@ -95,6 +96,8 @@ def mark(
                 return await attendance.approve(scope, step)
             case Mark.DEPOSIT_PAID:
                 return await deposits.pay_deposit(scope, step)
+            case Mark.DEPOSIT_WAIVED:
+                return await deposits.waive_deposit(scope, step)
             case Mark.DECLINED:
                 return await attendance.decline(scope, step)
             case Mark.CHECKED_IN:

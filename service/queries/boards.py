@@ -18,7 +18,7 @@ CLAIMS = """
 SELECT c.id AS claim_id, c.lane_no, c.kind, c.starts_at AS claim_starts_at, c.ends_at AS claim_ends_at,
        a.id, a.status, a.version, a.client_id, cl.name AS client, s.id AS service_id, s.name AS service,
        coalesce(i.staff_id, g.staff_id) AS staff_id, coalesce(i.starts_at, g.starts_at) AS starts_at,
-       coalesce(i.ends_at, g.ends_at) AS ends_at, g.taken, g.seats
+       coalesce(i.ends_at, g.ends_at) AS ends_at, g.taken, g.seats, a.deposit_cents, a.deposit_paid_at
 FROM claim c
 LEFT JOIN group_session g ON g.business_id = c.business_id AND g.id = c.session_id
 LEFT JOIN appointment_item i ON i.business_id = c.business_id AND i.id = c.item_id
@@ -73,6 +73,8 @@ class Claim:
     ends_at: datetime | None
     taken: int | None
     seats: int | None
+    deposit_cents: int | None = None
+    deposit_paid_at: datetime | None = None
 
     @property
     def who(self) -> str:

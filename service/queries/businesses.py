@@ -11,7 +11,7 @@ from service.queries.paging import WHOLE, Order, Page, PageOf, page_of
 
 NOBODY = UUID(int=0)
 """The tenant of a lookup that has none yet."""
-BUSINESS: LiteralString = "SELECT id, slug, name, zone, deleted_at IS NOT NULL AS deleted FROM business "
+BUSINESS: LiteralString = "SELECT id, slug, name, zone, deleted_at IS NOT NULL AS deleted, currency FROM business "
 DETAILS: LiteralString = "SELECT id, slug, name, zone, locale, currency, colour, deleted_at, version FROM business "
 BY_NAME: Order = {"name": "text", "id": "uuid"}
 STAFF = """
@@ -30,13 +30,14 @@ WHERE business_id = %(business)s AND active = %(active)s
 
 @dataclass(frozen=True, slots=True)
 class Business:
-    """A business as its pages name it; `zone` is an IANA name."""
+    """A business as its pages name it; `zone` is an IANA name, `currency` an ISO 4217 code."""
 
     id: UUID
     slug: str
     name: str
     zone: str
     deleted: bool = False
+    currency: str = "EUR"
 
 
 @dataclass(frozen=True, slots=True)

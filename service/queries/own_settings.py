@@ -32,11 +32,21 @@ async def read(db: Database, business_id: UUID) -> OwnSettings:
     return OwnSettings(**row)
 
 
-async def allocations(db: Database, business_id: UUID) -> set[tuple[UUID, UUID]]:
-    """Return who performs what: (service, staff)."""
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A length (minutes) and a price of a staff member's own; None where they are the service's."""
+
+    duration: int | None
+    price_cents: int | None
+
+
+async def allocations(db: Database, business_id: UUID) -> dict[tuple[UUID, UUID], Terms]:
+    """Return who performs what, (service, staff), and on what terms."""
     async with db.transaction(business_id) as tx:
-        rows = await tx.rows("SELECT service_id, staff_id FROM allocation WHERE business_id = %s", [business_id])
-    return {(row["service_id"], row["staff_id"]) for row in rows}
+        rows = await tx.rows(
+            "SELECT service_id, staff_id, duration, price_cents FROM allocation WHERE business_id = %s", [business_id]
+        )
+    return {(row["service_id"], row["staff_id"]): Terms(row["duration"], row["price_cents"]) for row in rows}
 
 
 async def everyone(db: Database, business_id: UUID) -> list[tuple[UUID, str, bool]]:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 def routers() -> "list[APIRouter]":
     """Return the routes of every page."""
     from service.web import (  # noqa: PLC0415 - the web stack, if served
+        allocations,
         board,
         booking,
         confirming,
@@ -32,6 +33,7 @@ def routers() -> "list[APIRouter]":
     )
 
     parts = (
+        allocations,
         booking,
         confirming,
         kept,

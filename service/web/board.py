@@ -1,5 +1,6 @@
 """The board: one business's day, a column a lane, or its week; where bookings are made and moved."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
@@ -11,6 +12,7 @@ from pydantic import BaseModel, Field
 from models.errors import InterlockError
 from service.db.views import View
 from service.queries import boards, bookings, businesses, optimisation, waitlist
+from service.queries.bookings import BookedItem
 from service.queries.finding import ItemWanted
 from service.queries.slots import Slot, SlotsWanted, find
 from service.queries.waitlist import WaitingEntry
@@ -101,12 +103,19 @@ async def _stamp(board: Board) -> str:
 async def day_page(board: Board, *, refused: Refused | None = None, stamp: str | None = None) -> Response:
     """Return the page of one day, after a refusal with its reason."""
     here, asked = board.house, board.asked
-    rooms = asked.by == "rooms"
-    lanes = await lanes_of_day(here, board.day, rooms=rooms, page=asked.page)
-    waiting = await _waiting(board, lanes.span)
-    fits = [Opening(w.slot.staff_id, w.slot.starts_at, w.slot.ends_at, w.entry.client) for w in waiting if w.slot]
     opened = asked.open or (refused.booking if refused else None)
-    items = await bookings.read(here.db, here.business.id, opened) if opened else []
+    of = (here.db, here.business.id)
+    view = await here.view()
+    # Each of them waits for the database more than it works.
+    lanes, waiting, services, staff, run, items = await asyncio.gather(
+        lanes_of_day(here, view, board.day, rooms=asked.by == "rooms", page=asked.page),
+        _waiting(board, view),
+        businesses.services(*of),
+        businesses.staff(*of),
+        optimisation.latest(*of),
+        bookings.read(*of, opened) if opened else _nothing(),
+    )
+    fits = [Opening(w.slot.staff_id, w.slot.starts_at, w.slot.ends_at, w.entry.client) for w in waiting if w.slot]
     return here.page(
         "list.html" if asked.span == "list" else "board.html",
         409 if refused else 200,
@@ -119,10 +128,10 @@ async def day_page(board: Board, *, refused: Refused | None = None, stamp: str |
         chosen=_prefilled(board),
         undo=_undone(asked.undo),
         refused=refused,
-        services=await businesses.services(here.db, here.business.id),
-        staff=await businesses.staff(here.db, here.business.id),
+        services=services,
+        staff=staff,
         waiting=waiting,
-        run=await optimisation.latest(here.db, here.business.id),
+        run=run,
         stamp=stamp or await _stamp(board),
         of=Chosen,
     )
@@ -154,10 +163,13 @@ class Fitting:
     slot: Slot | None
 
 
-async def _waiting(board: Board, span: tuple[datetime, datetime]) -> list[Fitting]:
-    here = board.house
+async def _nothing() -> list[BookedItem]:
+    return []
+
+
+async def _waiting(board: Board, view: View) -> list[Fitting]:
+    here, span = board.house, board.house.span(board.day)
     entries = await waitlist.waiting(here.db, here.business.id, *span)
-    view = await here.view()
     return [Fitting(entry, _opening(here, view, entry, span)) for entry in entries[:WAITING]]
 
 

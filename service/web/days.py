@@ -49,13 +49,12 @@ class LanesOfDay:
         return len({claim.id for claim in self.claims if claim.id and claim.status != "hold"})
 
 
-async def lanes_of_day(house: House, day: date, *, rooms: bool = False, page: int = 1) -> LanesOfDay:
+async def lanes_of_day(house: House, view: View, day: date, *, rooms: bool = False, page: int = 1) -> LanesOfDay:
     """Return one page of lanes with all that is on them on a date."""
     rows = await boards.lanes(house.db, house.business.id, rooms=rooms)
     shown = rows[(page - 1) * PAGE : page * PAGE]
     span = house.span(day)
     claims = await boards.claims(house.db, house.business.id, [row.lane_no for row in shown], *span)
-    view = await house.view()
     columns = [column(view, row, claims, span) for row in shown]
     return LanesOfDay(columns, claims, span, max(1, -(-len(rows) // PAGE)))
 

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 
 from models.errors import InterlockError, InvalidInput, NotFound, Unavailable
 from models.states import Party
-from service.commands import attendance, availability, bookings, clients
+from service.commands import attendance, availability, bookings, clients, deposits
 from service.commands.attendance import Step
 from service.web.board import Board, Refused, day_page, nearest, on_board, reason
 from service.web.details import Details, Typed
@@ -45,7 +45,9 @@ async def step(
     board: Annotated[Board, on_board("approveBooking")],
     booking_id: UUID,
     version: Annotated[int, Form(ge=0)],
-    take: Annotated[Literal["approve", "decline", "check_in", "complete", "no_show", "cancel"], Form()],
+    take: Annotated[
+        Literal["approve", "paid", "waived", "decline", "check_in", "complete", "no_show", "cancel"], Form()
+    ],
 ) -> Response:
     """Take one step in a booking's life."""
     here, wanted = board.house, Step(booking_id, version)
@@ -63,6 +65,10 @@ async def _taken(here: House, take: str, wanted: Step) -> None:
     match take:
         case "approve":
             await attendance.approve(here.scope, wanted)
+        case "paid":
+            await deposits.pay_deposit(here.scope, wanted)
+        case "waived":
+            await deposits.waive_deposit(here.scope, wanted)
         case "decline":
             await attendance.decline(here.scope, wanted)
         case "check_in":

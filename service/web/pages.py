@@ -45,6 +45,12 @@ templates.env.globals |= {"asset": asset, "timedelta": timedelta}
 templates.env.filters |= {"local": local, "merged": operator.or_}
 
 
+def compiled() -> None:
+    """Compile every template, so that nobody who asks for a page first waits for that."""
+    for name in templates.env.list_templates():
+        templates.env.get_template(name)
+
+
 def page(
     request: Request,
     template: str,

@@ -99,7 +99,7 @@ async def _plan(here: House, run_id: UUID, asked: Asked, problem: str | None = N
         return here.page("running.html", run=run, beside=beside)
     days = changed_days(run, here.zone)
     day = asked.day or max(days, key=lambda d: d[1], default=(run.start.astimezone(here.zone).date(), 0))[0]
-    lanes = await lanes_of_day(here, day, page=asked.page)
+    lanes = await lanes_of_day(here, await here.view(), day, page=asked.page)
     claims = seen(lanes.claims, run.moves, asked.view)
     over = [] if asked.view == "before" else ghosts(run.moves, here.zone, arrows=asked.view == "both")
     return here.page(

@@ -87,8 +87,8 @@ def _rules(typed: dict[str, str]) -> dict[str, Any]:
         **{name: int(typed[name]) for name in NUMBERS if name in typed},
         **{name: _optional(typed[name]) for name in LIMITS if name in typed},
         "name": typed.get("name", "").strip(),
-        "price_cents": _cents(typed.get("price", "0")),
-        "cancellation_fee_cents": _cents(typed.get("fee", "0")),
+        "price_cents": cents(typed.get("price", "0")),
+        "cancellation_fee_cents": cents(typed.get("fee", "0")),
         "needs_approval": "needs_approval" in typed,
         "active": "active" in typed,
     }
@@ -116,7 +116,8 @@ def _requirement(line: str) -> Requirement:
     return Requirement(match[1], int(match[2]), int(match[3]) - int(match[2]))
 
 
-def _cents(text: str) -> int:
+def cents(text: str) -> int:
+    """Return a price that was typed, in cents; raises `InvalidInput`."""
     match = PRICE.fullmatch(text.strip() or "0")
     if match is None:
         raise InvalidInput("A price is written like 24.50.")

@@ -1,4 +1,4 @@
-"""Settings: the business, its staff with their hours, services, who performs what, rooms and holidays."""
+"""Settings: the business, its staff with their hours, services, rooms and holidays."""
 
 from collections.abc import Awaitable
 from datetime import date
@@ -12,10 +12,10 @@ from models.errors import InterlockError, InvalidInput, NotFound, Unavailable
 from models.week import week_of, written
 from service.commands import availability, catalogue, changes
 from service.commands.availability import Holidays, WeeklyHours
-from service.commands.catalogue import Allocation, NewResource, NewService, NewStaff, Span
+from service.commands.catalogue import NewResource, NewService, NewStaff, Span
 from service.commands.changes import Change
-from service.queries import businesses, own_settings
 from service.queries import catalogue as queries
+from service.queries import own_settings
 from service.web.house import House, house
 from service.web.logo import LARGEST, data_url
 from service.web.pages import PageRoute
@@ -155,44 +155,6 @@ async def add_service(
     """Add a service, performed by everybody at first."""
     service = NewService(name.strip(), duration, id=uuid4())
     return await _done(here, catalogue.add_service(here.scope, service), f"/settings/services/{service.id}")
-
-
-@router.get("/board/{slug}/settings/allocations")
-async def matrix(here: Annotated[House, house("allocate")]) -> Response:
-    """Who performs what."""
-    db, business_id = here.db, here.business.id
-    return here.page(
-        "allocations.html",
-        said=here.request.query_params.get("said"),
-        staff=await businesses.staff(db, business_id),
-        services=await businesses.services(db, business_id),
-        allocated=await own_settings.allocations(db, business_id),
-    )
-
-
-@router.post("/board/{slug}/settings/allocations")
-async def allocate(
-    here: Annotated[House, house("allocate")], pairs: Annotated[list[str] | None, Form(max_length=20_000)] = None
-) -> Response:
-    """Tick who performs what; those that were ticked and are no longer, are withdrawn."""
-    present = await own_settings.allocations(here.db, here.business.id)
-    wanted = {_pair(pair) for pair in pairs or ()}
-    shown = {m.id for m in await businesses.staff(here.db, here.business.id)}
-    sold = {s.id for s in await businesses.services(here.db, here.business.id)}
-    for service_id, staff_id in sorted(wanted - present, key=str):
-        await catalogue.allocate(here.scope, Allocation(service_id, staff_id))
-    for service_id, staff_id in sorted(present - wanted, key=str):
-        if service_id in sold and staff_id in shown:
-            await catalogue.withdraw_allocation(here.scope, Allocation(service_id, staff_id))
-    return RedirectResponse(here.url("/settings/allocations", said="saved"), status_code=303)
-
-
-def _pair(text: str) -> tuple[UUID, UUID]:
-    service_id, _, staff_id = text.partition("~")
-    try:
-        return UUID(service_id), UUID(staff_id)
-    except ValueError as error:
-        raise InvalidInput("That is no service of a staff member.") from error
 
 
 @router.post("/board/{slug}/settings/rooms")

@@ -49,6 +49,7 @@ TABLE = {
     "swapBookings": {"booking_id": NOBODY, "version": 1},
     "approveBooking": None,
     "payDeposit": None,
+    "waiveDeposit": None,
     "declineBooking": None,
     "checkInBooking": None,
     "completeBooking": None,

@@ -20,7 +20,7 @@ NOBODY = str(UUID(int=99))
 NUMBERS = [True, "1", 0, -1, 1.5, 2**63, None, [1]]
 
 
-PLAIN = ("cancel", "approve", "deposit", "decline", "check-in", "complete", "no-show")
+PLAIN = ("cancel", "approve", "deposit", "deposit/waive", "decline", "check-in", "complete", "no-show")
 
 
 def digests(owner_url: str) -> dict[str, tuple[int, str]]:
@@ -97,6 +97,7 @@ STATES = [
     ("approve", {}, 409, "not-allowed"),
     ("decline", {}, 409, "not-allowed"),
     ("deposit", {}, 409, "not-allowed"),
+    ("deposit/waive", {}, 409, "not-allowed"),
     ("complete", {}, 409, "not-allowed"),
     ("no-show", {}, 409, "not-allowed"),
     ("reschedule", {"json": {"starts_at": "2026-02-27T10:00:00Z"}}, 422, "past"),

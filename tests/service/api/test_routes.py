@@ -34,6 +34,7 @@ SHOWN = {
     "swapBookings": "test_a_booking_moves_and_two_change_places",
     "approveBooking": "test_a_booking_is_approved_attended_and_completed",
     "payDeposit": "test_who_did_not_come_pays_a_deposit_first",
+    "waiveDeposit": "test_who_did_not_come_pays_a_deposit_first",
     "setNoShowRules": "test_who_did_not_come_pays_a_deposit_first",
     "declineBooking": "test_a_booking_is_declined",
     "checkInBooking": "test_a_booking_is_approved_attended_and_completed",
@@ -222,6 +223,9 @@ async def test_who_did_not_come_pays_a_deposit_first(api, client_id):
     paid = await api.post(f"{address}/deposit", headers={"If-Match": '"1"'})
     assert (paid.json()["status"], paid.headers["etag"]) == ("confirmed", '"2"')
     assert (await api.get(address)).json()[0]["deposit_paid_at"] is not None
+    other = (await api.post(f"{BASE}/bookings", json={**slot, "starts_at": f"{DAY}T16:00:00Z"})).json()
+    waived = await api.post(f"{BASE}/bookings/{other['id']}/deposit/waive", headers={"If-Match": '"1"'})
+    assert (waived.json()["status"], waived.headers["etag"]) == ("confirmed", '"2"')
     for bad in ({"threshold": 0}, {"threshold": None, "deposit_cents": 5}, {}, {"threshold": True}):
         refused(await api.put(f"{BASE}/no-show-rules", json=bad), 422, "invalid-input")
 

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 
 
 RULE = "FREQ=WEEKLY;COUNT=2"
-STEPS = ("approve", "deposit", "decline", "check-in", "complete", "no-show")
+STEPS = ("approve", "deposit", "deposit/waive", "decline", "check-in", "complete", "no-show")
 
 
 def foreign_requests(ids: dict, ours: str) -> list[tuple[str, str, dict]]:

@@ -9,7 +9,7 @@ from models.errors import InvalidInput, NotAllowed, NotFound, StaleVersion
 from models.states import Party
 from service.commands import attendance, bookings
 from service.commands.attendance import Step
-from service.commands.deposits import NoShowRules, pay_deposit, set_no_show_rules
+from service.commands.deposits import NoShowRules, pay_deposit, set_no_show_rules, waive_deposit
 from service.db import claims
 from service.db.views import Views
 from service.queries import bookings as queries
@@ -51,6 +51,26 @@ async def test_who_did_not_come_pays_ahead_and_is_confirmed_by_that(db, owner_ur
         events = "SELECT topic, payload ->> 'deposit_cents', payload ->> 'deposit_paid_cents' FROM outbox_event "
         told = owner.execute(events + "WHERE aggregate_id = %s ORDER BY id", [booking.id]).fetchall()
     assert told == [("appointment.pending", "2000", None), ("appointment.confirmed", None, "2000")]
+    assert_invariants(owner_url)
+
+
+async def test_a_deposit_is_waived_once_and_the_booking_stands(db, owner_url):
+    scope = await salon(db)
+    booking = await booked(scope, MONDAY_10 + HOUR, await unreliable(scope))
+    with pytest.raises(NotAllowed):
+        await waive_deposit(scope, Step(booking.id, by=Party.CLIENT))
+    waived = await waive_deposit(scope, Step(booking.id, booking.version))
+    assert (waived.status, waived.version) == ("confirmed", 2)
+    for again in (waive_deposit, pay_deposit):
+        with pytest.raises(NotAllowed):
+            await again(scope, Step(booking.id))
+    [item] = await queries.read(db, scope.business_id, booking.id)
+    assert (item.deposit_cents, item.deposit_paid_at) == (None, None)
+    with psycopg.connect(owner_url) as owner:
+        row = owner.execute(
+            "SELECT payload FROM outbox_event WHERE aggregate_id = %s AND aggregate_version = 2", [booking.id]
+        )
+        assert row.fetchone()[0]["deposit_waived_cents"] == 2000
     assert_invariants(owner_url)
 
 

@@ -5,12 +5,15 @@ from uuid import uuid4
 
 import pytest
 
-from service.commands import availability, bookings, waitlist
+from models.states import Party
+from service.commands import attendance, availability, bookings, deposits, waitlist
+from service.commands.attendance import Step
 from service.commands.businesses import Opening, open_business
 from service.commands.catalogue import NewStaff
 from service.db.command import Scope
 from service.db.views import Views
 from service.queries import boards
+from service.queries.bookings import read as bookings_read
 from tests.service.people import cookie
 from tests.service.worlds import ANA, BEN, CUT, MONDAY_10, NOW, WEEK, client, salon
 
@@ -187,3 +190,30 @@ async def test_every_page_comes_under_the_strict_policy(scope, browser):
         policy = (await browser.get(path)).headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
+
+
+async def test_a_deposit_that_is_due_is_noted_as_paid_or_waived_on_the_board_and_in_today(scope, db, browser):
+    await deposits.set_no_show_rules(scope, deposits.NoShowRules(1, 2000))
+    [(_, _, _, _, missed)] = await booked(db, scope)
+    await attendance.no_show(scope, Step(missed), now=MONDAY_10)
+    [who] = {item.client_id for item in await bookings_read(db, scope.business_id, missed)}
+    made = []
+    for hours in (1, 2):
+        view = await Views(db).current(scope.business_id, NOW)
+        request = bookings.BookRequest(CUT, ANA, MONDAY_10 + timedelta(hours=hours), who, source="web", by=Party.CLIENT)
+        made.append(await bookings.book(scope, request, view=view, now=NOW))
+    card = (await browser.get(f"/board/salon?{DAY}&open={made[0].id}")).text
+    today = (await browser.get(f"/board/salon/today?{DAY}&staff={ANA}")).text
+    due = "Deposit of \u2068€20.00\u2069 is due"
+    assert (card.count(due), today.count(due)) == (1, 2)
+    assert 'value="approve"' not in card + today
+    for booking, take, said in (
+        (made[0], "paid", "The deposit is paid."),
+        (made[1], "waived", "The deposit is waived."),
+    ):
+        answer = await browser.post(f"/board/salon/bookings/{booking.id}/step", data={"version": 1, "take": take})
+        assert said in (await browser.get(answer.headers["location"])).text
+    assert {row[1] for row in await booked(db, scope)} == {"no_show", "confirmed"}
+    assert "Deposit of \u2068€20.00\u2069 paid" in (await browser.get(f"/board/salon/today?{DAY}&staff={ANA}")).text
+    again = await browser.post(f"/board/salon/bookings/{made[1].id}/step", data={"version": 2, "take": "paid"})
+    assert again.status_code == 409

@@ -83,8 +83,26 @@ async def test_a_service_gets_a_price_and_a_policy(scope, browser):
 async def test_the_matrix_ticks_and_unticks(scope, db, browser):
     pairs = [f"{CUT}~{ANA}", f"{COLOUR}~{BEN}"]
     assert (await browser.post(f"{SETTINGS}/allocations", data={"pairs": pairs})).status_code == 303
-    assert await own_settings.allocations(db, scope.business_id) == {(CUT, ANA), (COLOUR, BEN)}
+    assert (await own_settings.allocations(db, scope.business_id)).keys() == {(CUT, ANA), (COLOUR, BEN)}
     assert (await browser.post(f"{SETTINGS}/allocations", data={"pairs": ["x"]})).status_code == 422
+
+
+async def test_somebody_has_a_length_and_a_price_of_their_own(scope, db, browser):
+    path = f"{SETTINGS}/allocations/{CUT}"
+    assert f'href="/board/salon/settings/allocations/{CUT}"' in (await browser.get(f"{SETTINGS}/allocations")).text
+    form = {f"minutes-{ANA}": "", f"price-{ANA}": "", f"minutes-{BEN}": "45", f"price-{BEN}": "30,50"}
+    assert (await browser.post(path, data=form)).status_code == 303
+    own = await own_settings.allocations(db, scope.business_id)
+    assert (own[CUT, ANA], own[CUT, BEN]) == (own_settings.Terms(None, None), own_settings.Terms(45, 3050))
+    matrix = (await browser.get(f"{SETTINGS}/allocations")).text
+    assert '<span class="own">45 min</span><span class="own">€30.50</span>' in matrix
+    for wrong in ({f"minutes-{BEN}": "0"}, {f"minutes-{BEN}": "x"}, {f"price-{BEN}": "-1"}):
+        assert (await browser.post(path, data=form | wrong)).status_code in (409, 422)
+    # What is ticked already keeps its terms when the matrix is saved.
+    await browser.post(f"{SETTINGS}/allocations", data={"pairs": [f"{CUT}~{ANA}", f"{CUT}~{BEN}"]})
+    assert (await own_settings.allocations(db, scope.business_id))[CUT, BEN].duration == 45
+    assert (await browser.post(path, data={f"minutes-{BEN}": "", f"price-{BEN}": ""})).status_code == 303
+    assert (await own_settings.allocations(db, scope.business_id))[CUT, BEN] == own_settings.Terms(None, None)
 
 
 async def test_staff_services_rooms_and_holidays_are_added(scope, browser):
