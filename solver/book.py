@@ -1,7 +1,7 @@
 """The book laid open for the optimiser: what each client allowed, who may move, and what stays fixed."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -34,6 +34,10 @@ class Booking:
         Whom else the client accepts; empty: nobody else, None: anyone allocated.
     also : tuple of (lane id, start, end)
         Rooms, devices and the visit's further items: they move along by the same minutes.
+    choices : tuple of tuples of lanes
+        For each of `also`, the lanes that may take its place, its own among them; empty: they stay as they are.
+    within : tuple of (start, end)
+        For each of `also`, what must lie inside its lane's hours; empty: all that it takes.
     locked : bool
         It stays, come what may.
     must_leave : bool
@@ -61,6 +65,8 @@ class Booking:
     moved_before: int = 0
     prefers: tuple[Preference, ...] = ()
     booked: tuple[int, ...] = ()
+    choices: tuple[tuple[int, ...], ...] = ()
+    within: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         if not self.occupied_start <= self.start < self.end <= self.occupied_end:
@@ -69,6 +75,15 @@ class Booking:
             raise InvalidProblem(f"booking {self.id}: locked, and must leave")
         if any(start >= end for _, start, end in self.also):
             raise InvalidProblem(f"booking {self.id}: one of its further items is empty")
+        if any(len(parallel) not in (0, len(self.also)) for parallel in (self.choices, self.within)):
+            raise InvalidProblem(f"booking {self.id}: choices, or hours, for some of its further items only")
+
+    @property
+    def parts(self) -> Iterator[tuple[tuple[int, int, int], tuple[int, ...], tuple[int, int]]]:
+        """Each of `also` with its choice of lanes and what must lie inside hours."""
+        choices = self.choices or tuple((lane,) for lane, _, _ in self.also)
+        within = self.within or tuple((start, end) for _, start, end in self.also)
+        return zip(self.also, choices, within, strict=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,19 +170,28 @@ def _claims(b: Booking) -> tuple[tuple[int, int, int], ...]:
 
 
 def _inside(snapshot: Snapshot, booking: Booking) -> bool:
-    """Whether the service lies within its lane's hours."""
-    if booking.lane < 0:
+    """Whether the service, and what else the visit takes of lanes that are there, lies within their hours."""
+    lanes = [(booking.lane, booking.start, booking.end)]
+    lanes += [(lane, *within) for (lane, _, _), _, within in booking.parts if lane < len(snapshot.lanes)]
+    return all(works(snapshot, *claim) for claim in lanes)
+
+
+def works(snapshot: Snapshot, lane: int, start: int, end: int) -> bool:
+    """Whether a lane is there and open from `start` to `end`; -1 is one that is gone."""
+    if lane < 0:
         return False
-    spans = merged(tuple((int(a), int(b)) for a, b, _ in snapshot.lanes[booking.lane].work))
-    return any(opens <= booking.start and booking.end <= closes for opens, closes in spans)
+    spans = merged(tuple((int(a), int(b)) for a, b, _ in snapshot.lanes[lane].work))
+    return any(opens <= start and end <= closes for opens, closes in spans)
 
 
 def _clear(fixed: Intervals, booking: Booking, seats: Mapping[int, int]) -> bool:
     """Whether the booking's claims are clear of everything fixed."""
-    return all(
-        np.count_nonzero((fixed.lane == lane) & (fixed.start < end) & (fixed.end > start)) < seats.get(lane, 1)
-        for lane, start, end in _claims(booking)
-    )
+    return all(taken(fixed, *claim) < seats.get(claim[0], 1) for claim in _claims(booking))
+
+
+def taken(fixed: Intervals, lane: int, start: int, end: int) -> int:
+    """How many fixed claims overlap a lane's time."""
+    return int(np.count_nonzero((fixed.lane == lane) & (fixed.start < end) & (fixed.end > start)))
 
 
 def _widened(snapshot: Snapshot, overtime: Intervals | None) -> Snapshot:

@@ -7,7 +7,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.book import Book, Booking, uncounted
+from solver.book import Book, Booking, taken, uncounted, works
 from solver.booked import unusual
 from solver.clock import DAY
 from solver.columns import Claims, Columns, Entry, Int, Intervals, Preference, preferred
@@ -70,25 +70,26 @@ class Offer:
 def of_booking(book: Book, b: Booking, now: datetime, thawed: int, rooms: Rooms) -> Offer:
     """Where a booking may go, at its own length: its place first, then what its client allowed after the frozen window.
 
-    Of the rooms that its service may use it takes any; what else its visit holds moves along.
+    What else its visit holds moves along, exchanged for any of its choice; of the rooms that its service may use it
+    takes any.
     """
     leaves = b.id in book.leaving
     row = book.free.durations[book.free.service_index[b.service]]
     others = np.flatnonzero(row).tolist() if b.staff is None else [i for i in b.staff if row[i]]
     staff = tuple(sorted({b.lane, *others} if b.lane >= 0 and row[b.lane] else set(others)))
     windows = tuple((max(opens, thawed), closes) for opens, closes in b.windows if closes > thawed)
-    takes = unusual(book.free, b.service, b.lane, (b.end - b.start, b.start - b.occupied_start, b.occupied_end - b.end))
+    length = (b.end - b.start, b.start - b.occupied_start, b.occupied_end - b.end)
+    takes = length if b.also else unusual(book.free, b.service, b.lane, length)
     around = ((b.start, b.start + DAY), *windows)
     wish = Entry(b.id, service=b.service, staff=staff, windows=around, client=b.client, booked=b.booked, takes=takes)
-    wish, free = book.besides(wish), uncounted(book.free, [b])
-    slots = legal_places(free, wish, now)
+    wish = book.besides(wish)
+    slots = legal_places(uncounted(book.free, [b]), wish, now)
     inside = [(slots.start >= opens) & (slots.end <= closes) for opens, closes in windows]
-    allowed = np.any([slots.start == b.start, *inside], axis=0) & (slots.start >= thawed)
+    slots = slots.take(np.any([slots.start == b.start, *inside], axis=0) & (slots.start >= thawed))
     choice = rooms.get(b.service, ())
-    swaps = any(lane in choice for lane, _, _ in b.also)
-    here = (slots.start == b.start) & (slots.lane == b.lane)
-    slots = slots.take(allowed & (swaps | ~here))
-    own = [] if leaves or (swaps and here.any()) else [1]
+    swaps = any(choices != (lane,) or lane in choice for (lane, _, _), choices, _ in b.parts)
+    slots = slots.take((slots.start != b.start) | (slots.lane != b.lane))
+    own = [1] if not leaves or (swaps and _still(book, b)) else []
     arrays = (slots.lane, slots.start, slots.end, slots.claim_start, slots.claim_end)
     place = (b.lane, b.start, b.end, b.occupied_start, b.occupied_end)
     lane, start, end, opens, closes = (np.append(a, np.full(len(own), v)) for a, v in zip(arrays, place, strict=True))
@@ -106,15 +107,24 @@ def of_booking(book: Book, b: Booking, now: datetime, thawed: int, rooms: Rooms)
     )
     units = _moving(b, lane, start, leaves=leaves) | _liked(b.prefers, lane, start, end)
     offer = Offer(entry, replace(wish, windows=windows), lane, start, end, opens, closes, lane, units, (), b)
-    return _lawful(book.free, book.fixed, _with_items(offer, b, choice), b if leaves else None)
+    return _lawful(book.free, book.fixed, _with_items(offer, b, choice, len(book.free.staff)))
 
 
-def _with_items(offer: Offer, b: Booking, choice: Sequence[int]) -> Offer:
-    """The columns with the visit's further items, shifted along, each room exchanged for any of the choice."""
-    for lane, since, until in b.also:
+def _still(book: Book, b: Booking) -> bool:
+    """Whether the time of who must leave is there still, so that only what else they take has to be exchanged."""
+    there = (b.lane, b.occupied_start, b.occupied_end)
+    return works(book.free, b.lane, b.start, b.end) and not taken(book.fixed, *there)
+
+
+def _with_items(offer: Offer, b: Booking, rooms: Sequence[int], staff: int) -> Offer:
+    """The columns with the visit's further items, shifted along, each exchanged for any of its choice or the rooms."""
+    for (lane, since, until), choice, _ in b.parts:
         shift = offer.start - b.start
-        offer = offer.crossed(choice if lane in choice else [lane], since + shift, until + shift)
-    return offer
+        offer = offer.crossed(rooms if lane in rooms else choice, since + shift, until + shift)
+    changed = [((now != lane) & (now < staff)) for (now, _, _), (lane, _, _) in zip(offer.also, b.also, strict=True)]
+    units = {**offer.units}
+    units[str(Term.STAFF_CHANGED)] = sum((c.astype(np.int64) for c in changed), units[str(Term.STAFF_CHANGED)])
+    return replace(offer, units=units)
 
 
 def _moving(b: Booking, lane: Int, start: Int, *, leaves: bool) -> dict[str, Int]:
@@ -133,23 +143,28 @@ def _liked(prefers: Sequence[Preference], lane: Int, start: Int, end: Int) -> di
     return {str(Term.PREFERENCE): preferred(prefers, lane, start, end)} if prefers else {}
 
 
-def _lawful(snapshot: Snapshot, fixed: Intervals, offer: Offer, leaves: Booking | None = None) -> Offer:
+def _lawful(snapshot: Snapshot, fixed: Intervals, offer: Offer) -> Offer:
     """Columns whose further claims are clear of what is fixed and of each other, and inside hours where there are any.
 
-    Whoever must leave cannot stay as they are.
+    Whoever must leave cannot stay as they are; who need not, can.
     """
-    if not offer.also and leaves is None:
+    b, hours = offer.booking, opening_hours(snapshot)
+    if not offer.also and b is None:
         return offer
-    good, hours = np.ones(len(offer), bool), opening_hours(snapshot)
+    good = np.ones(len(offer), bool)
+    within = [(0, 0)] * len(offer.also) if b is None else [inside for _, _, inside in b.parts]
     for number, (lane, start, end) in enumerate(offer.also):
         over = (fixed.lane == lane[:, None]) & (fixed.start < end[:, None]) & (fixed.end > start[:, None])
-        inside = (hours.lane == lane[:, None]) & (hours.start <= start[:, None]) & (hours.end >= end[:, None])
+        opens, closes = within[number]
+        since, until = (start, end) if b is None else (opens + offer.start - b.start, closes + offer.start - b.start)
+        inside = (hours.lane == lane[:, None]) & (hours.start <= since[:, None]) & (hours.end >= until[:, None])
         good &= ~over.any(axis=1) & (inside.any(axis=1) | (lane >= len(snapshot.lanes)))
         for other, since, until in offer.also[:number]:
             good &= ~((other == lane) & (since < end) & (until > start))
-    if leaves is not None:
-        same = [(lane == at) for (lane, _, _), (at, _, _) in zip(offer.also, leaves.also, strict=True)]
-        good &= ~np.all([~offer.moved(leaves), *same], axis=0)
+    if b is not None:
+        same = [(lane == at) for (lane, _, _), (at, _, _) in zip(offer.also, b.also, strict=True)]
+        stays = np.all([~offer.moved(b), *same], axis=0)
+        good = good | stays if offer.entry.required else good & ~stays
     return offer.take(good)
 
 

@@ -94,7 +94,6 @@ planned_move = tenant_table(
     Column("appointment_version", Integer),
     Column("service_id", UUID, nullable=False),
     Column("availability_version", Integer, nullable=False),
-    Column("also_versions", JSONB, nullable=False, server_default=text("'{}'")),
     Column("staff_id", UUID, nullable=False),
     Column("starts_at", TIME, nullable=False),
     Column("ends_at", TIME, nullable=False),
@@ -129,10 +128,10 @@ planned_move = tenant_table(
 )
 """What the plan would do, with the versions it was planned on; a move whose versions have moved on is stale.
 
-Moves of one `component` take each other's time: they are applied together or not at all. `rooms` are taken beside the
-staff member's lane: lane number, version of its hours, from, until. `also_versions` holds the hours' version of each
-further lane that comes along, `pays` what the move costs by term, `buys` who takes its old time
-(appointments and entries), `gain` how much less the plan would be worth without it, where that is proven.
+Moves of one `component` take each other's time: they are applied together or not at all. `rooms` are what is taken
+beside the staff member's lane, the lanes of a visit's further staff included: lane number, version of its hours, from,
+until. `pays` is what the move costs by term, `buys` who takes its old time (appointments and entries), `gain` how much
+less the plan would be worth without it, where that is proven.
 """
 Index(None, planned_move.c.business_id, planned_move.c.run_id)
 

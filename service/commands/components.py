@@ -25,7 +25,7 @@ from service.db import claims, rescheduling
 from service.db.claims import Item, Room
 from service.db.command import command
 from service.db.database import Transaction
-from service.db.rescheduling import Move, Standing, StandingItem
+from service.db.rescheduling import Move, Standing
 
 MOVES_TO_APPLY = """
 SELECT m.*, s.lane_no, r.frozen_minutes, w.client_id, v.seats AS capacity
@@ -37,7 +37,7 @@ LEFT JOIN waitlist_entry w ON w.business_id = m.business_id AND w.id = m.entry_i
 WHERE m.business_id = %s AND m.id = ANY(%s) AND m.status = 'planned'
 ORDER BY m.component, s.lane_no, m.starts_at, m.id
 """
-STAFF_LANES = "SELECT id, lane_no FROM staff WHERE business_id = %s AND id = ANY(%s)"
+STAFF_LANES = "SELECT id, lane_no FROM staff WHERE business_id = %s AND lane_no = ANY(%s)"
 LOCK_MOVES = """
 SELECT id FROM planned_move WHERE business_id = %s AND id = ANY(%s) AND status = 'planned' ORDER BY id FOR UPDATE
 """
@@ -147,12 +147,12 @@ async def _lines(tx: Transaction, request: list[UUID]) -> list[Line]:
     rows = await tx.rows(MOVES_TO_APPLY, [tx.business_id, request])
     booked = list({m["appointment_id"]: None for m in rows if m["appointment_id"]})
     standing = {s.id: s for s in await rescheduling.standing(tx, booked)} if booked else {}
-    staff = [item.staff_id for s in standing.values() for item in s.items]
-    lanes = {row["id"]: row["lane_no"] for row in await tx.rows(STAFF_LANES, [tx.business_id, staff])}
+    also = [room["lane_no"] for m in rows for room in m["rooms"]]
+    staff = {row["lane_no"]: row["id"] for row in await tx.rows(STAFF_LANES, [tx.business_id, also])} if also else {}
     found = []
     for m in rows:
         of = standing.get(m["appointment_id"])
-        found.append(Line(m, (_item(m),) if of is None else tuple(_moved(m, of, lanes)), of))
+        found.append(Line(m, (_item(m),) if of is None else tuple(_moved(m, of, staff)), of))
     return found
 
 
@@ -211,29 +211,35 @@ def _item(m: DictRow) -> Item:
     return Item(uuid7(), **own, rooms=rooms)
 
 
-def _moved(m: DictRow, standing: Standing, lanes: Mapping[UUID, int]) -> Iterator[Item]:
-    """Yield the items of an appointment where the plan puts it: the first as planned, the others along with it."""
+def _moved(m: DictRow, standing: Standing, staff: Mapping[int, UUID]) -> Iterator[Item]:
+    """Yield the items of an appointment where the plan puts it: the first as planned, the others along with it.
+
+    What else it takes stands among the plan's rooms, the lanes of further `staff` included.
+    """
     first, *rest = standing.items
-    alone = _item(m)
-    rooms = alone.rooms if not rest else tuple(_rooms(m, first, lanes))
-    yield replace(alone, id=first.id, seats=first.seats, rooms=rooms)
-    shift = m["starts_at"] - m["before_starts_at"]
+    alone, shift = _item(m), m["starts_at"] - m["before_starts_at"]
+    people = [room for room in alone.rooms if room.lane_no in staff]
+    rooms = [room for room in alone.rooms if room.lane_no not in staff]
+    also = tuple(_exchanged(rooms, span, shift) for span in first.spans if span[0] != first.own_lane)
+    yield replace(alone, id=first.id, seats=first.seats, rooms=also)
     for item in rest:
-        lane = lanes[item.staff_id]
-        _, opens, closes = next(span for span in item.spans if span[0] == lane)
-        times = (item.starts_at + shift, item.ends_at + shift, opens + shift, closes + shift)
-        also = tuple(_rooms(m, item, lanes))
-        yield Item(item.id, item.service_id, item.staff_id, lane, _version(m, lane), *times, rooms=also)
+        own = next(span for span in item.spans if span[0] == item.own_lane)
+        taken = _exchanged(people, own, shift)
+        who = (staff.get(taken.lane_no, item.staff_id), taken.lane_no, taken.availability_version)
+        times = (item.starts_at + shift, item.ends_at + shift, taken.starts_at, taken.ends_at)
+        also = tuple(_exchanged(rooms, span, shift) for span in item.spans if span != own)
+        yield Item(item.id, item.service_id, *who, *times, seats=item.seats, rooms=also)
 
 
-def _rooms(m: DictRow, item: StandingItem, lanes: Mapping[UUID, int]) -> Iterator[Room]:
-    shift = m["starts_at"] - m["before_starts_at"]
-    for lane, start, end in item.spans:
-        if lane != lanes[item.staff_id]:
-            yield Room(lane, _version(m, lane), start + shift, end + shift)
+def _exchanged(planned: list[Room], span: claims.LaneSpan, shift: timedelta) -> Room:
+    """What the plan takes in the place of some lane time, the same lane if it can; taken out of `planned`.
 
-
-def _version(m: DictRow, lane: int) -> int:
-    """Return the version of a lane's hours that the plan stands on; one that it did not know is no version at all."""
-    version: int = m["also_versions"].get(str(lane), 0)
-    return version
+    Where the plan knows of nothing then, the lane as it is, at no version of its hours: that is stale.
+    """
+    lane, start, end = span
+    same = [room for room in planned if (room.starts_at, room.ends_at) == (start + shift, end + shift)]
+    if not same:
+        return Room(lane, 0, start + shift, end + shift)
+    found = next((room for room in same if room.lane_no == lane), same[0])
+    planned.remove(found)
+    return found

@@ -57,8 +57,6 @@ class PlannedMove:
         The waitlist entry that is placed, or the appointment that moves.
     before : (staff, start, end) or None
         Where the appointment's first item is booked.
-    also_versions : mapping of lane number to the version of its hours
-        Further lanes that come along.
     pays : mapping of term to points (negative)
     buys : tuple of appointments and entries that take its old time
     gain : float or None
@@ -73,7 +71,6 @@ class PlannedMove:
     value: float
     reason: str
     before: tuple[UUID, datetime, datetime] | None = None
-    also_versions: Mapping[str, int] = field(default_factory=dict)
     pays: Mapping[str, int] = field(default_factory=dict)
     buys: tuple[UUID, ...] = ()
     gain: float | None = None
@@ -155,12 +152,12 @@ WHERE business_id = %(business)s AND id = %(id)s AND status = 'running' RETURNIN
 """
 INSERT_MOVES = """
 INSERT INTO planned_move (business_id, run_id, id, component, kind, entry_id, entry_version, appointment_id,
-                          appointment_version, service_id, availability_version, also_versions, staff_id, starts_at,
+                          appointment_version, service_id, availability_version, staff_id, starts_at,
                           ends_at, claim_starts_at, claim_ends_at, rooms, before_staff_id, before_starts_at,
                           before_ends_at, value, gain, pays, buys, reason)
 SELECT %s, %s, m.* FROM jsonb_to_recordset(%s) AS m(
     id uuid, component int, kind text, entry_id uuid, entry_version int, appointment_id uuid,
-    appointment_version int, service_id uuid, availability_version int, also_versions jsonb, staff_id uuid,
+    appointment_version int, service_id uuid, availability_version int, staff_id uuid,
     starts_at timestamptz, ends_at timestamptz, claim_starts_at timestamptz, claim_ends_at timestamptz,
     rooms jsonb, before_staff_id uuid, before_starts_at timestamptz, before_ends_at timestamptz,
     value float8, gain float8, pays jsonb, buys uuid[], reason text)
@@ -310,7 +307,6 @@ def _row(move: PlannedMove) -> dict[str, object]:
         **{name: getattr(move.item, name) for name in (*names, "claim_ends_at")},
         **{name: getattr(move, name) for name in ("component", "value", "gain", "reason", "buys")},
         "rooms": [asdict(room) for room in move.item.rooms],
-        "also_versions": dict(move.also_versions),
         "pays": dict(move.pays),
         "before_staff_id": staff,
         "before_starts_at": starts,

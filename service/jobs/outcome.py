@@ -10,7 +10,7 @@ from models.optimisation import MoveKind
 from service.commands.legality import room_of
 from service.commands.plans import LeftOut, Plan, PlannedMove, TermLine
 from service.db.claims import Item
-from service.jobs.problems import GONE, Night
+from service.jobs.problems import Night
 from service.jobs.reasons import Words
 from service.queries.movable import Booked
 from solver.answer import Effort
@@ -83,7 +83,6 @@ class _Moves:
             p.value,
             self.words.moved(p, booked, account),
             before=(booked.staff_id, booked.starts_at, booked.ends_at),
-            also_versions=self._also_versions(p),
             pays={score.name: score.value for score in account.pays},
             buys=tuple(UUID(str(taker)) for taker in account.buys),
             gain=account.gain or None,
@@ -91,22 +90,17 @@ class _Moves:
 
     def _item(self, p: Placement, service_id: UUID) -> Item:
         view = self.night.view
-        info, staff = view.of_lane(p.lane), len(view.snapshot.staff)
+        info = view.of_lane(p.lane)
         times = (moment(p.start), moment(p.end), moment(p.occupied_start), moment(p.occupied_end))
         # Where the one who opens a group is refused, the next one opens it: each names what it takes.
         also = p.also if p.session not in self.problem.groups else self._opener(p).also
-        rooms = tuple(room_of(view, claim) for claim in also if claim[0] >= staff)
+        rooms = tuple(room_of(view, claim) for claim in also)
         return Item(uuid7(), service_id, info.id, info.lane_no, info.availability_version, *times, rooms=rooms)
 
     def _opener(self, seat: Placement) -> Placement:
         """Who takes the time of the group that another has a seat in."""
         place = (seat.lane, seat.start, None)
         return next(p for p in self.words.result.placements if (p.lane, p.start, p.session) == place)
-
-    def _also_versions(self, p: Placement) -> dict[str, int]:
-        """Versions of the hours of further staff and rooms that come along."""
-        infos = [self.night.view.of_lane(lane) for lane, _, _ in p.also]
-        return {str(info.lane_no): info.availability_version for info in infos}
 
 
 def _left_out(problem: Problem, result: Result, words: Words, effort: Effort) -> list[LeftOut]:
@@ -127,7 +121,7 @@ def _left_out(problem: Problem, result: Result, words: Words, effort: Effort) ->
 def _stranded(night: Night, words: Words) -> Sequence[LeftOut]:
     """Appointments, seats in groups too, that have lost their place and cannot be offered to the solver."""
     offered = {b.id for b in night.offered}
-    lost = {b.id: (b, _by_hand(night, b)) for b in night.booked if b.id in night.leaving and b.id not in offered}
+    lost = {b.id: (b, _by_hand(b)) for b in night.booked if b.id in night.leaving and b.id not in offered}
     for b in night.members:
         if not night.standing(b) and b.id not in night.leaving:
             lost.setdefault(b.id, (b, LOCKED if b.locked else IN_A_GROUP))
@@ -138,9 +132,7 @@ def _stranded(night: Night, words: Words) -> Sequence[LeftOut]:
     ]
 
 
-def _by_hand(night: Night, booked: Booked) -> str:
+def _by_hand(booked: Booked) -> str:
     if booked.locked:
         return LOCKED
-    if night.lane(booked) == GONE and booked.items > 1:
-        return "Its visit has several items; move it by hand."
     return "Its service is not offered any more; move it by hand."

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from uuid import UUID
 
+import numpy as np
+
 from models.optimisation import Rules, RunKind, StaffAllowed
 from service.db.views import View
 from service.queries.movable import Booked
@@ -56,7 +58,7 @@ class Night:
 
     @cached_property
     def leaving(self) -> frozenset[UUID]:
-        """Appointments whose place is lost: their staff gone or not at work then, or a room that they hold."""
+        """Appointments whose place is lost: one of their staff gone or not at work then, or a room that they hold."""
         return frozenset(b.id for b in self.booked if not self.standing(b))
 
     def standing(self, b: Booked) -> bool:
@@ -64,13 +66,16 @@ class Night:
         return self.staffed(b) and self.roomed(b)
 
     def staffed(self, b: Booked) -> bool:
-        """Whether the staff member of an appointment is at work then."""
+        """Whether all the staff of an appointment are at work then."""
+        return self.led(b) and all(self._open(part.lane, *part.within) for part in parts_of(self, b) if part.service)
+
+    def led(self, b: Booked) -> bool:
+        """Whether the staff member of an appointment's first item is at work then."""
         return self._open(self.lane(b), epoch_minute(b.starts_at), epoch_minute(b.ends_at, up=True))
 
     def roomed(self, b: Booked) -> bool:
         """Whether the rooms that an appointment holds are there, and open then."""
-        staff = len(self.view.snapshot.staff)
-        return all(self._open(*claim) for claim in _also(self, b) if claim[0] >= staff)
+        return all(self._open(part.lane, *part.within) for part in parts_of(self, b) if not part.service)
 
     def _open(self, lane: int, start: int, end: int) -> bool:
         return any(opens <= start and end <= closes for opens, closes in self._hours[lane])
@@ -98,9 +103,11 @@ class Night:
             for b in self.booked
             if b.service_id in self.view.snapshot.service_index
             and not (b.id in self.leaving and (b.locked or not self.wished(b.id)))
-            and all(claim in claims or claim[0] == GONE for claim in _held(self, b))
-            and (self.lane(b) != GONE or b.items == 1)
+            and all(claim in claims or self._gone(claim[0]) for claim in _held(self, b))
         )
+
+    def _gone(self, lane: int) -> bool:
+        return lane == GONE or lane >= len(self.view.snapshot.lanes)
 
 
 def _within(lane: Lane, start: int, end: int) -> Lane:
@@ -177,6 +184,7 @@ def _booking(night: Night, b: Booked) -> Booking:
     stays = b.locked or not night.wished(b.id) or (night.kind is RunKind.RESEAT and not leaves)
     lane, opens, closes = _held(night, b)[0]
     start, visits = epoch_minute(b.starts_at), night.visits.get((b.client_id, b.service_id), ())
+    parts = parts_of(night, b)
     return Booking(
         str(b.id),
         service=b.service_id,
@@ -193,7 +201,58 @@ def _booking(night: Night, b: Booked) -> Booking:
         client=str(b.client_id),
         moved_before=b.moves,
         booked=tuple(at for at in visits if at != start),
+        choices=tuple(part.choice if leaves else (part.lane,) for part in parts),
+        within=tuple(part.within for part in parts),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What an appointment holds beside its first item's time: another staff member's for `service`, or a room's.
+
+    `choice` are the lanes that may take its place, `within` what must lie inside their hours.
+    """
+
+    lane: int
+    service: UUID | None
+    choice: tuple[int, ...]
+    within: tuple[int, int]
+
+
+def parts_of(night: Night, b: Booked) -> list[Part]:
+    """Return each of `_also` with who or what else could do it."""
+    found = []
+    for (number, since, until), (lane, *_) in zip(b.also, _also(night, b), strict=True):
+        items = [(of, start, end) for of, at, start, end in b.further if at == number and since <= start < until]
+        for service, start, end in items:
+            found.append(Part(lane, service, _performing(night, service), (start, end)))
+        if not items:
+            found.append(Part(lane, None, _rooms_like(night, b, lane, (since, until)), (since, until)))
+    return found
+
+
+def _performing(night: Night, service: UUID) -> tuple[int, ...]:
+    """The lanes of who performs a service."""
+    snapshot = night.view.snapshot
+    if service not in snapshot.service_index:
+        return ()
+    return tuple(np.flatnonzero(snapshot.durations[snapshot.service_index[service]]).tolist())
+
+
+def _rooms_like(night: Night, b: Booked, lane: int, held: tuple[int, int]) -> tuple[int, ...]:
+    """The rooms or devices of one's kind; what kind one was that is gone, the requirements of the visit say."""
+    snapshot = night.view.snapshot
+    first, kinds = len(snapshot.staff), set[Hashable]()
+    if lane < len(snapshot.lanes):
+        kinds = {snapshot.resources[lane - first][1]}
+    else:
+        items = [(b.service_id, epoch_minute(b.starts_at), epoch_minute(b.ends_at, up=True))]
+        for service, start, end in (*items, *((of, start, end) for of, _, start, end in b.further)):
+            for needed in snapshot.services[snapshot.service_index[service]].requirements:
+                since = start + needed.after
+                if (since, end if needed.length is None else since + needed.length) == held:
+                    kinds.add(needed.kind)
+    return tuple(first + i for i, (_, kind) in enumerate(snapshot.resources) if kind in kinds)
 
 
 def _windows(night: Night, b: Booked, *, leaves: bool) -> tuple[tuple[datetime, datetime], ...]:
@@ -211,8 +270,8 @@ def _windows(night: Night, b: Booked, *, leaves: bool) -> tuple[tuple[datetime, 
 
 
 def _staff(night: Night, b: Booked, *, leaves: bool) -> tuple[int, ...] | None:
-    """With whom else: a visit of several items keeps its staff, for their times hang together."""
-    if b.items > 1:
+    """With whom else: a visit of several items keeps its staff while they are there, for their times hang together."""
+    if b.items > 1 and not leaves:
         return ()
     allowed = b.staff_allowed or (StaffAllowed.ANY if leaves else night.rules.staff)
     if allowed == StaffAllowed.ANY:

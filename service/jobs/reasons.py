@@ -115,8 +115,11 @@ class Words:
 
     def _missing(self, booked: Booked) -> str:
         """Who or what an appointment has lost."""
-        roomless = self.night.staffed(booked) and not self.night.roomed(booked)
-        return f"A room or device that it holds beside {booked.staff}" if roomless else booked.staff
+        if self.night.staffed(booked):
+            return (
+                booked.staff if self.night.roomed(booked) else f"A room or device that it holds beside {booked.staff}"
+            )
+        return f"A colleague whom it needs beside {booked.staff}" if self.night.led(booked) else booked.staff
 
     def concession(self, entry: EntryId) -> str | None:
         """Return the smallest concession that would place an entry beside the plan, in words."""

@@ -19,6 +19,13 @@ SELECT a.id, a.version, a.client_id, c.name AS client, i.service_id, v.name AS s
        CASE WHEN w.moved_to = i.starts_at THEN w.agreed_at ELSE i.starts_at END AS agreed_at,
        (SELECT count(*) FROM appointment_item x
         WHERE x.business_id = a.business_id AND x.appointment_id = a.id) AS items,
+       ARRAY(SELECT x.service_id FROM appointment_item x WHERE x.business_id = a.business_id
+             AND x.appointment_id = a.id AND x.position > 1 ORDER BY x.position) AS further_services,
+       ARRAY(SELECT ARRAY[t.lane_no, floor(extract(epoch FROM x.starts_at) / 60)::bigint,
+                          ceil(extract(epoch FROM x.ends_at) / 60)::bigint]
+             FROM appointment_item x JOIN staff t ON t.business_id = x.business_id AND t.id = x.staff_id
+             WHERE x.business_id = a.business_id AND x.appointment_id = a.id AND x.position > 1
+             ORDER BY x.position) AS further,
        ARRAY(SELECT ARRAY[k.lane_no, floor(extract(epoch FROM k.starts_at) / 60)::bigint,
                           ceil(extract(epoch FROM k.ends_at) / 60)::bigint]
              FROM appointment_item x
@@ -59,6 +66,8 @@ class Booked:
         How many items its visit has.
     also : tuple of (lane number, start, end) in epoch minutes
         What else it holds: rooms, and the lanes of further items.
+    further : tuple of (service, lane number, start, end)
+        Its items beyond the first, without buffers.
     """
 
     id: UUID
@@ -81,6 +90,7 @@ class Booked:
     agreed_at: datetime
     items: int
     also: tuple[tuple[int, int, int], ...]
+    further: tuple[tuple[UUID, int, int, int], ...] = ()
 
 
 async def rules(db: Database, business_id: UUID) -> Rules:
@@ -122,12 +132,13 @@ async def one(db: Database, business_id: UUID, appointment_id: UUID) -> Booked:
 
 
 def _booked(row: dict[str, Any]) -> Booked:
-    windows = row.pop("windows")
+    windows, services = row.pop("windows"), row.pop("further_services")
     return Booked(
         **row
         | {
             "windows": None if windows is None else tuple((w.lower, w.upper) for w in windows),
             "staff_ids": tuple(row["staff_ids"] or ()),
             "also": tuple((lane, start, end) for lane, start, end in row["also"]),
+            "further": tuple((of, *item) for of, item in zip(services, row["further"], strict=True)),
         }
     )

@@ -1,19 +1,22 @@
 """Plans that take rooms, seats in groups, and what limits leave: from rows to the guarded commit."""
 
+from datetime import timedelta
+
 import psycopg
 import pytest
 from uuid_utils.compat import uuid7
 
 from models.optimisation import Rules, RunKind
+from service.commands import availability, bookings
 from service.commands.allowances import set_rules
 from service.commands.catalogue import NewResource, Requirement, add_resource
-from service.commands.changes import Change, change_service
+from service.commands.changes import Change, Deletion, change_service, delete
 from service.db.views import Views
 from service.jobs.accept import accept
 from service.queries import optimisation as queries
-from tests.races.races import assert_invariants, count
-from tests.service.nights import accepted, booked, monday, planned, waits
-from tests.service.worlds import ANA, BEN, CUT, NOW, salon
+from tests.races.races import assert_invariants, count, owner_does
+from tests.service.nights import MONDAY, accepted, booked, monday, planned, waits
+from tests.service.worlds import ANA, BEN, CUT, NOW, client, salon
 
 pytestmark = pytest.mark.anyio
 
@@ -169,3 +172,88 @@ async def test_one_plan_opens_a_group_and_fills_it(db, owner_url):
         assert connection.execute(SEATS).fetchall() == [(3,)]
     assert taken(owner_url) == [(red.name, monday(9))]
     assert_invariants(owner_url)
+
+
+async def visit_of_two(scope, second=BEN):
+    """Maria's cut with Ana at ten and one with another at eleven, as one visit."""
+    view = await Views(scope.db).current(scope.business_id, NOW)
+    more = (bookings.Wanted(CUT, second, monday(11)),)
+    order = bookings.BookRequest(CUT, ANA, monday(10), await client(scope), source="test", more=more)
+    return (await bookings.book(scope, order, view=view, now=NOW)).id
+
+
+async def items(scope, db):
+    async with db.transaction(scope.business_id) as tx:
+        rows = await tx.rows(
+            "SELECT i.staff_id, i.starts_at FROM appointment_item i WHERE i.appointment_id IN "
+            "(SELECT appointment_id FROM appointment_item WHERE position = 2) ORDER BY position",
+            [],
+        )
+    return [(row["staff_id"], row["starts_at"]) for row in rows]
+
+
+async def reseated(scope, days=0):
+    run = await planned(scope, RunKind.RESEAT, days=(MONDAY, MONDAY + timedelta(days=days)))
+    outcome = await accepted(scope, run)
+    assert outcome.stale == ()
+    return run
+
+
+async def test_a_visit_that_loses_its_second_staff_member_keeps_its_times_with_another(db, owner_url):
+    scope = await salon(db)
+    visit = await visit_of_two(scope)
+    closing = availability.DayHours(BEN, MONDAY, (), displace=True)
+    assert (await availability.set_day(scope, closing)).displaced == (visit,)
+    [move] = (await reseated(scope)).moves
+    assert (move.kind, move.appointment_id) == ("reseat", visit)
+    assert move.reason.startswith(
+        "A colleague whom it needs beside Ana is not there at the booked time. At the same time"
+    )
+    assert await items(scope, db) == [(ANA, monday(10)), (ANA, monday(11))]
+    assert_invariants(owner_url)
+
+
+async def test_a_visit_that_loses_its_first_staff_member_keeps_the_others(db, owner_url):
+    scope = await salon(db)
+    visit = await visit_of_two(scope)
+    owner_does(owner_url, "UPDATE staff SET active = false WHERE name = 'Ana'")
+    [move] = (await reseated(scope)).moves
+    assert (move.kind, move.appointment_id, move.staff_id) == ("reseat", visit, BEN)
+    assert await items(scope, db) == [(BEN, monday(10)), (BEN, monday(11))]
+    assert_invariants(owner_url)
+
+
+async def test_a_visit_whose_colleague_is_replaced_by_nobody_moves_as_a_whole(db, owner_url):
+    scope = await salon(db)
+    await visit_of_two(scope)
+    await booked(scope, monday(11), name="Noa Reis")
+    await availability.set_day(scope, availability.DayHours(BEN, MONDAY, (), displace=True))
+    run = await reseated(scope)
+    assert [m.kind for m in run.moves] == ["reseat"]
+    (_, first), (_, second) = await items(scope, db)
+    assert second - first == timedelta(hours=1)
+    assert first != monday(10)
+    assert_invariants(owner_url)
+
+
+async def test_a_lost_chair_is_exchanged_for_another_of_its_kind(db, owner_url):
+    scope = await salon(db)
+    blue, _ = await chairs(scope, "Blue", "Red")
+    visit = await booked(scope, monday(10))
+    assert taken(owner_url) == [("Blue", monday(10))]
+    await delete(scope, Deletion("resource", blue.id))
+    run = await reseated(scope)
+    assert [(m.appointment_id, m.staff_id, m.starts_at) for m in run.moves] == [(visit, ANA, monday(10))]
+    assert run.moves[0].reason.startswith("A room or device that it holds beside Ana is not there at the booked time.")
+    assert taken(owner_url) == [("Red", monday(10))]
+    assert_invariants(owner_url)
+
+
+async def test_a_lost_chair_without_another_is_named(db, owner_url):
+    scope = await salon(db)
+    [blue] = await chairs(scope, "Blue")
+    visit = await booked(scope, monday(10))
+    await delete(scope, Deletion("resource", blue.id))
+    run = await planned(scope, RunKind.RESEAT)
+    assert (run.moves, [u.appointment_id for u in run.unplaced]) == ((), [visit])
+    assert run.unplaced[0].reason.startswith("A room or device that it holds beside Ana is not there on Mon 02 Mar")
