@@ -122,7 +122,7 @@ async def set_rules(tx: Transaction, request: Rules) -> Rules:
     """Set the business's rules for the optimiser, all of them; returns them. Raises `NotFound`."""
     if await tx.row(SET_RULES, [Jsonb(asdict(request)), tx.business_id]) is None:
         raise NotFound("There is no such business.")
-    await record(tx, "business.optimisation_rules_set", tx.business_id, 1, after=asdict(request))
+    await record(tx, "business.optimisation_rules_set", tx.business_id, None, after=asdict(request))
     return request
 
 

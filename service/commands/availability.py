@@ -34,8 +34,11 @@ INSERT INTO claim (business_id, lane_no, starts_at, ends_at, kind)
 SELECT %(business)s, %(lane)s, %(start)s, %(end)s, 'time_off' ON CONFLICT DO NOTHING RETURNING id
 """
 END_TIME_OFF = """
-UPDATE claim SET released_at = clock_timestamp()
-WHERE business_id = %s AND id = %s AND kind = 'time_off' AND released_at IS NULL RETURNING lane_no
+UPDATE claim c SET released_at = clock_timestamp()
+FROM staff s
+WHERE c.business_id = %s AND c.id = %s AND c.kind = 'time_off' AND c.released_at IS NULL
+  AND s.business_id = c.business_id AND s.lane_no = c.lane_no
+RETURNING s.id AS staff_id
 """
 # What begins later is replaced, what began earlier ends where the new hours begin.
 END_LATER = """
@@ -182,7 +185,7 @@ async def set_weekly_hours(tx: Transaction, request: WeeklyHours) -> HoursSet:
     spans = [Span(span.weekday, span.opens, span.closes, request.valid_from) for span in request.spans]
     await insert_hours(tx, lane.lane_no, spans)
     after = {"valid_from": str(request.valid_from), "spans": [(s.weekday, s.opens, s.closes) for s in spans]}
-    await record(tx, "availability.weekly_set", request.staff_id, 1, after=after)
+    await record(tx, "availability.weekly_set", request.staff_id, None, after=after)
     return HoursSet(displaced=tuple(out))
 
 
@@ -202,17 +205,18 @@ async def take_time_off(tx: Transaction, request: TimeOff) -> HoursSet:
     if row is None and not request.displace:
         raise SlotTaken("Something is booked in that time; move or cancel it first, or accept that it is displaced.")
     out = [] if row is not None else await _withdraw(tx, lane, request)
-    after = {name: at.isoformat() for name, at in moments.items()}
-    await record(tx, "availability.time_off", request.staff_id, 1, after=after | {"displaced": [str(o) for o in out]})
+    after = {**{name: at.isoformat() for name, at in moments.items()}, "displaced": [str(one) for one in out]}
+    await record(tx, "availability.time_off", request.staff_id, None, after=after)
     return HoursSet(None if row is None else int(row["id"]), tuple(out))
 
 
 @command
 async def end_time_off(tx: Transaction, claim_id: int) -> None:
     """Give claimed time off back. Raises `NotFound` where there is none of that id."""
-    if await tx.row(END_TIME_OFF, [tx.business_id, claim_id]) is None:
+    row = await tx.row(END_TIME_OFF, [tx.business_id, claim_id])
+    if row is None:
         raise NotFound("There is no such time off.")
-    await record(tx, "availability.time_off_ended", tx.business_id, 1, after={"claim_id": claim_id})
+    await record(tx, "availability.time_off_ended", row["staff_id"], None, after={"claim_id": claim_id})
 
 
 @command
@@ -232,7 +236,7 @@ async def add_holidays(tx: Transaction, request: Holidays) -> HoursSet:
         [tx.business_id, closed, [named[day] for day in closed]],
     )
     after = {"days": [str(day) for day in closed]}
-    await record(tx, "holidays.added", tx.business_id, 1, after=after)
+    await record(tx, "holidays.added", tx.business_id, None, after=after)
     return HoursSet(displaced=tuple(out))
 
 
@@ -241,7 +245,7 @@ async def remove_holiday(tx: Transaction, day: date) -> None:
     """Open on a date again. Raises `NotFound` where it is no holiday."""
     if await tx.execute("DELETE FROM holiday WHERE business_id = %s AND day = %s", [tx.business_id, day]) == 0:
         raise NotFound(f"{day} is no holiday.")
-    await record(tx, "holidays.removed", tx.business_id, 1, after={"day": str(day)})
+    await record(tx, "holidays.removed", tx.business_id, None, after={"day": str(day)})
 
 
 def public_holidays(country: str, subdivision: str | None, years: Iterable[int]) -> list[tuple[date, str]]:
@@ -282,7 +286,7 @@ async def _write_day(tx: Transaction, lane: LockedLane, request: DayHours) -> in
     if row is None:
         raise StaleVersion("The day has been changed by someone else; read it again.")
     after = {"day": str(request.day), "spans": request.spans, "appointment_only": request.appointment_only}
-    await record(tx, "availability.day_set", request.staff_id, row["version"], after=after)
+    await record(tx, "availability.day_set", request.staff_id, None, after=after)
     return int(row["version"])
 
 

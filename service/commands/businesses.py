@@ -109,5 +109,5 @@ async def set_standing(tx: Transaction, request: Standing) -> Changed:
         [request.deleted, tx.business_id],
     )
     version, what = row["version"] + 1, "business.deleted" if request.deleted else "business.restored"
-    await record(tx, what, tx.business_id, version, after={"deleted": request.deleted})
+    await record(tx, what, tx.business_id, None, after={"deleted": request.deleted})
     return Changed(tx.business_id, version)

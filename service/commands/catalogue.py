@@ -219,7 +219,7 @@ async def allocate(tx: Transaction, request: Allocation) -> Changed:
         [tx.business_id, request.service_id, request.staff_id, request.duration, request.price_cents],
     )
     after = {"staff_id": str(request.staff_id), "duration": request.duration, "price_cents": request.price_cents}
-    await record(tx, "allocation.set", request.service_id, 1, after=after)
+    await record(tx, "allocation.set", request.service_id, None, after=after)
     return Changed(request.service_id, 1)
 
 
@@ -232,7 +232,7 @@ async def withdraw_allocation(tx: Transaction, request: Allocation) -> None:
     )
     if done == 0:
         raise NotFound("That staff member does not perform the service.")
-    await record(tx, "allocation.withdrawn", request.service_id, 1, after={"staff_id": str(request.staff_id)})
+    await record(tx, "allocation.withdrawn", request.service_id, None, after={"staff_id": str(request.staff_id)})
 
 
 async def insert_staff(tx: Transaction, member: NewStaff) -> None:

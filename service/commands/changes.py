@@ -113,7 +113,7 @@ async def _change(tx: Transaction, table: LiteralString, request: Change) -> Cha
     )
     version = before["version"] + 1
     was = {column: before[column] for column in columns}
-    await record(tx, f"{table}.changed", request.id, version, before=_plain(was), after=_plain(request.values))
+    await record(tx, f"{table}.changed", request.id, None, before=_plain(was), after=_plain(request.values))
     return Changed(request.id, version)
 
 

@@ -114,7 +114,7 @@ async def delete(tx: Transaction, client_id: UUID) -> UUID:
     """Take a client off the list, to be restored; bookings stay theirs. Raises `NotFound` where there is none."""
     if not await tx.execute(DELETE, [tx.business_id, client_id]):
         raise NotFound("There is no such client.")
-    await record(tx, "client.deleted", client_id, 1, after={})
+    await record(tx, "client.deleted", client_id, None, after={})
     return client_id
 
 
@@ -123,7 +123,7 @@ async def restore(tx: Transaction, client_id: UUID) -> UUID:
     """Put a deleted client back on the list; raises `NotFound` where none of that id is deleted."""
     if not await tx.execute(RESTORE, [tx.business_id, client_id]):
         raise NotFound("There is no such deleted client.")
-    await record(tx, "client.restored", client_id, 1, after={})
+    await record(tx, "client.restored", client_id, None, after={})
     return client_id
 
 
@@ -138,5 +138,5 @@ async def erase(tx: Transaction, client_id: UUID) -> UUID:
     for table in ("client_key", "membership"):
         await tx.execute(f"DELETE FROM {table} WHERE business_id = %s AND client_id = %s", [tx.business_id, client_id])
     tx.vault.forget(tx.business_id, client_id)
-    await record(tx, "client.erased", client_id, 2, after={})
+    await record(tx, "client.erased", client_id, None, after={})
     return client_id

@@ -61,7 +61,7 @@ async def set_no_show_rules(tx: Transaction, request: NoShowRules) -> NoShowRule
     row = await tx.row(SET_RULES, [Jsonb(chosen), tx.business_id])
     if row is None:
         raise NotFound("There is no such business.")
-    await record(tx, "business.no_show_rules_set", tx.business_id, row["version"], after=asdict(request))
+    await record(tx, "business.no_show_rules_set", tx.business_id, None, after=asdict(request))
     return request
 
 

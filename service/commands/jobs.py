@@ -42,7 +42,7 @@ async def requeue(tx: Transaction, request: DeadLetter) -> int:
         raise NotFound("There is no such job.")
     if not await tx.execute(REQUEUE, [request.id]):
         raise NotAllowed(f"The job is {found['status']}; only one that failed can be put back.")
-    await record(tx, "job.requeued", tx.business_id, 1, after={"job": request.id})
+    await record(tx, "job.requeued", tx.business_id, None, after={"job": request.id})
     return request.id
 
 

@@ -171,7 +171,7 @@ async def _assign(tx: Transaction, request: Assignment) -> UUID:
         "client_id = excluded.client_id",
         [tx.business_id, request.account_id, place.role.value, place.staff_id, place.client_id],
     )
-    await record(tx, "member.assigned", request.account_id, 1, after={"role": place.role.value})
+    await record(tx, "member.assigned", request.account_id, None, after={"role": place.role.value})
     return request.account_id
 
 
@@ -184,7 +184,7 @@ async def remove(tx: Transaction, account_id: UUID) -> UUID:
     )
     if not done:
         raise NotFound("There is no such member.")
-    await record(tx, "member.removed", account_id, 2, after={})
+    await record(tx, "member.removed", account_id, None, after={})
     return account_id
 
 

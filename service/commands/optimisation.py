@@ -111,7 +111,7 @@ async def _discard(tx: Transaction, run_id: UUID) -> bool:
     if not await tx.execute(DISCARD_RUN, [tx.business_id, run_id]):
         return False
     await tx.execute(DISCARD_MOVES, [tx.business_id, run_id])
-    await record(tx, "plan.discarded", run_id, 1, after={"status": "discarded"})
+    await record(tx, "plan.discarded", run_id, None, after={"status": "discarded"})
     return True
 
 
@@ -158,7 +158,7 @@ def _refuse_parts(chosen: set[UUID], components: list[DictRow]) -> None:
 async def applied(tx: Transaction, request: Chosen) -> Applied:
     """Return what has become of the chosen moves; with none left to apply, the run is dealt with."""
     if await tx.execute(CLOSE_RUN, {"business": tx.business_id, "run": request.run_id}):
-        await record(tx, "plan.applied", request.run_id, 1, after={"status": "applied"})
+        await record(tx, "plan.applied", request.run_id, None, after={"status": "applied"})
         # Alternatives stood on the book as it was.
         for other in await tx.rows(OTHERS, [tx.business_id, request.run_id]):
             await _discard(tx, other["id"])

@@ -24,5 +24,5 @@ async def allow(tx: Transaction, request: tuple[str, ...]) -> tuple[str, ...]:
         "UPDATE business SET settings = settings || jsonb_build_object('origins', %s::jsonb) WHERE id = %s",
         [Jsonb(origins), tx.business_id],
     )
-    await record(tx, "business.origins", tx.business_id, 1, after={"origins": origins})
+    await record(tx, "business.origins", tx.business_id, None, after={"origins": origins})
     return origins

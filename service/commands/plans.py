@@ -241,7 +241,7 @@ async def fail_run(tx: Transaction, request: tuple[UUID, str]) -> UUID:
     """Close a run that broke off, and say why; returns its id."""
     run_id, error = request
     if await tx.execute(FAIL, [error[:1000], tx.business_id, run_id]):
-        await record(tx, "plan.failed", run_id, 1, after={"error": error[:1000]})
+        await record(tx, "plan.failed", run_id, None, after={"error": error[:1000]})
     return run_id
 
 
@@ -291,7 +291,7 @@ async def record_plan(tx: Transaction, request: Found) -> UUID:
     await tx.execute(INSERT_MOVES, [tx.business_id, run_id, rows])
     await tx.execute(INSERT_LEFT_OUT, [tx.business_id, run_id, *_columns(plan.left_out)])
     after = {"moves": len(plan.moves), "left_out": len(plan.left_out), "objective": plan.objective}
-    await record(tx, "plan.recorded", run_id, 1, after=after)
+    await record(tx, "plan.recorded", run_id, None, after=after)
     return run_id
 
 
