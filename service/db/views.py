@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Hashable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from itertools import islice
+from itertools import groupby, islice
 from math import inf
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -315,15 +316,18 @@ async def _with_tiles(tx: Transaction, view: View, tiles: set[tuple[int, date]])
     snapshot, expiries, by_lane = view.snapshot, dict(view.expiries), view.of_number()
     counted = _counted(snapshot.services, snapshot.limits)
     index = dict(snapshot.service_index)
-    for lane, day in sorted(tile for tile in tiles if tile[0] in by_lane and _inside(view, tile[1])):
+    known = sorted((day, lane) for lane, day in tiles if lane in by_lane and _inside(view, day))
+    for day, of_day in groupby(known, key=itemgetter(0)):
         start = midnight(day)
-        rows = (await busy_of(tx, [lane], start, start + timedelta(days=1), counted=counted))[lane]
-        beside: tuple[Rows, ...] = ()
-        if by_lane[lane] in snapshot.staff_index:
-            beside = (visits(rows, index) if counted else [], groups(rows, index))
-        snapshot = snapshot.with_day(by_lane[lane], day, spans(rows, snapshot.start), *beside)
-        expiries.pop((lane, day), None)
-        expiries.update(_expiries(rows))
+        # A statement a day, not a lane: busy hours change many lanes of one day, and each statement waits its turn.
+        busy = await busy_of(tx, [lane for _, lane in of_day], start, start + timedelta(days=1), counted=counted)
+        for lane, rows in busy.items():
+            beside: tuple[Rows, ...] = ()
+            if by_lane[lane] in snapshot.staff_index:
+                beside = (visits(rows, index) if counted else [], groups(rows, index))
+            snapshot = snapshot.with_day(by_lane[lane], day, spans(rows, snapshot.start), *beside)
+            expiries.pop((lane, day), None)
+            expiries.update(_expiries(rows))
     return replace(view, snapshot=snapshot, expiries=expiries)
 
 

@@ -7,7 +7,7 @@ import pytest
 from service.commands import bookings
 from service.db import views
 from service.db.views import Views
-from tests.service.worlds import ANA, CUT, MONDAY_10, NOW, client, salon
+from tests.service.worlds import ANA, BEN, CUT, MONDAY_10, NOW, client, salon
 
 pytestmark = pytest.mark.anyio
 
@@ -80,3 +80,20 @@ async def test_a_look_that_failed_is_made_again(db, monkeypatch):
     assert isinstance(ends[0], ConnectionError)
     assert isinstance(ends[1], views.View)
     assert ends[1] is ends[2]
+
+
+async def test_lanes_that_changed_on_one_day_are_read_in_one_statement(db, monkeypatch):
+    scope = await salon(db)
+    shared, who, reads, busy_of = Views(db), await client(scope), [], views.busy_of
+    view = await shared.current(scope.business_id, NOW)
+
+    async def counted(tx, lanes, *args, **kwargs):
+        reads.append(len(lanes))
+        return await busy_of(tx, lanes, *args, **kwargs)
+
+    monkeypatch.setattr(views, "busy_of", counted)
+    for member in (ANA, BEN):
+        await bookings.book(scope, bookings.BookRequest(CUT, member, MONDAY_10, who), view=view, now=NOW)
+    seen = await shared.current(scope.business_id, NOW)
+    assert reads == [2]
+    assert [lane.busy.size for lane in seen.snapshot.lanes][:2] == [2, 2]
