@@ -158,16 +158,18 @@ class Slots:
         return inside
 
     def _around(self, first: int, last: int) -> Keys:
-        """Return the gaps that starts between two keys may lie in, sorted by lane and `lo`."""
+        """Return the gaps that starts between two keys may lie in, sorted by `lo`."""
         width = len(self.snapshot.staff)
         return gaps_between(self.snapshot, self.offer.shape, first // width, last // width + 1)
 
     def _rows(self, gaps: Keys) -> NDArray[np.int64]:
-        """Return which of some gaps each start lies in, of those sorted by lane and `lo`."""
+        """Return which of some gaps, sorted by `lo`, each start lies in."""
         horizon = self.snapshot.days * DAY
+        order = gaps[LANE].argsort(kind="stable")
         wanted = self._split()[1] * horizon + self.minute
-        after: NDArray[np.int64] = (gaps[LANE] * horizon + gaps[LO]).searchsorted(wanted, side="right")
-        return after - 1
+        after = (gaps[LANE] * horizon + gaps[LO]).searchsorted(wanted, side="right", sorter=order)
+        found: NDArray[np.int64] = order[after - 1]
+        return found
 
     @property
     def first_start(self) -> int:

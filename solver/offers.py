@@ -14,7 +14,7 @@ from solver.errors import InvalidProblem
 from solver.lanes import LO, Lane, Minutes
 from solver.limits import limited
 from solver.services import Service
-from solver.starts import LANE, Group, Keys, KeyType, Shape, StartList, Table, among_others
+from solver.starts import Group, Keys, KeyType, Shape, StartList, Table, among_others
 from solver.windows import allowed_spans
 
 if TYPE_CHECKING:
@@ -152,15 +152,13 @@ def starts_between(snapshot: "Snapshot", shape: Shape, lo: int, hi: int) -> Keys
 
 
 def gaps_between(snapshot: "Snapshot", shape: Shape, lo: int, hi: int) -> Keys:
-    """Return the gaps of a shape's lanes that may meet [lo, hi), minutes since the horizon began, by lane and `lo`."""
+    """Return the gaps of a shape's lanes that may meet [lo, hi), minutes since the horizon began, by `lo`."""
     if shape.group.cut:
         shape = replace(shape, group=replace(shape.group, cut=False))
     table = _table(snapshot, shape)
     starts = table.rows[LO].data
     first = bisect_left(starts, lo - table.longest)
-    rows = table.rows[:, first : bisect_left(starts, hi, first)]
-    # Sorted by `lo` they are already.
-    return rows[:, rows[LANE].argsort(kind="stable")]
+    return table.rows[:, first : bisect_left(starts, hi, first)]
 
 
 _NEVER = StartList((), np.empty(0, np.int32), memoryview(b""), 1)

@@ -115,7 +115,9 @@ class _Scoring:
         """Return the rows [from, to) that are scored first, at least `limit`; all of a short answer, or without one."""
         if limit is None or len(self.slots) <= 2 * NEAR or self.weights.wait == 0:
             return 0, len(self.slots)
-        middle, half = self.slots.place(self.wanted), max(NEAR // 2, limit)
+        # As many slots as there are lanes may start at one moment: fewer would tell little of what waiting costs.
+        middle, lanes = self.slots.place(self.wanted), len(self.slots.snapshot.staff)
+        half = max(NEAR // 2, limit, min(lanes + lanes // 2, 4 * NEAR))
         return max(0, middle - half), min(len(self.slots), middle + half)
 
     def reach(self, cost: float) -> tuple[int, int]:
