@@ -46,9 +46,11 @@ def tenant_table(name: str, *items: SchemaItem, key: Sequence[str] = ("id",), wr
     )
 
 
-def belongs_to(table: str, column: str, target: str = "id") -> ForeignKeyConstraint:
-    """Return the composite foreign key that keeps a reference inside its business."""
-    return ForeignKeyConstraint(["business_id", column], [f"{table}.business_id", f"{table}.{target}"])
+def belongs_to(table: str, column: str, target: str = "id", *, deferred: bool = False) -> ForeignKeyConstraint:
+    """Return the composite foreign key that keeps a reference inside its business; `deferred`: checked at COMMIT."""
+    columns = [f"{table}.business_id", f"{table}.{target}"]
+    initially = "DEFERRED" if deferred else None
+    return ForeignKeyConstraint(["business_id", column], columns, deferrable=deferred or None, initially=initially)
 
 
 def identifier() -> Column[object]:

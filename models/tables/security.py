@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import DDL, Table, event
 
 from models.roles import APP_ROLE
-from models.tables import book, business, duties, ledger, optimisation, people, reading, requests, waitlist
+from models.tables import book, business, duties, guarding, ledger, optimisation, people, reading, requests, waitlist
 from models.tables.base import metadata
 
 RIGHTS = {"audit_entry": "SELECT, INSERT", "audit_head": "SELECT, INSERT, UPDATE"}
@@ -177,6 +177,7 @@ def statements() -> Iterator[str]:
     yield BY_SLUG
     yield from PEOPLE
     yield from triggers()
+    yield from guarding.statements()
     yield from duties.statements()
     yield from reading.statements()
 

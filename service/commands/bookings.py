@@ -1,7 +1,7 @@
 """The life of a booking: hold, extend, confirm, book at once, release, cancel."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -160,7 +160,7 @@ class Extended:
 
 @command
 async def hold(tx: Transaction, request: HoldRequest, *, view: View, now: datetime) -> Hold:
-    """Keep a time for some minutes by the database's clock.
+    """Keep a time for some minutes by the database's clock; in one message, as `book`.
 
     Raises
     ------
@@ -188,9 +188,10 @@ async def hold(tx: Transaction, request: HoldRequest, *, view: View, now: dateti
     with offering_nearest(view, request.service_id, request.starts_at, now):
         items = legal_items(view, request.items, now)
         await respect_limits(tx, view, items, None)
-        outcome = await claims.take(tx, held, items)
-    first = items[0]
-    return Hold(appointment_id, token, first.staff_id, first.starts_at, first.ends_at, outcome["expires_at"])
+        first = items[0]
+        answer = Hold(appointment_id, token, first.staff_id, first.starts_at, first.ends_at, expires_at=now)
+        outcome = await claims.take(tx, held, items, answer=answer)
+    return replace(answer, expires_at=outcome["expires_at"])
 
 
 async def _limit_holds(tx: Transaction, key: str) -> None:
@@ -228,7 +229,7 @@ async def extend(tx: Transaction, request: Extension) -> Extended:
 
 @command
 async def book(tx: Transaction, request: BookRequest, *, view: View, now: datetime) -> Booking:
-    """Book a time, or several, at once: one statement and the commit. Raises as `hold` does.
+    """Book a time at once, in one message, or several in three. Raises as `hold` does.
 
     A client's booking is pending at first where the service needs approval, or they did not come too often; then it
     may wait for a deposit.
@@ -240,14 +241,15 @@ async def book(tx: Transaction, request: BookRequest, *, view: View, now: dateti
         client_id=request.client_id,
         asks_approval=request.by is Party.CLIENT,
     )
+    booked = Booking(appointment.id, AppointmentStatus.CONFIRMED, 1)
+    answer = booked if request.allowed is None else None
     with offering_nearest(view, request.service_id, request.starts_at, now):
         items = legal_items(view, request.items, now, by_staff=request.by is not Party.CLIENT)
         await respect_limits(tx, view, items, request.client_id)
-        outcome = await claims.take(tx, appointment, items)
+        outcome = await claims.take(tx, appointment, items, answer=answer)
     if request.allowed is not None:
         await store_allowed(tx, appointment.id, request.allowed)
-    status = AppointmentStatus(outcome["status"])
-    return Booking(appointment.id, status, 1, deposit_cents=outcome["deposit_cents"])
+    return replace(booked, status=AppointmentStatus(outcome["status"]), deposit_cents=outcome["deposit_cents"])
 
 
 @command

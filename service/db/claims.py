@@ -10,13 +10,15 @@ from datetime import date, datetime
 from typing import LiteralString
 from uuid import UUID
 
+import orjson
 from psycopg.rows import DictRow
 from uuid_utils.compat import uuid7
 
 from models.errors import InterlockError, NotAllocated, SlotTaken, StaleSnapshot
 from service.db.database import Transaction
-from service.db.guard import CHANGE_ONE, EXPIRE, JOIN_SESSIONS, LEAVE_SESSIONS, SHARE_LANES, TAKE
+from service.db.guard import BOOK, CHANGE_ONE, EXPIRE, JOIN_SESSIONS, LEAVE_SESSIONS, SHARE_LANES
 
+NO_KEY = dict.fromkeys(("principal", "route", "key", "hash", "answer"))
 LaneSpan = tuple[int, datetime, datetime]
 """A lane's time: its number, from, until; aware, half-open."""
 
@@ -107,11 +109,16 @@ def hashed(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-async def take(tx: Transaction, appointment: Appointment, items: list[Item]) -> DictRow:
+async def take(
+    tx: Transaction, appointment: Appointment, items: list[Item], *, answer: object | None = None
+) -> DictRow:
     """Insert the claims, and the appointment if every claim stands; all or nothing.
 
     Expired holds that overlap are released first, in this transaction, when they turn out to be in the way. Who
     takes a seat in a group joins it, or opens it.
+
+    `answer` is given by a command that has nothing to do after it: what it returns but for the appointment's status,
+    deposit and expiry. It is kept under the command's key, and one item's COMMIT travels with it, in one message.
 
     Returns
     -------
@@ -141,7 +148,13 @@ async def take(tx: Transaction, appointment: Appointment, items: list[Item]) -> 
         "series_id": appointment.series_id,
         "occurrence": appointment.occurrence,
     }
-    return await guarded(tx, TAKE, own, items)
+    kept = tx.key if answer is not None else None
+    own |= NO_KEY if kept is None else {**kept, "answer": tx.sealed(orjson.dumps(answer, default=str))}
+    alone = len(items) == 1 and not items[0].rooms and items[0].capacity == 1
+    outcome = await guarded(tx, BOOK, own, items, last=answer is not None and alone)
+    if kept is not None:
+        tx.key = None
+    return outcome
 
 
 def lane_spans(items: Iterable[Item]) -> list[LaneSpan]:
@@ -161,14 +174,20 @@ def lane_days(spans: Iterable[LaneSpan]) -> set[tuple[int, int]]:
     return {(lane, int(at.timestamp() // 86400)) for lane, *times in spans for at in times}
 
 
-async def guarded(tx: Transaction, sql: LiteralString, own: dict[str, object], items: list[Item]) -> DictRow:
-    """Run TAKE or MOVE, and once more where expired holds or a group just opened were in the way. Raises as `take`."""
+async def guarded(
+    tx: Transaction, sql: LiteralString, own: dict[str, object], items: list[Item], *, last: bool = False
+) -> DictRow:
+    """Run BOOK or MOVE, and once more where expired holds or a group just opened were in the way. Raises as `take`.
+
+    With `last` the transaction ends with it where it may; refused, it has written nothing, and another begins.
+    """
     groups = [item for item in items if item.capacity > 1]
     sessions: dict[UUID, UUID] = {}
     refusal: InterlockError = SlotTaken("That time has just been taken; choose another.")
     for again in (True, False):
         sessions |= await _joined(tx, [item for item in groups if item.id not in sessions])
-        outcome = await tx.row(sql, own | _columns(items, sessions) | _who(tx)) or {}
+        run = tx.last_row if last and again else tx.row
+        outcome = await run(sql, own | _columns(items, sessions) | _who(tx)) or {}
         if outcome["taken"]:
             return outcome
         if outcome["rivals_expired"] is None and not outcome["allowed"]:
@@ -220,21 +239,17 @@ def _columns(items: Sequence[Item], sessions: dict[UUID, UUID]) -> dict[str, obj
         "items": _array(i.id for i in items),
         "services": _array(i.service_id for i in items),
         "staff": _array(i.staff_id for i in items),
-        "lanes": _array(i.lane_no for i in items),
-        "versions": _array(i.availability_version for i in items),
         "starts": _array(i.starts_at for i in items),
         "ends": _array(i.ends_at for i in items),
-        "claim_starts": _array(i.claim_starts_at for i in items),
-        "claim_ends": _array(i.claim_ends_at for i in items),
         "capacities": _array(i.capacity for i in items),
         "seats": _array(i.seats for i in items),
         "sessions": _array(sessions.get(i.id, uuid7()) if i.capacity > 1 else "NULL" for i in items),
         "joined": _array(i.id in sessions for i in items),
-        "room_items": _array(id_ for id_, _ in rooms),
-        "room_lanes": _array(r.lane_no for _, r in rooms),
-        "room_versions": _array(r.availability_version for _, r in rooms),
-        "room_starts": _array(r.starts_at for _, r in rooms),
-        "room_ends": _array(r.ends_at for _, r in rooms),
+        "at_items": _array([*(i.id for i in items), *(id_ for id_, _ in rooms)]),
+        "at_lanes": _array([*(i.lane_no for i in items), *(r.lane_no for _, r in rooms)]),
+        "at_versions": _array([*(i.availability_version for i in items), *(r.availability_version for _, r in rooms)]),
+        "at_starts": _array([*(i.claim_starts_at for i in items), *(r.starts_at for _, r in rooms)]),
+        "at_ends": _array([*(i.claim_ends_at for i in items), *(r.ends_at for _, r in rooms)]),
     }
 
 

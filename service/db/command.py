@@ -11,7 +11,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from models.errors import InterlockError, InvalidInput, KeyReused, Unavailable
-from service.db.database import NOWHERE, Database, Origin, Transaction
+from service.db.database import NOWHERE, Database, Origin, Transaction, about
 from service.security.vault import ANSWER
 
 P = ParamSpec("P")
@@ -62,11 +62,11 @@ def command(
 
     async def run(scope: Scope, request: R, /, *args: P.args, **kwargs: P.kwargs) -> T:
         async def effect(tx: Transaction) -> T:
+            tx.is_command = True
+            tx.key = None if scope.key is None else _key_row(scope, route, request)
             result = await work(tx, request, *args, **kwargs)
-            if scope.key is not None:
-                own = _key_row(scope, route, request)
-                sealed = scope.db.vault.seal_answer(_about(own), result_type.dump_json(result))
-                tx.commit_with(KEEP, **own, response=f'"{sealed}"')
+            if tx.key is not None:
+                tx.commit_with(KEEP, **tx.key, response=f'"{tx.sealed(result_type.dump_json(result))}"')
             return result
 
         try:
@@ -97,10 +97,6 @@ def _key_row(scope: Scope, route: str, request: object) -> dict[str, str]:
     }
 
 
-def _about(own: dict[str, str]) -> bytes:
-    return "\0".join(own.values()).encode()
-
-
 async def _kept(scope: Scope, route: str, request: object) -> bytes | None:
     """Return what was answered under the request's key, None where nothing was; raises `KeyReused`."""
     own = _key_row(scope, route, request)
@@ -115,9 +111,11 @@ async def _kept(scope: Scope, route: str, request: object) -> bytes | None:
 
 
 def _opened(scope: Scope, own: dict[str, str], kept: object) -> bytes:
-    if not isinstance(kept, str) or not kept.startswith(ANSWER):
+    # What the database alone knew of a booking, it has written beside its answer.
+    sealed, found = (kept.pop("answer"), kept) if isinstance(kept, dict) and "answer" in kept else (kept, {})
+    if not isinstance(sealed, str) or not sealed.startswith(ANSWER):
         return orjson.dumps(kept)  # kept before answers were sealed
-    answer = scope.db.vault.open_answer(_about(own), kept)
+    answer = scope.db.vault.open_answer(about(own), sealed)
     if answer is None:
         raise KeyReused("This key's answer was sealed by an installation with another secret; use a new key.")
-    return answer
+    return orjson.dumps(orjson.loads(answer) | found) if found else answer

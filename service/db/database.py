@@ -5,21 +5,21 @@ import hashlib
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import LiteralString, Self, TypeVar
 from uuid import UUID
 
 import psycopg
-from psycopg import AsyncConnection, errors
+from psycopg import AsyncConnection, AsyncCursor, errors
 from psycopg.pq import Escaping
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from models.errors import InterlockError, InvalidInput, NotFound, Unavailable
 from service.db.session import ended, hang_up, prepare_session, seconds_left
-from service.db.statements import Params, run
+from service.db.statements import Params, run, written
 from service.db.turns import Turns
 from service.security.keyring import installed
 from service.security.vault import MARK, Vault, client_of
@@ -78,7 +78,8 @@ NOWHERE = Origin()
 class Transaction:
     """One transaction of one business.
 
-    BEGIN, the tenant and the first locks travel in one message, sent with the first statement.
+    BEGIN, the tenant and the first locks travel in one message, sent with the first statement. `is_command`: it is one
+    command's and nothing else's; `key` is the row of that command's idempotency key, until it is kept.
     """
 
     connection: AsyncConnection[DictRow]
@@ -88,11 +89,16 @@ class Transaction:
     origin: Origin = NOWHERE
     vault: Vault = field(default_factory=lambda: Vault(installed()))
     committing: bool = False
+    is_command: bool = False
+    key: dict[str, str] | None = None
     _begun: bool = False
     _queued: list[str] = field(default_factory=list)
     _last: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self._queue_begin()
+
+    def _queue_begin(self) -> None:
         begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if self.one_snapshot else "BEGIN"
         self._queued = [begin, f"SELECT set_config('app.business', '{self.business_id}', true){self.origin.settings()}"]
 
@@ -126,6 +132,28 @@ class Transaction:
         """Run one statement and return its first row, or None."""
         rows = await self.rows(sql, params)
         return rows[0] if rows else None
+
+    async def last_row(self, sql: LiteralString, params: Mapping[str, object]) -> DictRow | None:
+        """Run a command's last statement and return its first row.
+
+        If it is the first as well, BEGIN and COMMIT travel with it, in one message; whatever comes after is another
+        transaction.
+        """
+        if self._begun or not self.is_command:
+            return await self.row(sql, params)
+        before, self._queued, self._begun, self.committing = self._queued, [], True, True
+        cursor = await _simple(self.connection, "; ".join([*before, written(sql, params, self._quote), "COMMIT"]))
+        await cursor.set_result(len(before))
+        self._begun = self.committing = False
+        self._queue_begin()
+        return await cursor.fetchone()
+
+    def sealed(self, answer: bytes) -> str:
+        """Return a command's answer as it is kept beside its key."""
+        return self.vault.seal_answer(about(self.key or {}), answer)
+
+    def _quote(self, text: str) -> str:
+        return bytes(Escaping(self.connection.pgconn).escape_literal(text.encode())).decode()
 
     async def execute(self, sql: LiteralString, params: Params | None = None) -> int:
         """Run one statement and return the number of rows it touched."""
@@ -167,8 +195,7 @@ class Transaction:
 
         `{name}` stands for one of the texts, quoted.
         """
-        escaping = Escaping(self.connection.pgconn)
-        quoted = {name: bytes(escaping.escape_literal(text.encode())).decode() for name, text in texts.items()}
+        quoted = {name: self._quote(text) for name, text in texts.items()}
         self._last.append(statement.format(**quoted))
 
     async def commit(self) -> None:
@@ -194,9 +221,14 @@ class Transaction:
             self.connection.prepare_threshold = prepared_after
 
 
-async def _simple(connection: AsyncConnection[DictRow], sql: str) -> None:
-    # Several statements in one message cannot be prepared; the text is ours, never a caller's.
-    await connection.execute(sql.encode(), prepare=False)
+def about(key: Mapping[str, str]) -> bytes:
+    """Return what an answer that is kept under a key is sealed for."""
+    return "\0".join(key.values()).encode()
+
+
+async def _simple(connection: AsyncConnection[DictRow], sql: str) -> AsyncCursor[DictRow]:
+    # Several statements in one message cannot be prepared; the text is ours, a caller's only where it is quoted.
+    return await connection.execute(sql.encode(), prepare=False)
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """The guard: the statements that give lane time and take it back; each leaves its event and audit entry.
 
-A claim is only ever made with INSERT ... ON CONFLICT DO NOTHING: the table's exclusion constraint decides.
+A claim is only ever made by the database's function `claim_time` (models/tables/guarding.py), with
+INSERT ... ON CONFLICT DO NOTHING: the table's exclusion constraint decides.
 """
 
 # What a client who failed to come as often as the business bears has to pay ahead, 0: they have to be approved; NULL
@@ -11,90 +12,11 @@ OWED = """, owed AS (
         SELECT count(*) FROM appointment
         WHERE business_id = %(business)s AND client_id = %(client_id)s AND status = 'no_show')
 )"""
-# What is wanted, and whether it may be: allocated, active, lengths, seats, resources and hours unchanged (FOR SHARE
-# waits for a concurrent change of hours and sees its outcome). Who joins a group takes a seat and no lane time. A
-# rival that is plain to see spares the locks: live claims of a lane never overlap, so the last that begins before the
-# end is the only one to look at. That is haste, no guard; the constraint decides.
-_WANTED_HEAD = """
-WITH wanted AS (
-    SELECT * FROM unnest(
-        %(items)s::uuid[], %(services)s::uuid[], %(staff)s::uuid[], %(lanes)s::int[], %(versions)s::int[],
-        %(starts)s::timestamptz[], %(ends)s::timestamptz[],
-        %(claim_starts)s::timestamptz[], %(claim_ends)s::timestamptz[],
-        %(capacities)s::int[], %(seats)s::int[], %(sessions)s::uuid[], %(joined)s::bool[]
-    ) WITH ORDINALITY AS w(item_id, service_id, staff_id, lane_no, availability_version, starts_at, ends_at,
-                           claim_starts_at, claim_ends_at, capacity, seats, session_id, joined, position)
-), room AS (
-    SELECT * FROM unnest(
-        %(room_items)s::uuid[], %(room_lanes)s::int[], %(room_versions)s::int[],
-        %(room_starts)s::timestamptz[], %(room_ends)s::timestamptz[]
-    ) AS r(item_id, lane_no, availability_version, starts_at, ends_at)
-), span AS (
-    SELECT item_id, session_id, lane_no, claim_starts_at AS starts_at, claim_ends_at AS ends_at
-    FROM wanted WHERE NOT joined
-    UNION ALL
-    SELECT item_id, w.session_id, r.lane_no, r.starts_at, r.ends_at FROM room r JOIN wanted w USING (item_id)
-), rival AS (
-    SELECT CASE WHEN c.session_id IS NULL THEN c.expires_at <= clock_timestamp() IS TRUE ELSE NOT EXISTS (
-        SELECT FROM appointment_item i
-        JOIN appointment a ON a.business_id = i.business_id AND a.id = i.appointment_id
-        WHERE i.business_id = %(business)s AND i.session_id = c.session_id
-          AND (a.status <> 'hold' OR a.expires_at > clock_timestamp())
-          AND a.status IN ('hold', 'pending', 'confirmed', 'checked_in', 'completed')) END AS expired
-    FROM span s CROSS JOIN LATERAL (
-        SELECT ends_at, expires_at, session_id FROM claim
-        WHERE business_id = %(business)s AND lane_no = s.lane_no AND released_at IS NULL AND starts_at < s.ends_at
-        ORDER BY starts_at DESC LIMIT 1) c
-    WHERE c.ends_at > s.starts_at
-), guarded AS (
-    SELECT w.*, v.needs_approval FROM wanted w
-    JOIN lane l ON l.business_id = %(business)s AND l.lane_no = w.lane_no
-               AND l.availability_version = w.availability_version
-    JOIN staff s ON s.business_id = %(business)s AND s.id = w.staff_id AND s.lane_no = w.lane_no AND s.active
-    JOIN allocation a ON a.business_id = %(business)s AND a.service_id = w.service_id AND a.staff_id = w.staff_id
-    JOIN service v ON v.business_id = %(business)s AND v.id = w.service_id AND v.active AND v.seats = w.capacity
-     AND (w.ends_at = w.starts_at + coalesce(a.duration, v.duration) * interval '1 minute'
-     AND w.claim_starts_at = w.starts_at - v.buffer_before * interval '1 minute'
-     AND w.claim_ends_at = w.ends_at + v.buffer_after * interval '1 minute'"""
-_WANTED_TAIL = """)
-    WHERE NOT EXISTS (SELECT FROM rival)
-    ORDER BY w.lane_no, w.claim_starts_at
-    FOR SHARE OF l
-), roomed AS (
-    SELECT r.*, s.kind FROM room r
-    JOIN lane l ON l.business_id = %(business)s AND l.lane_no = r.lane_no
-               AND l.availability_version = r.availability_version
-    JOIN resource s ON s.business_id = %(business)s AND s.lane_no = r.lane_no AND s.active
-    WHERE NOT EXISTS (SELECT FROM rival)
-    ORDER BY r.lane_no
-    FOR SHARE OF l
-), needed AS (
-    SELECT w.item_id, q.kind, w.starts_at + q.after * interval '1 minute' AS starts_at,
-           coalesce(w.starts_at + (q.after + q.length) * interval '1 minute', w.ends_at) AS ends_at
-    FROM wanted w JOIN requirement q ON q.business_id = %(business)s AND q.service_id = w.service_id
-    WHERE NOT w.joined AND (q.length IS NOT NULL OR w.starts_at + q.after * interval '1 minute' < w.ends_at)
-), lacking AS (
-    SELECT * FROM needed EXCEPT ALL SELECT item_id, kind, starts_at, ends_at FROM roomed
-), may AS (
-    SELECT FROM (VALUES (1)) AS once
-    WHERE (SELECT count(*) FROM guarded) = cardinality(%(items)s::uuid[])
-      AND (SELECT count(*) FROM needed) = cardinality(%(room_items)s::uuid[]) AND NOT EXISTS (SELECT FROM lacking)
-), expiry AS (
-    SELECT clock_timestamp() + %(hold_minutes)s::int * interval '1 minute' AS expires_at
-), claimed AS (
-    INSERT INTO claim (business_id, lane_no, starts_at, ends_at, kind, item_id, session_id, expires_at)
-    SELECT %(business)s, lane_no, starts_at, ends_at, CASE WHEN session_id IS NULL THEN 'item' ELSE 'session' END,
-           CASE WHEN session_id IS NULL THEN item_id END, session_id, CASE WHEN session_id IS NULL THEN expires_at END
-    FROM span, expiry WHERE EXISTS (SELECT FROM may)
-    ON CONFLICT DO NOTHING
-    RETURNING id
-), taken AS (
-    SELECT FROM may WHERE (SELECT count(*) FROM claimed) = (SELECT count(*) FROM span)
-), opened AS (
-    INSERT INTO group_session (business_id, id, service_id, staff_id, starts_at, ends_at, seats, taken)
-    SELECT %(business)s, session_id, service_id, staff_id, starts_at, ends_at, capacity, seats
-    FROM guarded, taken WHERE session_id IS NOT NULL AND NOT joined
-)"""
+# The arguments of `claim_time`, in the database: what is wanted, and the lane time that it takes.
+_ITEMS = """%(business)s::uuid, %(items)s::uuid[], %(services)s::uuid[], %(staff)s::uuid[], %(starts)s::timestamptz[],
+    %(ends)s::timestamptz[], %(capacities)s::int[], %(seats)s::int[], %(sessions)s::uuid[], %(joined)s::bool[],
+    %(at_items)s::uuid[], %(at_lanes)s::int[], %(at_versions)s::int[], %(at_starts)s::timestamptz[],
+    %(at_ends)s::timestamptz[]"""
 # Seats given back by `leaving` (session_id, seats); a group that nobody is left in gives its lane time back too.
 _LEAVE = """, quitted AS (
     UPDATE group_session s SET taken = s.taken - l.seats,
@@ -105,48 +27,13 @@ _LEAVE = """, quitted AS (
     UPDATE claim c SET released_at = clock_timestamp()
     FROM quitted WHERE c.business_id = %(business)s AND c.session_id = quitted.id AND quitted.closed_at IS NOT NULL
 )"""
-_OUTCOME = """
-SELECT (SELECT count(*) FROM may) AS allowed, (SELECT count(*) FROM taken) AS taken,
-       (SELECT bool_and(expired) FROM rival) AS rivals_expired"""
-# One statement: the claims, and only if all of them stand, the appointment with its items, event and audit.
-TAKE = (
-    _WANTED_HEAD
-    + _WANTED_TAIL
-    + OWED
-    + """, made AS (
-    INSERT INTO appointment (business_id, id, client_id, status, source, holder, client_key, series_id, occurrence,
-                             expires_at, deposit_cents)
-    SELECT %(business)s, %(id)s, %(client_id)s,
-           CASE WHEN %(asks_approval)s AND ((SELECT bool_or(needs_approval) FROM guarded) OR EXISTS (SELECT FROM owed))
-                THEN 'pending' ELSE %(status)s END,
-           %(source)s, %(holder)s, %(client_key)s, %(series_id)s, %(occurrence)s, expires_at,
-           (SELECT nullif(cents, 0) FROM owed)
-    FROM expiry, taken
-    RETURNING id, version, status, client_id, expires_at, deposit_cents
-), itemised AS (
-    INSERT INTO appointment_item
-        (business_id, id, appointment_id, position, service_id, staff_id, starts_at, ends_at, session_id, seats)
-    SELECT %(business)s, item_id, made.id, position, service_id, staff_id, starts_at, ends_at, session_id, seats
-    FROM guarded, made
-), told AS (
-    SELECT made.id, made.version, 'appointment.' || made.status AS topic, jsonb_build_object(
-        'status', made.status, 'client_id', made.client_id,
-        'items', (SELECT jsonb_agg(jsonb_build_object('service_id', service_id, 'staff_id', staff_id,
-                  'starts_at', starts_at, 'ends_at', ends_at) ORDER BY position) FROM guarded))
-        || CASE WHEN made.deposit_cents IS NULL THEN '{}'
-                ELSE jsonb_build_object('deposit_cents', made.deposit_cents) END AS after
-    FROM made
-), event AS (
-    INSERT INTO outbox_event (business_id, topic, aggregate_id, aggregate_version, payload)
-    SELECT %(business)s, topic, id, version, after FROM told
-), audit AS (
-    INSERT INTO audit_entry (business_id, actor, action, aggregate_id, after)
-    SELECT %(business)s, %(actor)s, topic, id, after FROM told
-)"""
-    + _OUTCOME
-    + """, made.expires_at, made.status, made.deposit_cents
-FROM (VALUES (1)) AS once LEFT JOIN made ON true
-"""
+# One statement: the claims, and only if all of them stand, the appointment with its items, event, audit and key.
+BOOK = (
+    "SELECT * FROM book("
+    + _ITEMS
+    + """, %(id)s::uuid, %(client_id)s::uuid, %(status)s, %(source)s, %(holder)s, %(client_key)s, %(series_id)s::uuid,
+    %(occurrence)s::date, %(hold_minutes)s::int, %(asks_approval)s::bool, %(actor)s,
+    %(principal)s, %(route)s, %(key)s, %(hash)s, %(answer)s)"""
 )
 # A seat in a group that has begun to fill; who finds none opens the group, and the constraint lets one of them.
 JOIN_SESSIONS = """
@@ -184,10 +71,16 @@ SELECT FROM quitted
 # Gives appointments other times, their claims having been given back before in the same transaction; `kept` are items
 # that take as long as they did, whatever their service takes by now.
 MOVE = (
-    _WANTED_HEAD
-    + " OR w.item_id = ANY(%(kept)s::uuid[])"
-    + _WANTED_TAIL
-    + """, moved AS (
+    "WITH outcome AS MATERIALIZED (SELECT * FROM claim_time("
+    + _ITEMS
+    + """, %(kept)s::uuid[], NULL)), taken AS (
+    SELECT FROM outcome WHERE outcome.taken
+), wanted AS (
+    SELECT * FROM unnest(
+        %(items)s::uuid[], %(services)s::uuid[], %(staff)s::uuid[], %(starts)s::timestamptz[],
+        %(ends)s::timestamptz[], %(sessions)s::uuid[]
+    ) AS w(item_id, service_id, staff_id, starts_at, ends_at, session_id)
+), moved AS (
     UPDATE appointment a SET version = a.version + 1
     FROM taken WHERE a.business_id = %(business)s AND a.id = ANY(%(ids)s::uuid[])
     RETURNING a.id, a.version, a.status, a.client_id
@@ -197,7 +90,7 @@ MOVE = (
 ), itemised AS (
     UPDATE appointment_item i
     SET staff_id = g.staff_id, starts_at = g.starts_at, ends_at = g.ends_at, session_id = g.session_id
-    FROM guarded g, taken WHERE i.business_id = %(business)s AND i.id = g.item_id
+    FROM wanted g, taken WHERE i.business_id = %(business)s AND i.id = g.item_id
 ), told AS (
     SELECT moved.id, moved.version, 'appointment.rescheduled' AS topic,
            (SELECT jsonb_build_object('items', jsonb_agg(jsonb_build_object('service_id', service_id,
@@ -206,7 +99,7 @@ MOVE = (
            (SELECT jsonb_build_object('status', moved.status, 'client_id', moved.client_id, 'items', jsonb_agg(
                 jsonb_build_object('service_id', g.service_id, 'staff_id', g.staff_id, 'starts_at', g.starts_at,
                 'ends_at', g.ends_at) ORDER BY was.position))
-            FROM was JOIN guarded g ON g.item_id = was.id WHERE was.appointment_id = moved.id) AS after
+            FROM was JOIN wanted g ON g.item_id = was.id WHERE was.appointment_id = moved.id) AS after
     FROM moved
 ), event AS (
     INSERT INTO outbox_event (business_id, topic, aggregate_id, aggregate_version, payload)
@@ -214,8 +107,9 @@ MOVE = (
 ), audit AS (
     INSERT INTO audit_entry (business_id, actor, action, aggregate_id, before, after)
     SELECT %(business)s, %(actor)s, topic, id, before, after FROM told
-)"""
-    + _OUTCOME
+)
+SELECT allowed, taken, rivals_expired FROM outcome
+"""
 )
 
 # Moves one or more appointments from one state to the next with every condition in the WHERE, gives back or keeps

@@ -118,7 +118,7 @@ async def move(tx: Transaction, moves: Sequence[Move]) -> list[int]:
     await tx.execute(RELEASE, {"business": tx.business_id, "items": [item.id for item in items]})
     ids = [wanted.standing.id for wanted in moves]
     kept = [item.id for m in moves for was, item in zip(m.standing.items, m.items, strict=True) if was.keeps(item)]
-    await guarded(tx, MOVE, {"ids": ids, "kept": kept, "hold_minutes": None}, items)
+    await guarded(tx, MOVE, {"ids": ids, "kept": kept}, items)
     return [wanted.standing.version + 1 for wanted in moves]
 
 

@@ -1,7 +1,7 @@
 """Statements as the server reads them: values numbered, worked out once for each text."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 from psycopg import AsyncConnection, AsyncCursor, AsyncRawCursor
@@ -37,3 +37,26 @@ def numbered(sql: str) -> tuple[bytes, tuple[str, ...]]:
 
     text = PLACEHOLDER.sub(number, sql)
     return text.encode(), tuple(places)
+
+
+def written(sql: str, params: Mapping[str, object], quote: Callable[[str], str]) -> str:
+    """Return a statement with its values written into it, as a message of several statements needs it."""
+    parts, names = _parted(sql)
+    values = [_literal(params[name], quote) for name in names]
+    return "".join([part for pair in zip(parts, values, strict=False) for part in pair] + [parts[-1]])
+
+
+def _literal(value: object, quote: Callable[[str], str]) -> str:
+    match value:
+        case None:
+            return "NULL"
+        case int():
+            return str(value)
+        case _:
+            return quote(str(value))
+
+
+@lru_cache(maxsize=20)
+def _parted(sql: str) -> tuple[list[str], list[str]]:
+    split = PLACEHOLDER.split(sql)
+    return split[::3], split[1::3]

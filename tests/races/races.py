@@ -153,6 +153,12 @@ def owner_does(owner_url: str, *statements: str) -> None:
             connection.execute(statement)
 
 
+def breaks_function(owner_url: str, function: str, part: str, instead: str = "") -> None:
+    """Replace a part of a function of the database, which has to be there."""
+    assert part in function
+    owner_does(owner_url, function.replace(part, instead).replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"))
+
+
 def count(owner_url: str, sql: str, params: Iterable[object] = ()) -> int:
     """Return the number that one statement answers with."""
     with psycopg.connect(owner_url) as connection:

@@ -13,14 +13,15 @@ from uuid_utils.compat import uuid7
 
 from models.errors import StaleSnapshot
 from models.optimisation import MoveKind
+from models.tables.guarding import CLAIM_TIME
 from service.commands import allowances, availability, bookings, components, optimisation, waitlist
 from service.commands.plans import PlannedMove
-from service.db import database, guard, rescheduling
+from service.db import database, rescheduling
 from service.db.claims import Item
 from service.db.command import Scope
 from service.db.views import View, Views
 from tests.races.conftest import sized
-from tests.races.races import all_connected, assert_invariants, count
+from tests.races.races import all_connected, assert_invariants, breaks_function, count
 from tests.races.test_hours import assert_inside_hours, ended
 from tests.races.test_plans import recorded
 from tests.races.times import TIMES
@@ -331,11 +332,10 @@ async def test_applied_move_by_move_a_component_is_left_half_done(crowd, owner_u
         await chain_applied(crowd, owner_url)
 
 
-async def test_without_the_hours_version_someone_is_moved_to_a_closed_day(crowd, owner_url, monkeypatch):
+async def test_without_the_hours_version_someone_is_moved_to_a_closed_day(crowd, owner_url):
     scope = await salon(crowd)
     view = await Views(crowd).current(scope.business_id, NOW)
-    blind = guard.MOVE.replace("AND l.availability_version = w.availability_version", "")
-    monkeypatch.setattr(rescheduling, "MOVE", blind)
+    breaks_function(owner_url, CLAIM_TIME, "AND l.availability_version = at_versions[n]")
     made = await book_all(scope, view, 1)
     run = await recorded(scope, [goes(view, made[0], 0, 0, 30)])
     await availability.set_day(scope, availability.DayHours(TIMES[30][0], TIMES[30][1].date(), ()))

@@ -11,18 +11,18 @@ import psycopg
 import pytest
 
 from models.errors import Displaces, InterlockError, StaleSnapshot
+from models.tables.guarding import CLAIM_TIME
 from service.commands import availability, bookings
-from service.db import claims, views
+from service.db import views
 from service.db.views import Views
 from solver.clock import epoch_minute
 from tests.races.conftest import sized
-from tests.races.races import all_connected, assert_invariants
+from tests.races.races import all_connected, assert_invariants, breaks_function
 from tests.races.times import TIMES
 from tests.service.worlds import ANA, CUT, MONDAY_10, NOW, client, salon
 
 pytestmark = pytest.mark.anyio
 
-WITHOUT_LOCK = claims.TAKE.replace("FOR SHARE OF l", "")
 LIVE = """
 SELECT i.staff_id, i.starts_at, i.ends_at FROM appointment_item i JOIN claim c ON c.item_id = i.id
 WHERE c.released_at IS NULL AND i.business_id = %s
@@ -85,7 +85,8 @@ async def ended(command) -> str:
 
 async def test_a_live_booking_is_never_outside_the_hours(crowd, owner_url, rng, conflicts):
     ends = await hours_against_bookings(crowd, owner_url, rng, sized(2_000, 60))
-    assert ends.keys() == {"book done", "book stale-snapshot", "withdraw done", "withdraw displaces-bookings"}, ends
+    # Who comes first is chance here; the tests below force each order.
+    assert ends.keys() <= {"book done", "book stale-snapshot", "withdraw done", "withdraw displaces-bookings"}, ends
     assert not conflicts, conflicts
 
 
@@ -108,8 +109,8 @@ async def test_withdrawing_hours_waits_for_a_booking_and_sees_it(crowd, owner_ur
     assert await hours_withdrawn_before_the_booking_commits(crowd, owner_url) == Displaces.code
 
 
-async def test_without_the_share_lock_the_booking_ends_up_outside(crowd, owner_url, monkeypatch):
-    monkeypatch.setattr(claims, "TAKE", WITHOUT_LOCK)
+async def test_without_the_share_lock_the_booking_ends_up_outside(crowd, owner_url):
+    breaks_function(owner_url, CLAIM_TIME, "FOR SHARE")
     with pytest.raises(AssertionError, match="outside the hours"):
         await hours_withdrawn_before_the_booking_commits(crowd, owner_url)
 
@@ -133,9 +134,8 @@ async def test_a_booking_waits_for_a_withdrawal_and_sees_it(crowd, owner_url):
     assert await booked_before_the_withdrawal_commits(crowd, owner_url) == StaleSnapshot.code
 
 
-async def test_without_the_version_the_booking_does_not_see_it(crowd, owner_url, monkeypatch):
-    blind = claims.TAKE.replace("AND l.availability_version = w.availability_version", "")
-    monkeypatch.setattr(claims, "TAKE", blind)
+async def test_without_the_version_the_booking_does_not_see_it(crowd, owner_url):
+    breaks_function(owner_url, CLAIM_TIME, "AND l.availability_version = at_versions[n]")
     with pytest.raises(AssertionError, match="outside the hours"):
         await booked_before_the_withdrawal_commits(crowd, owner_url)
 
