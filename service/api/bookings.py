@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 
 from models.errors import InvalidInput
+from models.permissions import Principal, Role
 from models.zones import zone_named
 from service.api.bodies import StrictRoute
 from service.api.context import Booker, By, Commanding, Db, Expected, Fresh, Now, OfPath, Seen, StaffAsked, tagged
@@ -22,10 +23,12 @@ from service.api.schemas import (
     Instant,
     ItemBody,
 )
+from service.api.security import Who
 from service.commands import bookings as commands
 from service.commands import clients
 from service.commands.attendance import Booking
 from service.commands.legality import Wanted
+from service.db.limits import address_of
 from service.queries import bookings as queries
 from service.queries import slots as slot_queries
 
@@ -65,8 +68,12 @@ async def explain_slots(
 
 
 @router.post("/holds", status_code=201, operation_id="holdSlot")
-async def hold(scope: Commanding, view: Fresh, now: Now, body: HoldBody) -> commands.Hold:
-    """Keep a time for some minutes; the answer's token confirms or releases it."""
+async def hold(request: Request, who: Who, scope: Commanding, view: Fresh, now: Now, body: HoldBody) -> commands.Hold:
+    """Keep a time for some minutes; the answer's token confirms or releases it.
+
+    Three live ones at the most for a client, or an address without an account; for who books for many, for each
+    `client_key`.
+    """
     wanted = commands.HoldRequest(
         body.service_id,
         body.staff_id,
@@ -74,9 +81,16 @@ async def hold(scope: Commanding, view: Fresh, now: Now, body: HoldBody) -> comm
         body.minutes,
         body.seats,
         _items(body.more),
-        body.client_key,
+        _counted_by(request, who, body.client_key),
     )
     return await commands.hold(scope, wanted, view=view, now=now)
+
+
+def _counted_by(request: Request, who: Principal, client_key: str | None) -> str | None:
+    """Return whose live holds are counted: who is a client could name another key each time."""
+    if who.is_anonymous:
+        return f"address {address_of(request.scope)}"
+    return who.actor if who.role in (Role.CLIENT, None) and not who.is_key else client_key
 
 
 def _items(more: Iterable[ItemBody]) -> tuple[Wanted, ...]:
