@@ -145,13 +145,18 @@ unplaced_entry = tenant_table(
     Column("reason", Text, nullable=False),
     Column("relaxation", Text),
     Column("insistence", Text),
+    Column("relaxed_staff_id", UUID),
+    Column("relaxed_starts_at", TIME),
     belongs_to("optimisation_run", "run_id"),
     belongs_to("waitlist_entry", "entry_id"),
     belongs_to("appointment", "appointment_id"),
+    belongs_to("staff", "relaxed_staff_id"),
     CheckConstraint("num_nonnulls(entry_id, appointment_id) = 1", name="one_of_both"),
+    CheckConstraint("num_nonnulls(relaxed_staff_id, relaxed_starts_at) <> 1", name="relaxed_whole"),
 )
 """Why a run left an entry waiting, or an appointment that must leave without a place, in a sentence.
 
-`relaxation` is the smallest concession that would place it, `insistence` what it would cost the others to place it.
+`relaxation` is the smallest concession that would place it, at `relaxed_starts_at` with `relaxed_staff_id`; `insistence`
+what it would cost the others to place it.
 """
 Index(None, unplaced_entry.c.business_id, unplaced_entry.c.run_id)

@@ -78,7 +78,10 @@ class PlannedMove:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """One entry that the plan leaves waiting, or (`booked`) an appointment it could not re-seat, and why."""
+    """One entry that the plan leaves waiting, or (`booked`) an appointment it could not re-seat, and why.
+
+    `relaxed` is the place, staff member and start, that the relaxation would give it.
+    """
 
     subject: UUID
     code: str
@@ -86,6 +89,7 @@ class LeftOut:
     relaxation: str | None = None
     insistence: str | None = None
     booked: bool = False
+    relaxed: tuple[UUID, datetime] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +167,10 @@ SELECT %s, %s, m.* FROM jsonb_to_recordset(%s) AS m(
     value float8, gain float8, pays jsonb, buys uuid[], reason text)
 """
 INSERT_LEFT_OUT = """
-INSERT INTO unplaced_entry (business_id, run_id, id, entry_id, appointment_id, code, reason, relaxation, insistence)
-SELECT %s, %s, u.* FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[]) AS u
+INSERT INTO unplaced_entry (business_id, run_id, id, entry_id, appointment_id, code, reason, relaxation, insistence,
+                            relaxed_staff_id, relaxed_starts_at)
+SELECT %s, %s, u.* FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[],
+                               %s::uuid[], %s::timestamptz[]) AS u
 """
 KIND_OF_RUN = "SELECT status FROM optimisation_run WHERE business_id = %s AND id = %s"
 
@@ -320,4 +326,6 @@ def _columns(left: Sequence[LeftOut]) -> list[list[object]]:
         [None if u.booked else u.subject for u in left],
         [u.subject if u.booked else None for u in left],
         *([getattr(u, name) for u in left] for name in ("code", "reason", "relaxation", "insistence")),
+        [u.relaxed[0] if u.relaxed else None for u in left],
+        [u.relaxed[1] if u.relaxed else None for u in left],
     ]

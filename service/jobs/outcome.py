@@ -114,7 +114,8 @@ def _left_out(problem: Problem, result: Result, words: Words, effort: Effort) ->
         insistence = None
         if unplaced.code is Reason.OUTBID and number < _affordable(result):
             insistence = words.insisted(insisting(problem, result, unplaced.entry, effort))
-        found.append(LeftOut(subject, code, reason, words.concession(unplaced.entry), insistence, booked is not None))
+        told = (words.concession(unplaced.entry), insistence, booked is not None, words.relaxed(unplaced.entry))
+        found.append(LeftOut(subject, code, reason, *told))
     return found
 
 

@@ -1,7 +1,9 @@
 """The words of a plan: why each move, why each one left out, what would help; times in the business's zone."""
 
 from collections.abc import Hashable, Sequence
+from datetime import datetime
 from functools import cached_property
+from uuid import UUID
 
 from service.jobs.problems import Night, owners
 from service.queries.movable import Booked
@@ -134,6 +136,11 @@ class Words:
             Kind.STAFF_AND_TIME: f"With another staff member and {wider}: {place}.",
         }
         return words[found.kind]
+
+    def relaxed(self, entry: EntryId) -> tuple[UUID, datetime] | None:
+        """Return the place that the smallest concession would give: with whom, and when."""
+        found = self._concessions.get(entry)
+        return None if found is None else (self.night.view.of_lane(found.lane).id, moment(found.start))
 
     @cached_property
     def _concessions(self) -> dict[EntryId, Concession]:

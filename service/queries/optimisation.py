@@ -47,12 +47,13 @@ WHERE m.business_id = %s AND m.run_id = %s ORDER BY m.starts_at, m.id
 """
 UNPLACED = """
 SELECT u.entry_id, u.appointment_id, coalesce(c.name, 'somebody') AS client, s.name AS service, u.code, u.reason,
-       u.relaxation, u.insistence, i.starts_at
+       u.relaxation, u.insistence, i.starts_at, u.relaxed_staff_id, rs.name AS relaxed_staff, u.relaxed_starts_at
 FROM unplaced_entry u
 LEFT JOIN waitlist_entry w ON w.business_id = u.business_id AND w.id = u.entry_id
 LEFT JOIN appointment a ON a.business_id = u.business_id AND a.id = u.appointment_id
 LEFT JOIN appointment_item i ON i.business_id = u.business_id AND i.appointment_id = a.id AND i.position = 1
 LEFT JOIN client c ON c.business_id = u.business_id AND c.id = coalesce(w.client_id, a.client_id)
+LEFT JOIN staff rs ON rs.business_id = u.business_id AND rs.id = u.relaxed_staff_id
 JOIN service s ON s.business_id = u.business_id AND s.id = coalesce(w.service_id, i.service_id)
 WHERE u.business_id = %s AND u.run_id = %s ORDER BY coalesce(w.since, i.starts_at), u.id
 """
@@ -103,8 +104,8 @@ class Move:
 class Unplaced:
     """An entry that waits on, or an appointment (booked at `starts_at`) that lost its place and has no other.
 
-    `reason` says why, `relaxation` the smallest concession that would place it, `insistence` what placing it after
-    all would cost the others.
+    `reason` says why, `relaxation` the smallest concession that would place it and `relaxed_...` where, beside the
+    plan; `insistence` what placing it after all would cost the others.
     """
 
     entry_id: UUID | None
@@ -116,6 +117,9 @@ class Unplaced:
     relaxation: str | None
     insistence: str | None
     starts_at: datetime | None
+    relaxed_staff_id: UUID | None = None
+    relaxed_staff: str | None = None
+    relaxed_starts_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,11 @@ from models.errors import InterlockError, NotFound, Unavailable
 from models.optimisation import POLICY_NAMES, RunKind
 from service.commands import bookings, optimisation, plans, waitlist
 from service.commands.bookings import BookRequest
+from service.queries import businesses
 from service.queries import optimisation as queries
 from service.queries import waitlist as entries
 from service.queries.optimisation import Run
+from service.queries.slots import SlotsWanted, find
 from service.web.board import nearest
 from service.web.days import lanes_of_day
 from service.web.house import House, house
@@ -117,6 +119,7 @@ async def _plan(here: House, run_id: UUID, asked: Asked, problem: str | None = N
         beside=beside,
         dots=trade_off(beside),
         problem=problem,
+        of=Chosen,
         count=_counts(run),
     )
 
@@ -170,16 +173,31 @@ async def stop(here: Annotated[House, house("stopRun")], run_id: UUID) -> Respon
 
 
 @router.get("/board/{slug}/waitlist/{entry_id}")
-async def relax(here: Annotated[House, house("listWaitlist")], entry_id: UUID) -> Response:
-    """The nearest times for somebody who waits, their own wishes aside."""
-    return await _relaxed(here, entry_id)
+async def relax(
+    here: Annotated[House, house("listWaitlist")],
+    entry_id: UUID,
+    at: Annotated[str | None, Query(max_length=100)] = None,
+) -> Response:
+    """The time that a plan names for somebody left out, and the nearest ones, their own wishes aside."""
+    return await _relaxed(here, entry_id, at)
 
 
-async def _relaxed(here: House, entry_id: UUID, problem: str | None = None) -> Response:
+async def _relaxed(here: House, entry_id: UUID, at: str | None, problem: str | None = None) -> Response:
     entry = await _entry(here, entry_id)
-    near = await nearest(here, entry.service_id, max(entry.windows[0][0], here.now))
-    context = {"entry": entry, "near": near, "problem": problem, "of": Chosen}
+    wanted = Chosen.of(at) if at else None
+    start = wanted.starts_at if wanted else max(entry.windows[0][0], here.now)
+    near = await nearest(here, entry.service_id, start)
+    free = wanted is not None and await _is_free(here, entry.service_id, wanted)
+    staff = {member.id: member.name for member in await businesses.staff(here.db, here.business.id)}
+    context = {"entry": entry, "near": near, "wanted": wanted, "free": free, "staff": staff, "problem": problem}
+    context["of"] = Chosen
     return here.page("relax.html", 409 if problem else 200, **context)
+
+
+async def _is_free(here: House, service_id: UUID, wanted: Chosen) -> bool:
+    start = wanted.starts_at
+    query = SlotsWanted(service_id, start, start + timedelta(minutes=1), (wanted.staff_id,), by_staff=True)
+    return len(find(await here.view(), query, here.now, limit=1)) > 0
 
 
 async def _entry(here: House, entry_id: UUID) -> entries.WaitingEntry:
@@ -202,7 +220,7 @@ async def place(
     except (NotFound, Unavailable):
         raise
     except InterlockError as refusal:
-        return await _relaxed(here, entry_id, refusal.detail)
+        return await _relaxed(here, entry_id, at, refusal.detail)
     await waitlist.leave(here.scope, entry_id)
     day = chosen.starts_at.astimezone(here.zone).date()
     return RedirectResponse(here.url("", day=day, open=booked.id, said="booked"), status_code=303)

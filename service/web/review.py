@@ -55,7 +55,7 @@ def gain(run: Run, words: Words = ENGLISH) -> str:
         parts.append(words.count("gain_saved" if saved > 0 else "gain_spent", abs(saved)))
     if not parts:
         return words("gain_none")
-    return f"{words('comma').join(parts)}; {_proof(run.gap, words)}."
+    return f"{words('comma').join([*parts, _proof(run.gap, words)])}."
 
 
 def _moved(moved: Sequence[Move], words: Words) -> str:

@@ -1,12 +1,18 @@
 """The manager's pages: drag, refusal, undo; live between two browsers; a plan reviewed and accepted in part."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from service.commands import bookings, waitlist
+from models.optimisation import RunKind
+from service.commands import bookings, catalogue, plans, waitlist
 from service.db.views import Views
+from service.jobs.optimise import plan_waitlist
+from service.queries import optimisation as queries
+from tests.e2e.conftest import PHONE
+from tests.e2e.test_standards import faults
 from tests.service.worlds import ANA, BEN, COLOUR, CUT, MONDAY_10, NOW, client
 
 BOARD = "/board/salon?day=2026-03-02"
@@ -176,6 +182,50 @@ def test_empty_time_that_is_clicked_is_booked(world, busy, visitor):
     expect(page.locator("a.block", has_text="Walk-in Wanda")).to_be_visible()
 
 
+def test_rooms_are_lanes_too_where_a_booking_moves_in_time_alone(world, busy, visitor):
+    async def furnish(db):
+        scope = world.scope_of(db, busy)
+        for name in ("Room 1", "Room 2"):
+            await catalogue.add_resource(scope, catalogue.NewResource(name, "room"))
+        massage = catalogue.NewService("Massage", 30, requirements=(catalogue.Requirement("room"),), id=UUID(int=99))
+        await catalogue.add_service(scope, massage)
+        request = bookings.BookRequest(massage.id, BEN, MONDAY_10, await client(scope, "Mia"))
+        await bookings.book(scope, request, view=await Views(db).current(busy, NOW), now=NOW)
+
+    world.do(furnish)
+    page = visitor.manager(busy)
+    page.goto(BOARD)
+    page.get_by_role("link", name="Rooms").click()
+    assert page.locator("svg.heads .name").all_text_contents() == ["Room 1", "Room 2"]
+    expect(page.locator("a.block")).to_have_count(1)
+    drag(page, "Mia", 1, 60)
+    expect(page.get_by_role("status")).to_contain_text("Moved.")
+    mia = page.locator("a.block", has_text="Mia")
+    expect(mia).to_have_attribute("aria-label", "11:00 to 11:30, Mia: Massage (confirmed)")
+    expect(mia).to_have_attribute("data-staff", str(BEN))
+
+
+def test_lanes_share_the_width_stay_beside_their_hours_and_are_printed_whole(world, busy, visitor):
+    page = visitor.manager(busy)
+    page.goto(BOARD)
+    shared = page.locator("svg.day").bounding_box()["width"]
+    assert shared == pytest.approx(720, abs=2), "two lanes, as wide as lanes become"
+    page.set_viewport_size(PHONE)
+    scroll, axis = page.locator(".scroll"), page.locator("svg.hours")
+    assert page.locator("svg.day").bounding_box()["width"] >= 300
+    left = axis.bounding_box()["x"]
+    scroll.evaluate("box => { box.scrollLeft = 200; box.scrollTop = 200; }")
+    assert axis.bounding_box()["x"] == left
+    assert page.locator("svg.heads").bounding_box()["y"] == pytest.approx(scroll.bounding_box()["y"], abs=2)
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 718, "height": 1047})
+    expect(page.get_by_role("navigation", name="View")).to_be_hidden()
+    expect(page.locator("#panel")).to_be_hidden()
+    sizes = scroll.evaluate("box => [box.scrollWidth, box.clientWidth, box.scrollHeight, box.clientHeight]")
+    assert sizes[0] <= sizes[1]
+    assert sizes[2] <= sizes[3]
+
+
 NO_POLLING = "window.setInterval = () => 0"
 
 
@@ -247,7 +297,7 @@ def test_a_plan_is_started_reviewed_accepted_in_part_and_seen_on_the_board(world
     page.get_by_role("link", name="Start a run").click()
     page.get_by_label("Search for at most").select_option("10")
     page.get_by_role("button", name="Start").click()
-    expect(page.locator(".gain")).to_contain_text("from the waitlist", timeout=60_000)
+    expect(page.locator(".gain")).to_contain_text("+2 appointments", timeout=60_000)
     ghost = page.locator("#ghosts .block.planned").first
     expect(ghost).to_be_visible()
     page.get_by_label("From before to after").fill("0")
@@ -262,6 +312,62 @@ def test_a_plan_is_started_reviewed_accepted_in_part_and_seen_on_the_board(world
     page.goto(BOARD)
     names = page.locator("a.block").all_text_contents()
     assert sum("Wim" in name or "Eva" in name for name in names) == 1
+
+
+def test_what_went_stale_is_said_afterwards_and_changes_are_shown_by_person(world, busy, visitor):
+    async def plan(db):
+        scope = world.scope_of(db, busy)
+        return await plan_waitlist(scope, Views(db), (MONDAY_10.date(), MONDAY_10.date()), NOW)
+
+    async def book_over(db):
+        scope = world.scope_of(db, busy)
+        [move] = [m for m in (await queries.read(db, busy, run)).moves if m.client == "Wim"]
+        view = await Views(db).current(busy, NOW)
+        fast = bookings.BookRequest(CUT, move.staff_id, move.starts_at, await client(scope, "Fast Fred"))
+        await bookings.book(scope, fast, view=view, now=NOW)
+
+    run, page = world.do(plan), visitor.manager(busy)
+    page.goto(f"/board/salon/plans/{run}")
+    expect(page.locator(".moves li")).to_have_count(2)
+    page.get_by_label("Only changes of").select_option("Eva")
+    expect(page.locator(".moves li")).to_have_count(1)
+    page.get_by_label("Only changes of").select_option("")
+    expect(page.locator(".moves li")).to_have_count(2)
+    world.do(book_over)
+    page.get_by_role("button", name="Accept all").click()
+    expect(page.get_by_role("status")).to_contain_text("1 applied, 1 refused: the book had changed since")
+    stale = page.locator(".moves li.stale")
+    expect(stale).to_contain_text("Wim")
+    expect(stale).to_contain_text("Someone else holds that time now")
+    assert faults(page) == []
+
+
+def test_a_run_shows_objective_and_bound_as_they_move(world, busy, visitor):
+    async def begin(db):
+        scope = world.scope_of(db, busy)
+        order = plans.RunOrder(RunKind.REBALANCE, ("balanced",), (MONDAY_10, MONDAY_10 + timedelta(days=1)), 1, 60, 0)
+        [run] = await plans.start_run(scope, order)
+        await plans.begin_run(scope, run)
+        return run
+
+    def tell(elapsed, objective, bound):
+        progress = plans.Progress("search", elapsed, objective, bound)
+        world.do(lambda db: plans.tell_progress(world.scope_of(db, busy), run, progress))
+
+    run, page = world.do(begin), visitor.manager(busy)
+    page.goto(f"/board/salon/plans/{run}")
+    figures = page.locator("#progress .figures")
+    expect(figures).to_contain_text("none yet")
+    tell(2, 1000, 2000)
+    expect(figures).to_contain_text("1,000")
+    expect(figures).to_contain_text("50.0 %", use_inner_text=True)
+    tell(4, 1500, 1800)
+    expect(figures).to_contain_text("1,500")
+    expect(figures).to_contain_text("1,800")
+    assert len(page.locator(".trace .objective").get_attribute("points").split()) >= 2
+    assert faults(page) == []
+    page.get_by_role("button", name="Stop with the best so far").click()
+    expect(page.get_by_role("button", name="Stopping")).to_be_disabled()
 
 
 def test_who_is_not_signed_in_signs_in_first(world, busy, visitor):

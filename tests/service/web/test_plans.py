@@ -10,6 +10,7 @@ from service.commands import bookings, waitlist
 from service.commands.optimisation import apply
 from service.db.views import Views
 from service.jobs.optimise import plan_waitlist
+from service.queries import optimisation as queries
 from tests.service.worlds import ANA, BEN, CUT, MONDAY_10, NOW, client, salon
 
 MONDAY = date(2026, 3, 2)
@@ -43,11 +44,11 @@ async def confirmed(db, scope) -> int:
 
 async def test_the_review_says_the_gain_the_moves_and_who_is_left_out(scope, run, browser):
     page = (await browser.get(f"/board/salon/plans/{run}")).text
-    assert "+2 appointments from the waitlist" in page
+    assert "+2 appointments, proven best possible." in page
     assert "proven best possible" in page
     assert page.count('class="block planned"') == 2
     assert "Sunday Sue" in page
-    assert "Another time for <bdi>" in page
+    assert ">Offer " in page
     only = (await browser.get(f"/board/salon/plans/{run}", params={"person": "Eager Eva"})).text
     assert only.count('name="components"') == 1
 
@@ -113,13 +114,36 @@ async def test_a_run_is_started_followed_and_found_in_the_list(scope, browser):
 
 async def test_who_is_left_out_can_be_given_another_time(scope, db, run, browser):
     page = (await browser.get(f"/board/salon/plans/{run}")).text
-    path = re.search(r'href="(/board/salon/waitlist/[0-9a-f-]+)"', page).group(1)
+    path = re.search(r'href="(/board/salon/waitlist/[0-9a-f-]+)', page).group(1)
     offered = (await browser.get(path)).text
     at = re.search(r'name="at" value="([^"]+)"', offered).group(1)
     assert "Another time for" in offered
     assert (await browser.post(path, data={"at": at})).status_code == 303
     assert await confirmed(db, scope) == 1
     assert (await browser.get(path)).status_code == 404
+
+
+async def test_the_relaxation_leads_to_the_very_place_that_it_names(scope, db, browser):
+    narrow = ((MONDAY_10, MONDAY_10 + timedelta(minutes=20)),)
+    await waitlist.join(scope, waitlist.Joining(await client(scope, "Narrow Nel"), CUT, narrow, (BEN,)), now=NOW)
+    run = await plan_waitlist(scope, Views(db), (MONDAY, MONDAY), NOW)
+    page = (await browser.get(f"/board/salon/plans/{run}")).text
+    path, when, who = re.search(r'href="([^"]+at=[^"]+)">Offer \W?([^<]*?)\W? with (\w+)</a>', page).groups()
+    [left] = [u for u in (await queries.read(db, scope.business_id, run)).unplaced if u.client == "Narrow Nel"]
+    assert f"{left.relaxed_starts_at:%H:%M} with {left.relaxed_staff}" in left.relaxation
+    assert when.endswith(f"{left.relaxed_starts_at:%H:%M}")
+    offered = (await browser.get(path)).text
+    at = re.search(r'class="primary" name="at" value="([^"]+)">Book it for Narrow Nel', offered).group(1)
+    assert at == f"{left.relaxed_staff_id}~{left.relaxed_starts_at.isoformat()}"
+    assert who == left.relaxed_staff
+    view = await Views(db).current(scope.business_id, NOW)
+    fast = bookings.BookRequest(CUT, left.relaxed_staff_id, left.relaxed_starts_at, await client(scope, "Fast Fred"))
+    gone = await bookings.book(scope, fast, view=view, now=NOW)
+    assert "not free as the book stands" in (await browser.get(path)).text
+    assert (await browser.post(path.split("?")[0], data={"at": at})).status_code == 409
+    await bookings.cancel(scope, bookings.Cancellation(gone.id, gone.version), now=NOW)
+    assert (await browser.post(path.split("?")[0], data={"at": at})).status_code == 303
+    assert await confirmed(db, scope) == 1
 
 
 async def test_days_in_the_wrong_order_are_refused_in_words(scope, browser):
