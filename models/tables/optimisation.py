@@ -156,7 +156,7 @@ unplaced_entry = tenant_table(
 )
 """Why a run left an entry waiting, or an appointment that must leave without a place, in a sentence.
 
-`relaxation` is the smallest concession that would place it, at `relaxed_starts_at` with `relaxed_staff_id`; `insistence`
-what it would cost the others to place it.
+`relaxation` is the smallest concession that would place it (where: `relaxed_...`), `insistence` what it would cost the
+others to place it.
 """
 Index(None, unplaced_entry.c.business_id, unplaced_entry.c.run_id)

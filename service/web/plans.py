@@ -114,7 +114,7 @@ async def _plan(here: House, run_id: UUID, asked: Asked, problem: str | None = N
         lanes=lanes,
         drawing=replace(lanes, claims=claims).drawn(here.now, over, here.words.text),
         gain=gain(run, here.words),
-        groups=groups(run.moves, asked.person),
+        groups=groups(run.moves, asked.person or None),
         people=sorted(set().union(*(people(m) for m in run.moves))),
         beside=beside,
         dots=trade_off(beside),

@@ -351,7 +351,7 @@ def test_a_run_shows_objective_and_bound_as_they_move(world, busy, visitor):
         return run
 
     def tell(elapsed, objective, bound):
-        progress = plans.Progress("search", elapsed, objective, bound)
+        progress = plans.Progress("search", objective, bound, elapsed)
         world.do(lambda db: plans.tell_progress(world.scope_of(db, busy), run, progress))
 
     run, page = world.do(begin), visitor.manager(busy)
