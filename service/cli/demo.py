@@ -17,7 +17,7 @@ from service.settings import settings
 NEXT = """
 The {slug} is open for two weeks from {first_day}.{made}
 
-  Look     http://{host}:{port}/login?token={token}&next=/board/{slug}
+  Look     http://{host}:{port}/login?token={token}&next=/board/{slug}%3Fday%3D{first_day}
            signs you in as the owner, once: the board; under "Review the plan" the optimiser's, to accept all or some
   Book     http://{host}:{port}/b/{slug}
            what a client sees

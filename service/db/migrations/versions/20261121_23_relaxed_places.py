@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121_22_relaxed_places"
-down_revision = "20261121_21_further_staff"
+revision = "20261121_23_relaxed_places"
+down_revision = "20261121_22_guarding"
 branch_labels = None
 depends_on = None
 
