@@ -95,7 +95,7 @@ def legal_item(
     found = find_slots(snapshot, query, now)
     if len(found) == 0 or moment(start) != starts_at:
         raise _broken_rule(view, query, starts_at, now)
-    lane = view.lanes[staff_id]
+    lane, service, end = view.lanes[staff_id], found.service, int(found.end[0])
     return Item(
         uuid7(),
         service_id,
@@ -103,11 +103,11 @@ def legal_item(
         lane.lane_no,
         lane.availability_version,
         moment(start),
-        moment(found.end[0]),
-        moment(found.claim_start[0]),
-        moment(found.claim_end[0]),
-        capacity=found.service.seats,
-        rooms=tuple(room_of(view, claim) for claim in found.claims(0)[1:]),
+        moment(end),
+        moment(start - service.buffer_before),
+        moment(end + service.buffer_after),
+        capacity=service.seats,
+        rooms=tuple(room_of(view, claim) for claim in found.claims(0)[1:]) if service.requirements else (),
     )
 
 

@@ -243,6 +243,8 @@ def _of_client(row: DictRow, client_id: UUID, at: datetime, zone: ZoneInfo) -> I
 def _spans(
     what: str, of: UUID, service_id: UUID | None, limits: tuple[int | None, int | None], at: datetime, zone: ZoneInfo
 ) -> Iterator[_Limit]:
+    if limits == (None, None):
+        return
     day = at.astimezone(zone).date()
     monday = day - timedelta(days=day.weekday())
     for most, each, first, days in ((limits[0], "day", day, 1), (limits[1], "week", monday, 7)):

@@ -235,17 +235,18 @@ async def _joined(tx: Transaction, groups: list[Item]) -> dict[UUID, UUID]:
 
 def _columns(items: Sequence[Item], sessions: dict[UUID, UUID]) -> dict[str, object]:
     rooms = [(item.id, room) for item in items for room in item.rooms if item.id not in sessions]
+    ids = [i.id for i in items]
     return {
-        "items": _array(i.id for i in items),
-        "services": _array(i.service_id for i in items),
-        "staff": _array(i.staff_id for i in items),
-        "starts": _array(i.starts_at for i in items),
-        "ends": _array(i.ends_at for i in items),
-        "capacities": _array(i.capacity for i in items),
-        "seats": _array(i.seats for i in items),
-        "sessions": _array(sessions.get(i.id, uuid7()) if i.capacity > 1 else "NULL" for i in items),
-        "joined": _array(i.id in sessions for i in items),
-        "at_items": _array([*(i.id for i in items), *(id_ for id_, _ in rooms)]),
+        "items": _array(ids),
+        "services": _array([i.service_id for i in items]),
+        "staff": _array([i.staff_id for i in items]),
+        "starts": _array([i.starts_at for i in items]),
+        "ends": _array([i.ends_at for i in items]),
+        "capacities": _array([i.capacity for i in items]),
+        "seats": _array([i.seats for i in items]),
+        "sessions": _array([sessions.get(i.id, uuid7()) if i.capacity > 1 else "NULL" for i in items]),
+        "joined": _array([i.id in sessions for i in items]),
+        "at_items": _array([*ids, *(id_ for id_, _ in rooms)]),
         "at_lanes": _array([*(i.lane_no for i in items), *(r.lane_no for _, r in rooms)]),
         "at_versions": _array([*(i.availability_version for i in items), *(r.availability_version for _, r in rooms)]),
         "at_starts": _array([*(i.claim_starts_at for i in items), *(r.starts_at for _, r in rooms)]),

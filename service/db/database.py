@@ -153,6 +153,9 @@ class Transaction:
         return self.vault.seal_answer(about(self.key or {}), answer)
 
     def _quote(self, text: str) -> str:
+        if "\0" in text:
+            # What follows it would be lost.
+            raise InvalidInput("The database cannot store the value: a text holds no NUL.")
         return bytes(Escaping(self.connection.pgconn).escape_literal(text.encode())).decode()
 
     async def execute(self, sql: LiteralString, params: Params | None = None) -> int:

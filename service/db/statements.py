@@ -9,6 +9,7 @@ from psycopg.rows import DictRow
 
 Params = Mapping[str, object] | Sequence[object]
 PLACEHOLDER = re.compile(r"%(?:\((?P<name>\w+)\)s|(?P<next>s)|%)")
+PLAIN = re.compile(r"[A-Za-z0-9 {},.:+-]*")
 LONG = 3000
 """Characters of a statement that takes longer to plan than to run: it is prepared when it is first sent."""
 
@@ -47,13 +48,11 @@ def written(sql: str, params: Mapping[str, object], quote: Callable[[str], str])
 
 
 def _literal(value: object, quote: Callable[[str], str]) -> str:
-    match value:
-        case None:
-            return "NULL"
-        case int():
-            return str(value)
-        case _:
-            return quote(str(value))
+    if value is None:
+        return "NULL"
+    text = str(value)
+    # Letters, digits and what identifiers, times and arrays of them are written with mean nothing else in quotes.
+    return f"'{text}'" if PLAIN.fullmatch(text) else quote(text)
 
 
 @lru_cache(maxsize=20)
