@@ -13,10 +13,11 @@ from pydantic import TypeAdapter
 from uuid_utils.compat import uuid7
 
 from models.errors import InterlockError, LimitReached, StaleSnapshot, Unavailable
+from models.states import Party
 from service.commands import bookings
 from service.commands.attendance import Booking
 from service.commands.bookings import BookRequest
-from service.commands.legality import legal_item
+from service.commands.legality import legal_items
 from service.commands.nearest import offering_nearest
 from service.db.command import command
 from service.db.database import Database, Transaction, translated_errors
@@ -57,7 +58,7 @@ async def ask(tx: Transaction, request: BookRequest, *, view: View, now: datetim
         As `bookings.book`, where no waiting could help.
     """
     with offering_nearest(view, request.service_id, request.starts_at, now):
-        legal_item(view, request.service_id, request.staff_id, request.starts_at, now)
+        legal_items(view, request.items, now, by_staff=request.by is not Party.CLIENT)
     request_id = uuid7()
     params = {
         "business": tx.business_id,

@@ -8,7 +8,7 @@ from psycopg.types.multirange import TimestamptzMultirange
 from psycopg.types.range import TimestamptzRange
 from uuid_utils.compat import uuid7
 
-from models.errors import InvalidInput, NotAllocated, NotAllowed, NotFound
+from models.errors import InvalidInput, NotAllocated, NotAllowed, NotFound, Past
 from service.commands import offers
 from service.db.command import command
 from service.db.database import Transaction
@@ -75,7 +75,11 @@ async def join(tx: Transaction, request: Joining, *, now: datetime) -> Entry:
         One of the named staff members does not perform the service.
     NotFound
         There is no such client, service or staff member.
+    Past
+        The last window has closed.
     """
+    if max(end for _, end in request.windows) <= now:
+        raise Past("The last of these windows has passed; choose a later one.")
     entry_id = uuid7()
     added = await tx.execute(
         INSERT,

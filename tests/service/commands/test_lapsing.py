@@ -4,16 +4,17 @@ from datetime import timedelta
 
 import pytest
 
+from models.errors import Past
 from service import bootstrap
 from service.bootstrap import Interlock
-from service.commands import attendance, lapsing
+from service.commands import attendance, lapsing, waitlist
 from service.commands.attendance import Step
 from service.db.views import Views
 from service.jobs import worker
 from tests.races.races import assert_invariants, count, owner_does
 from tests.service.commands.test_attendance import booked, owner
 from tests.service.commands.test_offers import entries, waits
-from tests.service.worlds import MONDAY_10, NOW, salon
+from tests.service.worlds import CUT, MONDAY_10, NOW, client, salon
 
 pytestmark = pytest.mark.anyio
 
@@ -61,3 +62,10 @@ async def test_what_was_approved_since_it_was_looked_for_stays(db, owner_url, mo
     monkeypatch.setattr(attendance, "lapse", approved_first)
     assert await lapsing.lapse(db, scope.business_id, MONDAY_10) == 0
     assert owner(owner_url, "SELECT status FROM appointment") == [("confirmed",)]
+
+
+async def test_nobody_waits_for_what_has_passed(db):
+    scope = await salon(db)
+    windows = tuple((NOW - timedelta(hours=n), NOW - timedelta(hours=n - 1)) for n in (1, 3))
+    with pytest.raises(Past):
+        await waitlist.join(scope, waitlist.Joining(await client(scope), CUT, windows), now=NOW)
