@@ -96,6 +96,7 @@ PERMISSIONS = {
     "listServices": anyone("catalogue:read"),
     "listStaff": anyone("catalogue:read"),
     "listResources": workers("catalogue:read"),
+    "readNoShowRules": managers("catalogue:read"),
     "setNoShowRules": managers("catalogue:write"),
     "listHolidays": anyone("catalogue:read"),
     "readService": anyone("catalogue:read"),
@@ -167,6 +168,7 @@ PERMISSIONS = {
     # clients and the waitlist
     "registerClient": workers("clients:write"),
     "listClients": workers("clients:read"),
+    "changeClient": workers("clients:write"),
     "readClient": workers("clients:read", clients=True),
     "exportClient": managers("clients:read", clients=True),
     "deleteClient": managers("clients:write"),

@@ -270,6 +270,7 @@ client = tenant_table(
     created_at(),
     Column("erased_at", TIME),
     Column("deleted_at", TIME),
+    version(),
     CheckConstraint("char_length(name) BETWEEN 1 AND 1000", name="name_length"),
     CheckConstraint("erased_at IS NULL OR (email, phone, email_hash, phone_hash) IS NULL", name="erased_wholly"),
 )

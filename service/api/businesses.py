@@ -9,7 +9,7 @@ from pydantic import StringConstraints
 from service.api.bodies import StrictRoute
 from service.api.context import Commanding, Db, Deleted, Expected, FromWhere, Key, OfPath, tagged
 from service.api.paging import Paged
-from service.api.schemas import Body, Name
+from service.api.schemas import Body, Name, Zone
 from service.api.security import Who
 from service.commands import businesses as commands
 from service.commands import changes
@@ -23,7 +23,6 @@ installation = APIRouter(prefix="/businesses", tags=["businesses"], route_class=
 
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
-Zone = Annotated[str, StringConstraints(max_length=64)]
 Locale = Annotated[str, StringConstraints(pattern="^[a-z]{2,3}(-[A-Z]{2})?$")]
 Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
 Colour = Annotated[str, StringConstraints(pattern="^#[0-9a-f]{6}$")]

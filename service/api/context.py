@@ -167,16 +167,17 @@ class Versioned(Protocol):
     """What has a version."""
 
     @property
-    def version(self) -> int:
-        """The present one."""
+    def version(self) -> int | None:
+        """The present one, None where it has none."""
 
 
 V = TypeVar("V", bound=Versioned)
 
 
 def tagged(response: Response, written: V) -> V:
-    """Return what was written, its version as the answer's ETag."""
-    response.headers["ETag"] = f'"{written.version}"'
+    """Return what was read or written, its version as the answer's ETag."""
+    if written.version is not None:
+        response.headers["ETag"] = f'"{written.version}"'
     return written
 
 

@@ -5,12 +5,13 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from service.api.bodies import StrictRoute
-from service.api.context import By, Commanding, Expected, Fresh, Now, tagged
+from service.api.context import By, Commanding, Db, Expected, Fresh, Now, OfPath, tagged
 from service.api.schemas import NoShowRulesBody, RescheduleBody, SwapBody
 from service.commands import attendance, deposits
 from service.commands import reschedule as moves
 from service.commands.attendance import Booking, Step
 from service.commands.deposits import NoShowRules
+from service.queries import own_settings
 
 router = APIRouter(tags=["bookings"], route_class=StrictRoute)
 
@@ -88,7 +89,19 @@ async def no_show(
     return tagged(response, await attendance.no_show(scope, step, now=now))
 
 
+@router.get("/no-show-rules", operation_id="readNoShowRules")
+async def no_show_rules(db: Db, response: Response, business: OfPath) -> NoShowRules:
+    """What clients who failed to come too often have to do first; the version is the business's."""
+    own = tagged(response, await own_settings.read(db, business.id))
+    return NoShowRules(own.settings.get("no_show_threshold"), own.settings.get("no_show_deposit_cents"))
+
+
 @router.put("/no-show-rules", operation_id="setNoShowRules")
-async def set_no_show_rules(scope: Commanding, body: NoShowRulesBody) -> NoShowRules:
+async def set_no_show_rules(
+    response: Response, scope: Commanding, expected: Expected, body: NoShowRulesBody
+) -> NoShowRules:
     """Set what clients who failed to come too often have to do first: pay a deposit, or be approved."""
-    return await deposits.set_no_show_rules(scope, NoShowRules(body.threshold, body.deposit_cents))
+    wanted = NoShowRules(body.threshold, body.deposit_cents)
+    rules, version = await deposits.set_no_show_rules(scope, wanted, version=expected)
+    response.headers["ETag"] = f'"{version}"'
+    return rules

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Request, Response
 from models.errors import NotFound
 from models.optimisation import Rules, RunKind
 from service.api.bodies import StrictRoute
-from service.api.context import Commanding, Db, Expected, OfPath
+from service.api.context import Commanding, Db, Expected, OfPath, tagged
 from service.api.paging import Paged
 from service.api.schemas import AllowanceBody, ApplyBody, RulesBody, RunBody
 from service.commands import allowances, plans
 from service.commands import optimisation as commands
 from service.commands.allowances import Allowance, Allowed
-from service.queries import movable
+from service.queries import movable, own_settings
 from service.queries import optimisation as queries
 
 router = APIRouter(tags=["optimisation"], route_class=StrictRoute)
@@ -116,12 +116,15 @@ async def read_allowance(db: Db, response: Response, business: OfPath, booking_i
 
 
 @router.get("/optimisation-rules", operation_id="readRules")
-async def rules(db: Db, business: OfPath) -> Rules:
-    """What holds where neither a client nor a manager says otherwise."""
-    return await movable.rules(db, business.id)
+async def rules(db: Db, response: Response, business: OfPath) -> Rules:
+    """What holds where neither a client nor a manager says otherwise; the version is the business's."""
+    own = tagged(response, await own_settings.read(db, business.id))
+    return Rules.of(own.settings.get("optimisation", {}))
 
 
 @router.put("/optimisation-rules", operation_id="setRules")
-async def set_rules(scope: Commanding, body: RulesBody) -> Rules:
+async def set_rules(response: Response, scope: Commanding, expected: Expected, body: RulesBody) -> Rules:
     """Set the rules, all of them."""
-    return await allowances.set_rules(scope, Rules(**body.model_dump()))
+    rules, version = await allowances.set_rules(scope, Rules(**body.model_dump()), version=expected)
+    response.headers["ETag"] = f'"{version}"'
+    return rules

@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import Field, StringConstraints
 
 from service.api.bodies import StrictRoute
-from service.api.context import Commanding, Db, OfPath
+from service.api.context import Commanding, Db, Expected, OfPath, tagged
 from service.api.schemas import Body
 from service.commands import origins as commands
-from service.queries import businesses
+from service.queries import own_settings
 
 router = APIRouter(tags=["businesses"], route_class=StrictRoute)
 Origin = Annotated[str, StringConstraints(max_length=255, pattern=commands.FORM)]
@@ -22,12 +22,15 @@ class AllowedOrigins(Body):
 
 
 @router.get("/origins", operation_id="listOrigins")
-async def read(db: Db, business: OfPath) -> AllowedOrigins:
-    """The sites whose pages may call this business's API."""
-    return AllowedOrigins(origins=sorted(await businesses.origins(db, business.slug)))
+async def read(db: Db, response: Response, business: OfPath) -> AllowedOrigins:
+    """The sites whose pages may call this business's API; the version is the business's."""
+    own = tagged(response, await own_settings.read(db, business.id))
+    return AllowedOrigins(origins=sorted(own.settings.get("origins", ())))
 
 
 @router.put("/origins", operation_id="setOrigins")
-async def write(scope: Commanding, body: AllowedOrigins) -> AllowedOrigins:
+async def write(response: Response, scope: Commanding, expected: Expected, body: AllowedOrigins) -> AllowedOrigins:
     """Say which sites' pages may call this business's API; they do without cookies."""
-    return AllowedOrigins(origins=list(await commands.allow(scope, tuple(body.origins))))
+    origins, version = await commands.allow(scope, tuple(body.origins), version=expected)
+    response.headers["ETag"] = f'"{version}"'
+    return AllowedOrigins(origins=list(origins))

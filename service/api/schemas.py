@@ -8,6 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from models.contact import ADDRESS, ONE_LINE, PHONE, SOME_LINES
 from models.optimisation import LONGEST_SEARCH, RunKind, StaffAllowed
+from service.commands.catalogue import Span
 
 
 def _from_text(value: object) -> object:
@@ -48,6 +49,9 @@ Digits = Annotated[int, BeforeValidator(_from_digits)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=ONE_LINE)]
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254, pattern=ADDRESS)]
 Phone = Annotated[str, StringConstraints(strip_whitespace=True, pattern=PHONE)]
+Zone = Annotated[str, StringConstraints(max_length=64)]
+Limit = Annotated[int, Field(ge=1, le=32767, strict=True)]
+Kind = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Note = Annotated[str, StringConstraints(max_length=500, pattern=SOME_LINES)]
 
 
@@ -225,3 +229,17 @@ class DayBody(Body):
     spans: Annotated[list[SpanBody], Field(max_length=12)] | None
     appointment_only: Annotated[tuple[SpanBody, ...], Field(max_length=12)] = ()
     displace: Annotated[bool, Field(strict=True)] = False
+
+
+class WeeklySpanBody(SpanBody):
+    """Weekly working hours on a weekday, 0 = Monday."""
+
+    weekday: Annotated[int, Field(ge=0, le=6, strict=True)]
+
+
+WeeklySpans = Annotated[tuple[WeeklySpanBody, ...], Field(max_length=84)]
+
+
+def weekly(spans: tuple[WeeklySpanBody, ...]) -> tuple[Span, ...]:
+    """Return weekly hours as commands take them."""
+    return tuple(Span(span.weekday, span.opens, span.closes) for span in spans)

@@ -94,7 +94,9 @@ def rules(
         present = await movable.rules(interlock.db, of.id)
         if not changes:
             return present
-        return await allowances.set_rules(Scope(interlock.db, of.id, actor="cli"), replace(present, **changes))  # type: ignore[arg-type] # checked by Rules itself
+        chosen = replace(present, **changes)  # type: ignore[arg-type] # checked by Rules itself
+        rules, _ = await allowances.set_rules(Scope(interlock.db, of.id, actor="cli"), chosen)
+        return rules
 
     found = with_installation(work)
     if as_json:

@@ -11,6 +11,7 @@ from psycopg.types.range import TimestamptzRange
 from models.errors import InvalidInput, NotAllocated, NotAllowed, NotFound, StaleVersion
 from models.optimisation import Rules, StaffAllowed
 from models.states import MOVABLE
+from service.commands import versions
 from service.db.command import command
 from service.db.database import Transaction
 from service.db.ledger import record
@@ -33,7 +34,7 @@ JOIN appointment_item i ON i.business_id = a.business_id AND i.service_id = a.se
 WHERE a.business_id = %s AND i.appointment_id = %s AND a.staff_id = ANY(%s)
 """
 SET_RULES = """
-UPDATE business SET settings = settings || jsonb_build_object('optimisation', %s::jsonb) WHERE id = %s RETURNING id
+UPDATE business SET settings = settings || jsonb_build_object('optimisation', %s::jsonb) WHERE id = %s
 """
 
 
@@ -118,12 +119,18 @@ async def store_allowed(tx: Transaction, appointment_id: UUID, allowed: Allowed)
 
 
 @command
-async def set_rules(tx: Transaction, request: Rules) -> Rules:
-    """Set the business's rules for the optimiser, all of them; returns them. Raises `NotFound`."""
-    if await tx.row(SET_RULES, [Jsonb(asdict(request)), tx.business_id]) is None:
-        raise NotFound("There is no such business.")
+async def set_rules(tx: Transaction, request: Rules, *, version: int | None = None) -> tuple[Rules, int]:
+    """Set the business's rules for the optimiser, all of them; returns them and the business's next version.
+
+    Raises
+    ------
+    NotFound, StaleVersion
+        There is no such business, or it is no longer at `version`.
+    """
+    now_at = await versions.advance(tx, "business", tx.business_id, version)
+    await tx.execute(SET_RULES, [Jsonb(asdict(request)), tx.business_id])
     await record(tx, "business.optimisation_rules_set", tx.business_id, None, after=asdict(request))
-    return request
+    return request, now_at
 
 
 async def _why_unchanged(tx: Transaction, request: Allowance) -> NotFound | NotAllowed | StaleVersion:

@@ -11,6 +11,7 @@ from psycopg.types.multirange import Int4Multirange
 from psycopg.types.range import Int4Range
 
 from models.errors import InvalidInput, NotFound, SlotTaken, StaleVersion
+from service.commands import versions
 from service.commands.catalogue import Span, insert_hours
 from service.commands.displacement import LockedLane, displaced, lock_lanes, refuse, with_days
 from service.db import claims
@@ -141,10 +142,14 @@ class StaffDay:
 
 @dataclass(frozen=True, slots=True)
 class HoursSet:
-    """What a change of hours left behind: the claim of time off where there is one, and who was displaced."""
+    """What a change of hours left behind: the claim of time off where there is one, who was displaced, the version.
+
+    That is the staff member's for weekly hours, the business's for holidays, none for time off.
+    """
 
     claim_id: int | None = None
     displaced: tuple[UUID, ...] = field(default=())
+    version: int | None = None
 
 
 @command
@@ -168,8 +173,12 @@ async def set_day(tx: Transaction, request: DayHours) -> StaffDay:
 
 
 @command
-async def set_weekly_hours(tx: Transaction, request: WeeklyHours) -> HoursSet:
-    """Replace the weekly hours from a date on; days set one by one stay as they are. Raises as `set_day`."""
+async def set_weekly_hours(tx: Transaction, request: WeeklyHours, *, version: int | None = None) -> HoursSet:
+    """Replace the weekly hours from a date on; days set one by one stay as they are. Raises as `set_day`.
+
+    `version`, where given, must be the staff member's present one.
+    """
+    now_at = await versions.advance(tx, "staff", request.staff_id, version)
     [lane] = await lock_lanes(tx, request.staff_id)
     first = request.valid_from or await _today(tx, lane)
     last = await tx.row(LAST_BOOKED, [tx.business_id, lane.lane_no])
@@ -186,7 +195,7 @@ async def set_weekly_hours(tx: Transaction, request: WeeklyHours) -> HoursSet:
     await insert_hours(tx, lane.lane_no, spans)
     after = {"valid_from": str(request.valid_from), "spans": [(s.weekday, s.opens, s.closes) for s in spans]}
     await record(tx, "availability.weekly_set", request.staff_id, None, after=after)
-    return HoursSet(displaced=tuple(out))
+    return HoursSet(displaced=tuple(out), version=now_at)
 
 
 @command
@@ -220,8 +229,12 @@ async def end_time_off(tx: Transaction, claim_id: int) -> None:
 
 
 @command
-async def add_holidays(tx: Transaction, request: Holidays) -> HoursSet:
-    """Close the business on some dates, but for staff whose own day says otherwise. Raises `Displaces` as `set_day`."""
+async def add_holidays(tx: Transaction, request: Holidays, *, version: int | None = None) -> HoursSet:
+    """Close the business on some dates, but for staff whose own day says otherwise. Raises `Displaces` as `set_day`.
+
+    `version`, where given, must be the business's present one.
+    """
+    now_at = await versions.advance(tx, "business", tx.business_id, version)
     lanes = await lock_lanes(tx, None)
     named = dict(reversed(request.days))
     closed = sorted(named)
@@ -237,15 +250,17 @@ async def add_holidays(tx: Transaction, request: Holidays) -> HoursSet:
     )
     after = {"days": [str(day) for day in closed]}
     await record(tx, "holidays.added", tx.business_id, None, after=after)
-    return HoursSet(displaced=tuple(out))
+    return HoursSet(displaced=tuple(out), version=now_at)
 
 
 @command
-async def remove_holiday(tx: Transaction, day: date) -> None:
-    """Open on a date again. Raises `NotFound` where it is no holiday."""
+async def remove_holiday(tx: Transaction, day: date, *, version: int | None = None) -> HoursSet:
+    """Open on a date again. Raises `NotFound` where it is no holiday, `StaleVersion` as `add_holidays`."""
+    now_at = await versions.advance(tx, "business", tx.business_id, version)
     if await tx.execute("DELETE FROM holiday WHERE business_id = %s AND day = %s", [tx.business_id, day]) == 0:
         raise NotFound(f"{day} is no holiday.")
     await record(tx, "holidays.removed", tx.business_id, None, after={"day": str(day)})
+    return HoursSet(version=now_at)
 
 
 def public_holidays(country: str, subdivision: str | None, years: Iterable[int]) -> list[tuple[date, str]]:

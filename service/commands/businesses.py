@@ -6,8 +6,9 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from models.errors import NotAllowed, NotFound, StaleVersion
+from models.errors import NotAllowed, NotFound
 from models.zones import zone_named
+from service.commands import versions
 from service.commands.catalogue import (
     Changed,
     NewResource,
@@ -102,8 +103,7 @@ async def set_standing(tx: Transaction, request: Standing) -> Changed:
         raise NotFound("There is no such business.")
     if not request.deleted and row["deleted_at"] is None:
         raise NotAllowed("It is not deleted.")
-    if request.version not in (None, row["version"]):
-        raise StaleVersion(f"It is at version {row['version']} now; read it again.", version=row["version"])
+    versions.check(row["version"], request.version)
     await tx.execute(
         "UPDATE business SET deleted_at = CASE WHEN %s THEN clock_timestamp() END, version = version + 1 WHERE id = %s",
         [request.deleted, tx.business_id],

@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 
 from models.errors import NotFound
 from models.zones import zone_named
+from service.commands import versions
 from service.db.command import command
 from service.db.database import Transaction
 from service.db.ledger import record
@@ -204,14 +205,15 @@ async def add_service(tx: Transaction, request: NewService) -> Changed:
 
 
 @command
-async def allocate(tx: Transaction, request: Allocation) -> Changed:
-    """Let a staff member perform a service, or change on what terms.
+async def allocate(tx: Transaction, request: Allocation, *, version: int | None = None) -> Changed:
+    """Let a staff member perform a service, or change on what terms; `version` is the service's.
 
     Raises
     ------
-    NotFound, InvalidInput
-        No such service or staff member; a length or price out of its range.
+    NotFound, InvalidInput, StaleVersion
+        No such service or staff member; a length or price out of its range; the service has changed.
     """
+    now_at = await versions.advance(tx, "service", request.service_id, version)
     await tx.execute(
         "INSERT INTO allocation (business_id, service_id, staff_id, duration, price_cents) VALUES (%s, %s, %s, %s, %s) "
         "ON CONFLICT (business_id, service_id, staff_id) "
@@ -220,12 +222,13 @@ async def allocate(tx: Transaction, request: Allocation) -> Changed:
     )
     after = {"staff_id": str(request.staff_id), "duration": request.duration, "price_cents": request.price_cents}
     await record(tx, "allocation.set", request.service_id, None, after=after)
-    return Changed(request.service_id, 1)
+    return Changed(request.service_id, now_at)
 
 
 @command
-async def withdraw_allocation(tx: Transaction, request: Allocation) -> None:
-    """Let a staff member no longer perform a service; what is booked stays. Raises `NotFound`."""
+async def withdraw_allocation(tx: Transaction, request: Allocation, *, version: int | None = None) -> Changed:
+    """Let a staff member no longer perform a service; what is booked stays. Raises as `allocate`."""
+    now_at = await versions.advance(tx, "service", request.service_id, version)
     done = await tx.execute(
         "DELETE FROM allocation WHERE business_id = %s AND service_id = %s AND staff_id = %s",
         [tx.business_id, request.service_id, request.staff_id],
@@ -233,6 +236,7 @@ async def withdraw_allocation(tx: Transaction, request: Allocation) -> None:
     if done == 0:
         raise NotFound("That staff member does not perform the service.")
     await record(tx, "allocation.withdrawn", request.service_id, None, after={"staff_id": str(request.staff_id)})
+    return Changed(request.service_id, now_at)
 
 
 async def insert_staff(tx: Transaction, member: NewStaff) -> None:

@@ -9,8 +9,9 @@ import orjson
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from models.errors import InvalidInput, NotAllowed, NotFound, StaleVersion
+from models.errors import InvalidInput, NotAllowed, NotFound
 from models.zones import zone_named
+from service.commands import versions
 from service.commands.catalogue import (
     RULES,
     Changed,
@@ -33,7 +34,6 @@ COLUMNS: Mapping[str, tuple[LiteralString, ...]] = {
 }
 """What may be changed, by table."""
 DELETABLE: tuple[LiteralString, ...] = ("location", "staff", "service", "resource")
-NOUNS = {"staff": "staff member"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ async def _set_active(tx: Transaction, request: Deletion, *, active: bool) -> Ch
     if (await _locked(tx, table, change))["active"] is active:
         if active:
             raise NotAllowed("It is not deleted.")
-        raise NotFound(f"There is no such {NOUNS.get(table, table)} any more.")
+        raise NotFound(f"There is no such {versions.NOUNS.get(table, table)} any more.")
     return await _change(tx, table, change)
 
 
@@ -167,9 +167,8 @@ async def _locked(tx: Transaction, table: LiteralString, request: Change) -> Dic
         [tx.business_id, request.id],
     )
     if row is None:
-        raise NotFound(f"There is no such {NOUNS.get(table, table)}.")
-    if request.version is not None and request.version != row["version"]:
-        raise StaleVersion(f"It is at version {row['version']} now; read it again.", version=row["version"])
+        raise versions.no_such(table)
+    versions.check(row["version"], request.version)
     return row
 
 

@@ -1,14 +1,18 @@
 """Clients: who comes."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import LiteralString
 from uuid import UUID
 
+from psycopg.rows import DictRow
 from uuid_utils.compat import uuid7
 
 from models.contact import ADDRESS, ONE_LINE, PHONE
 from models.errors import InvalidInput, NotFound
+from service.commands import versions
+from service.commands.catalogue import Changed
 from service.db.command import command
 from service.db.database import Transaction
 from service.db.ledger import record
@@ -32,13 +36,24 @@ WHERE business_id = %(business)s AND (%(email)s::bytea IS NULL OR email_hash = %
   AND deleted_at IS NULL
 ORDER BY created_at, id LIMIT 20
 """
-OF_LIVE: LiteralString = "WHERE business_id = %s AND id = %s AND erased_at IS NULL AND deleted_at IS "
-DELETE: LiteralString = "UPDATE client SET deleted_at = clock_timestamp() " + OF_LIVE + "NULL"
-RESTORE: LiteralString = "UPDATE client SET deleted_at = NULL " + OF_LIVE + "NOT NULL"
+LIVE = """
+SELECT name, email, phone, deleted_at IS NOT NULL AS deleted, version FROM client
+WHERE business_id = %s AND id = %s AND erased_at IS NULL FOR NO KEY UPDATE
+"""
+DELETE = "UPDATE client SET deleted_at = clock_timestamp(), version = version + 1 WHERE business_id = %s AND id = %s"
+RESTORE = "UPDATE client SET deleted_at = NULL, version = version + 1 WHERE business_id = %s AND id = %s"
 ERASE = """
 UPDATE client SET name = %(erased)s, email = NULL, phone = NULL, email_hash = NULL, phone_hash = NULL,
-    erased_at = clock_timestamp()
-WHERE business_id = %(business)s AND id = %(id)s AND erased_at IS NULL
+    erased_at = clock_timestamp(), version = version + 1
+WHERE business_id = %(business)s AND id = %(id)s
+"""
+KEEP_KEY = """
+INSERT INTO client_key (business_id, client_id, wrapped) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
+"""
+CHANGE = """
+UPDATE client SET name = %(name)s, email = %(email)s, phone = %(phone)s, email_hash = %(email_hash)s,
+    phone_hash = %(phone_hash)s, version = version + 1
+WHERE business_id = %(business)s AND id = %(id)s
 """
 
 
@@ -58,6 +73,20 @@ class NewClient:
             raise InvalidInput("That is no e-mail address.")
         if self.phone is not None and not re.fullmatch(PHONE, self.phone):
             raise InvalidInput("That is no phone number; write it like +351 21 000 00 00.")
+
+
+@dataclass(frozen=True, slots=True)
+class ClientChange:
+    """What to change of a client: `name`, `email`, `phone`; what is left out stays, None takes an address away."""
+
+    id: UUID
+    values: Mapping[str, str | None]
+
+    def __post_init__(self) -> None:
+        if extra := set(self.values) - {"name", "email", "phone"}:
+            raise InvalidInput(f"A client has no {min(extra)!r} that could be changed.")
+        if "name" in self.values and self.values["name"] is None:
+            raise InvalidInput("A client has a name.")
 
 
 @command
@@ -89,14 +118,55 @@ async def insert(tx: Transaction, client: NewClient) -> UUID:
     # Drawn here: a request that came again under its key would not be the same with an id of its own.
     client_id, vault, business_id = client.id or uuid7(), tx.vault, tx.business_id
     wrapped = vault.new_key(business_id, client_id)
-    sealed = {
-        column: None if value is None else vault.seal(business_id, client_id, value)
-        for column, value in (("name", client.name), ("email", client.email), ("phone", client.phone))
-    }
-    hashes = {f"{kind}_hash": vault.hash(business_id, kind, getattr(client, kind)) for kind in ("email", "phone")}
-    await tx.execute(INSERT, {"business": business_id, "id": client_id, "wrapped": wrapped, **sealed, **hashes})
+    own = {"business": business_id, "id": client_id, "wrapped": wrapped}
+    await tx.execute(INSERT, own | _sealed(tx, client_id, client))
     await record(tx, "client.registered", client_id, 1, after={"id": str(client_id)})
     return client_id
+
+
+def _sealed(tx: Transaction, client_id: UUID, client: NewClient) -> dict[str, str | bytes | None]:
+    """Return the columns that hold who a client is: sealed, and the hashes by which they are found."""
+    columns = {"name": client.name, "email": client.email, "phone": client.phone}
+    vault, business_id = tx.vault, tx.business_id
+    hashes = {f"{kind}_hash": vault.hash(business_id, kind, columns[kind]) for kind in ("email", "phone")}
+    sealed = {c: None if text is None else vault.seal(business_id, client_id, text) for c, text in columns.items()}
+    return {**sealed, **hashes}
+
+
+@command
+async def change(tx: Transaction, request: ClientChange, *, version: int | None = None) -> Changed:
+    """Change a client's name or addresses.
+
+    Raises
+    ------
+    NotFound, StaleVersion, InvalidInput
+        There is no such client; they are no longer at `version`; a value is no name or address.
+    """
+    now = await _live(tx, request.id, version, deleted=False)
+    values = {"name": now["name"], "email": now["email"], "phone": now["phone"], **request.values}
+    changed = NewClient(str(values["name"]), values["email"], values["phone"])
+    if not tx.vault.knows(tx.business_id, request.id):
+        # They were registered before clients were sealed.
+        await tx.execute(KEEP_KEY, [tx.business_id, request.id, tx.vault.new_key(tx.business_id, request.id)])
+    await tx.execute(CHANGE, {"business": tx.business_id, "id": request.id, **_sealed(tx, request.id, changed)})
+    return await _recorded(tx, "client.changed", request.id, now, {"changed": sorted(request.values)})
+
+
+async def _live(tx: Transaction, client_id: UUID, version: int | None, *, deleted: bool | None) -> DictRow:
+    """Lock and return a client who is not erased, and deleted or not as asked."""
+    row = await tx.row(LIVE, [tx.business_id, client_id])
+    if row is None or deleted not in (None, row["deleted"]):
+        raise NotFound(f"There is no such {'deleted ' if deleted else ''}client.")
+    versions.check(row["version"], version)
+    return row
+
+
+async def _recorded(
+    tx: Transaction, what: str, client_id: UUID, before: DictRow, after: dict[str, object] | None = None
+) -> Changed:
+    changed = Changed(client_id, before["version"] + 1)
+    await record(tx, what, client_id, None, after=after or {})
+    return changed
 
 
 async def known(tx: Transaction, email: str | None, phone: str | None) -> UUID | None:
@@ -110,33 +180,30 @@ async def known(tx: Transaction, email: str | None, phone: str | None) -> UUID |
 
 
 @command
-async def delete(tx: Transaction, client_id: UUID) -> UUID:
-    """Take a client off the list, to be restored; bookings stay theirs. Raises `NotFound` where there is none."""
-    if not await tx.execute(DELETE, [tx.business_id, client_id]):
-        raise NotFound("There is no such client.")
-    await record(tx, "client.deleted", client_id, None, after={})
-    return client_id
+async def delete(tx: Transaction, client_id: UUID, *, version: int | None = None) -> Changed:
+    """Take a client off the list, to be restored; bookings stay theirs. Raises as `change`."""
+    now = await _live(tx, client_id, version, deleted=False)
+    await tx.execute(DELETE, [tx.business_id, client_id])
+    return await _recorded(tx, "client.deleted", client_id, now)
 
 
 @command
-async def restore(tx: Transaction, client_id: UUID) -> UUID:
-    """Put a deleted client back on the list; raises `NotFound` where none of that id is deleted."""
-    if not await tx.execute(RESTORE, [tx.business_id, client_id]):
-        raise NotFound("There is no such deleted client.")
-    await record(tx, "client.restored", client_id, None, after={})
-    return client_id
+async def restore(tx: Transaction, client_id: UUID, *, version: int | None = None) -> Changed:
+    """Put a deleted client back on the list; raises `NotFound` where none of that id is deleted, else as `change`."""
+    now = await _live(tx, client_id, version, deleted=True)
+    await tx.execute(RESTORE, [tx.business_id, client_id])
+    return await _recorded(tx, "client.restored", client_id, now)
 
 
 @command
-async def erase(tx: Transaction, client_id: UUID) -> UUID:
+async def erase(tx: Transaction, client_id: UUID, *, version: int | None = None) -> Changed:
     """Destroy a client's key and with it what is known of them, here and in every copy made before.
 
-    Their bookings stay, as somebody's. Raises `NotFound` where there is no such client, or not any more.
+    Their bookings stay, as somebody's. Raises as `change`; who is deleted can be erased, too.
     """
-    if not await tx.execute(ERASE, {"business": tx.business_id, "id": client_id, "erased": ERASED}):
-        raise NotFound("There is no such client.")
+    now = await _live(tx, client_id, version, deleted=None)
+    await tx.execute(ERASE, {"business": tx.business_id, "id": client_id, "erased": ERASED})
     for table in ("client_key", "membership"):
         await tx.execute(f"DELETE FROM {table} WHERE business_id = %s AND client_id = %s", [tx.business_id, client_id])
     tx.vault.forget(tx.business_id, client_id)
-    await record(tx, "client.erased", client_id, None, after={})
-    return client_id
+    return await _recorded(tx, "client.erased", client_id, now)

@@ -5,8 +5,9 @@ from typing import LiteralString
 
 from psycopg.types.json import Jsonb
 
-from models.errors import InterlockError, InvalidInput, NotAllowed, NotFound
+from models.errors import InterlockError, InvalidInput, NotAllowed
 from models.states import AppointmentStatus, sources
+from service.commands import versions
 from service.commands.attendance import Booking, Step, why_unchanged
 from service.db.command import command
 from service.db.database import Transaction
@@ -29,9 +30,7 @@ DUE = """
 SELECT deposit_cents, deposit_paid_at FROM appointment WHERE business_id = %s AND id = %s AND status = 'pending'
 """
 SET_RULES = """
-UPDATE business SET settings = (settings - ARRAY['no_show_threshold', 'no_show_deposit_cents']) || %s,
-                    version = version + 1
-WHERE id = %s RETURNING version
+UPDATE business SET settings = (settings - ARRAY['no_show_threshold', 'no_show_deposit_cents']) || %s WHERE id = %s
 """
 
 
@@ -55,14 +54,19 @@ class NoShowRules:
 
 
 @command
-async def set_no_show_rules(tx: Transaction, request: NoShowRules) -> NoShowRules:
-    """Set what clients who failed to come have to do first; holds for bookings from now on. Raises `NotFound`."""
+async def set_no_show_rules(
+    tx: Transaction, request: NoShowRules, *, version: int | None = None
+) -> tuple[NoShowRules, int]:
+    """Set what clients who failed to come have to do first, for bookings from now on.
+
+    Returns the rules and the business's next version. Raises `NotFound`, and `StaleVersion` where it is no longer at
+    `version`.
+    """
+    now_at = await versions.advance(tx, "business", tx.business_id, version)
     chosen = {f"no_show_{name}": value for name, value in asdict(request).items() if value is not None}
-    row = await tx.row(SET_RULES, [Jsonb(chosen), tx.business_id])
-    if row is None:
-        raise NotFound("There is no such business.")
+    await tx.execute(SET_RULES, [Jsonb(chosen), tx.business_id])
     await record(tx, "business.no_show_rules_set", tx.business_id, None, after=asdict(request))
-    return request
+    return request, now_at
 
 
 @command

@@ -9,9 +9,9 @@ from models.errors import NotFound
 from service.db.database import Database, Transaction
 from service.queries.paging import WHOLE, Page, PageOf, page_of
 
-COLUMNS = (
-    "SELECT id, name, email, phone, created_at FROM client WHERE business_id = %(business)s AND erased_at IS NULL "
-)
+COLUMNS = """
+SELECT id, name, email, phone, created_at, version FROM client WHERE business_id = %(business)s AND erased_at IS NULL
+"""
 FOUND = (
     COLUMNS
     + """
@@ -52,6 +52,7 @@ class KnownClient:
     email: str | None
     phone: str | None
     created_at: datetime
+    version: int
 
 
 @dataclass(frozen=True, slots=True)

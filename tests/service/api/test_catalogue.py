@@ -76,11 +76,12 @@ async def test_a_member_is_added_given_hours_and_retired(api):
     added = await api.post(f"{BASE}/staff", json={"name": "Cleo", "hours": hours, "weekly_limit": 20})
     address = f"{BASE}/staff/{added.json()['id']}"
     later = {"spans": [{"weekday": 1, "opens": 600, "closes": 900}], "valid_from": "2099-01-01"}
-    assert (await api.put(f"{address}/hours", json=later)).json() == {"claim_id": None, "displaced": []}
+    told = (await api.put(f"{address}/hours", json=later)).json()
+    assert told == {"claim_id": None, "displaced": [], "version": 2}
     read = (await api.get(address)).json()
     assert (read["name"], read["weekly_limit"], len(read["hours"])) == ("Cleo", 20, 6)
-    retired = await api.patch(address, json={"active": False}, headers={"If-Match": '"1"'})
-    assert retired.json()["version"] == 2
+    retired = await api.patch(address, json={"active": False}, headers={"If-Match": '"2"'})
+    assert retired.json()["version"] == 3
     assert "Cleo" not in {s["name"] for s in (await api.get(f"{BASE}/staff")).json()}
 
 

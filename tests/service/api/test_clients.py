@@ -18,6 +18,7 @@ SHOWN = {
     "listClients": "test_a_client_is_found_by_address_and_number",
     "readClient": "test_a_client_is_found_by_address_and_number",
     "exportClient": "test_everything_that_is_known_of_a_client",
+    "changeClient": "test_a_client_is_changed_and_found_by_the_new_address",
     "eraseClient": "test_an_erased_client_cannot_be_read_in_an_old_copy_either",
 }
 pytestmark = pytest.mark.anyio
@@ -43,6 +44,33 @@ async def test_a_client_is_found_by_address_and_number(api, mia):
     second = await api.get(first.headers["link"].partition(">")[0][1:])
     assert [c["id"] for c in (*first.json(), *second.json())] == [mia, other]
     assert (await api.get(f"{BASE}/clients/{mia}")).json()["name"] == MIA["name"]
+
+
+async def test_a_client_is_changed_and_found_by_the_new_address(api, mia, owner_url):
+    address, new = f"{BASE}/clients/{mia}", "mia@example.org"
+    read = await api.get(address)
+    changed = await api.patch(address, json={"email": new, "phone": None}, headers={"If-Match": read.headers["etag"]})
+    assert (changed.status_code, changed.json(), changed.headers["etag"]) == (200, {"id": mia, "version": 2}, '"2"')
+    now = (await api.get(address)).json()
+    assert {name: now[name] for name in MIA} == {"name": MIA["name"], "email": new, "phone": None}
+    [found] = (await api.get(f"{BASE}/clients", params={"email": new})).json()
+    assert found["id"] == mia
+    assert (await api.get(f"{BASE}/clients", params={"email": MIA["email"]})).json() == []
+    refused(await api.patch(address, json={"name": None}), 422, "invalid-input")
+    assert hits(owner_url) == []
+
+
+async def test_a_client_from_before_they_were_sealed_is_sealed_when_changed(api, mia, scope, owner_url):
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("DELETE FROM client_key")
+        owner.execute("UPDATE client SET name = 'Mia', email = 'mia@example.com', phone = NULL")
+    scope.db.vault._keys.clear()
+    assert hits(owner_url) == ["client"]
+    assert (await api.patch(f"{BASE}/clients/{mia}", json={"name": MIA["name"]})).status_code == 200
+    scope.db.vault._keys.clear()
+    now = (await api.get(f"{BASE}/clients/{mia}")).json()
+    assert (now["name"], now["email"]) == (MIA["name"], MIA["email"])
+    assert hits(owner_url) == []
 
 
 async def test_nothing_of_a_client_stands_in_the_database(api, mia, owner_url):

@@ -193,6 +193,7 @@ async def test_a_deleted_client_is_not_found_and_keeps_what_is_booked(api, scope
     again = {"hold_id": hold["id"], "token": hold["token"], "client": mia}
     other = (await api.get(f"{BASE}/bookings/{(await api.post(f'{BASE}/bookings', json=again)).json()['id']}")).json()
     assert other[0]["client_id"] != client_id, "who comes back is somebody new"
-    assert (await api.post(f"{address}/restore")).json()["name"] == "Mia"
+    assert (await api.post(f"{address}/restore")).json() == {"id": client_id, "version": 3}
+    assert (await api.get(address)).json()["name"] == "Mia"
     refused(await api.post(f"{address}/restore"), 404, "not-found")
     assert len((await api.get(f"{BASE}/clients", params=found)).json()) == 2

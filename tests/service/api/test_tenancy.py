@@ -110,6 +110,7 @@ def foreign_requests(ids: dict, ours: str) -> list[tuple[str, str, dict]]:
         ("POST", f"/bookings/{theirs['booking']}/link", {"json": {}}),
         ("GET", f"/clients/{theirs['client']}", {}),
         ("GET", f"/clients/{theirs['client']}/export", {}),
+        ("PATCH", f"/clients/{theirs['client']}", {"json": {"name": "Mine"}}),
         *(("POST", f"/clients/{theirs['client']}/{what}", {}) for what in ("erase", "restore")),
         ("DELETE", f"/clients/{theirs['client']}", {}),
         ("POST", "/staff", {"json": {"name": "X", "location_id": theirs["location"]}}),
