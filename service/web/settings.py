@@ -139,8 +139,10 @@ async def change_member(
 ) -> Response:
     """Change a staff member, and their weekly hours from today on."""
     try:
-        await availability.set_weekly_hours(here.scope, WeeklyHours(staff_id, _spans(hours), here.today, displace))
-        await changes.change_staff(here.scope, Change(staff_id, {"name": name.strip(), "active": active}, version))
+        wanted = WeeklyHours(staff_id, _spans(hours), here.today, displace)
+        worked = await availability.set_weekly_hours(here.scope, wanted, version=version)
+        values = {"name": name.strip(), "active": active}
+        await changes.change_staff(here.scope, Change(staff_id, values, worked.version))
     except (NotFound, Unavailable):
         raise
     except InterlockError as refusal:
