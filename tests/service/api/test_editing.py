@@ -87,6 +87,7 @@ def edits(ids: dict[str, str]) -> dict[str, tuple[str, str, dict]]:
         "setRules": ("PUT", "/optimisation-rules", {"frozen_hours": 12}),
         "setNoShowRules": ("PUT", "/no-show-rules", {"threshold": 2}),
         "setAllowance": ("PUT", f"{booking}/allowance", {"locked": True}),
+        "waiveDeposit": ("POST", f"{booking}/deposit/waive", None),
         "eraseClient": ("POST", f"/clients/{ids['client']}/erase", None),
         "rescheduleSeries": ("POST", f"{of_series}/reschedule", LATER),
         "cancelSeries": ("POST", f"{of_series}/cancel", {}),
