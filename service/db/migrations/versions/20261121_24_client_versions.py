@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "20261121_23_client_versions"
-down_revision = "20261121_22_guarding"
+revision = "20261121_24_client_versions"
+down_revision = "20261121_23_relaxed_places"
 branch_labels = None
 depends_on = None
 
