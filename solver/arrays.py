@@ -42,8 +42,12 @@ def durations_of(
             check_known({"allocations": [service]}, "service", service_index)
             check_known({"allocations": [member]}, "staff member", staff_index)
         row = service_index[service]
+        twice = durations[row, staff_index[member]] > 0
+        if twice or (own is not None and own < 1):
+            what = "stands twice" if twice else f"takes {own} minutes"
+            raise InvalidProblem(f"allocations: {service!r} by {member!r} {what}")
         durations[row, staff_index[member]] = services[row].duration if own is None else own
-    if np.any((durations < 0) | (durations > DAY)):
+    if np.any(durations > DAY):
         raise InvalidProblem("allocations: an own duration is not 1 to 1440 minutes")
     durations.flags.writeable = False
     return durations

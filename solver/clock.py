@@ -18,13 +18,17 @@ def zone_named(name: str) -> ZoneInfo:
     """Return the IANA zone; raises `InvalidProblem` for anything else."""
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError) as error:
         raise InvalidProblem(f"there is no time zone {name!r}") from error
 
 
 def epoch_minute(moment: datetime, *, up: bool = False) -> int:
     """Return whole minutes since 1970 UTC, rounded down, or up; raises `InvalidProblem` for a naive time."""
-    if moment.tzinfo is None:
+    try:
+        naive = moment.tzinfo is None
+    except AttributeError:
+        raise InvalidProblem(f"{moment!r} is no time") from None
+    if naive:
         raise InvalidProblem(f"{moment.isoformat()} has no offset")
     return -((EPOCH - moment) // MINUTE) if up else (moment - EPOCH) // MINUTE
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from solver.clock import epoch_minute
+from solver.cells import day_of, instant, misspelt, wall_minute, whole
 from solver.errors import InvalidProblem
 from solver.hours import Hours, Spans
 from solver.services import Requirement, Service
@@ -42,6 +42,15 @@ NUMBERS = (
     "seats",
 )
 DATES = ("first_date", "last_date")
+OPTIONAL = {
+    "staff": ("zone", "daily_limit", "weekly_limit"),
+    "services": (*NUMBERS, *DATES, "anchor"),
+    "allocations": ("duration",),
+    "appointments": ("service",),
+    "requirements": ("after", "length"),
+}
+"""What each may have besides; other columns are the analyst's own."""
+ID_COLUMNS = ("staff", "service", "resource", "kind")
 
 
 def tables_to_arguments(**tables: object) -> dict[str, Any]:
@@ -57,7 +66,7 @@ def tables_to_arguments(**tables: object) -> dict[str, Any]:
         "allocations": _allocations(frames["allocations"]),
         "busy": _busy(appointments),
         "zones": _column(staff, "zone"),
-        "holidays": [_date(day) for day in frames["holidays"]["day"]],
+        "holidays": [day_of("holidays", day) for day in frames["holidays"]["day"]],
         "limits": _limits(staff),
         "resources": list(zip(frames["resources"]["resource"], frames["resources"]["kind"], strict=True)),
         "booked": booked,
@@ -69,12 +78,23 @@ def _frame(name: str, table: Any, required: tuple[str, ...]) -> pd.DataFrame:  #
     columns = list(required)
     if table is None or (isinstance(table, Mapping) and not table):
         return pd.DataFrame(columns=columns)
+    if not isinstance(table, Mapping | pd.DataFrame):
+        raise InvalidProblem(f"{name}: {type(table).__name__} is no table")
     frame = pd.DataFrame(table)
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise InvalidProblem(f"{name}: the column {missing[0]!r} is missing")
+    if not frame.columns.is_unique:
+        raise InvalidProblem(f"{name}: a column stands twice")
+    known = frozenset((*columns, *OPTIONAL.get(name, ())))
+    for column in frame.columns:
+        if (meant := misspelt(column, known)) is not None and meant not in frame.columns:
+            raise InvalidProblem(f"{name}: there is no column {column!r}; {meant!r} is one")
     if frame[columns].isna().to_numpy().any():
         raise InvalidProblem(f"{name}: a value is missing")
+    ids = [column for column in columns if column in ID_COLUMNS]
+    if not all(isinstance(value, Hashable) for column in ids for value in frame[column]):
+        raise InvalidProblem(f"{name}: an id must be a text, a number or a tuple")
     return frame
 
 
@@ -88,35 +108,23 @@ def _column(frame: pd.DataFrame, name: str) -> dict[Hashable, Any]:
 def _limits(staff: pd.DataFrame) -> dict[Hashable, tuple[int | None, int | None]]:
     daily, weekly = _column(staff, "daily_limit"), _column(staff, "weekly_limit")
     return {
-        member: (_whole(daily.get(member)), _whole(weekly.get(member))) for member in dict.fromkeys([*daily, *weekly])
+        member: (_optional("staff", daily.get(member)), _optional("staff", weekly.get(member)))
+        for member in dict.fromkeys([*daily, *weekly])
     }
 
 
-def _whole(value: Any) -> int | None:  # noqa: ANN401 - a cell
-    return None if value is None or pd.isna(value) else int(value)
-
-
-def _date(value: Any) -> date:  # noqa: ANN401 - a cell
-    day: date = pd.Timestamp(value).date()
-    return day
-
-
-def _wall_minute(value: object) -> int:
-    if isinstance(value, str):
-        hours, _, minutes = value.partition(":")
-        if hours.isdigit() and minutes.isdigit():
-            return int(hours) * 60 + int(minutes)
-        raise InvalidProblem(f"hours: {value!r} is no time of day")
-    return int(value)  # type: ignore[call-overload, no-any-return]
+def _optional(table: str, value: Any) -> int | None:  # noqa: ANN401 - a cell
+    return None if value is None or pd.isna(value) else whole(table, value)
 
 
 def _hours(weekly: pd.DataFrame, overrides: pd.DataFrame, only: pd.DataFrame) -> dict[Hashable, Hours]:
     spans: dict[Hashable, list[tuple[int, int, int, date | None, date | None]]] = {}
     for row in weekly.itertuples():
-        opens, closes = _wall_minute(row.opens), _wall_minute(row.closes)
-        if not (0 <= int(row.weekday) <= 6 and 0 <= opens < closes <= 2880):  # type: ignore[arg-type]
+        opens, closes = wall_minute("hours", row.opens), wall_minute("hours", row.closes)
+        weekday = whole("hours", row.weekday)
+        if not (0 <= weekday <= 6 and 0 <= opens < closes <= 2880):
             raise InvalidProblem(f"hours: row {row.Index} is no span of a weekday")
-        spans.setdefault(row.staff, []).append((int(row.weekday), opens, closes, None, None))  # type: ignore[arg-type]
+        spans.setdefault(row.staff, []).append((weekday, opens, closes, None, None))
     days, blocks = _by_date("overrides", overrides), _by_date("appointment_only", only)
     return {m: Hours(tuple(spans.get(m, ())), days.get(m, {}), blocks.get(m, {})) for m in {**spans, **days, **blocks}}
 
@@ -124,10 +132,10 @@ def _hours(weekly: pd.DataFrame, overrides: pd.DataFrame, only: pd.DataFrame) ->
 def _by_date(name: str, frame: pd.DataFrame) -> dict[Hashable, dict[date, Spans]]:
     days: dict[Hashable, dict[date, Spans]] = {}
     for row in frame.itertuples():
-        opens, closes = _wall_minute(row.opens), _wall_minute(row.closes)
+        opens, closes = wall_minute(name, row.opens), wall_minute(name, row.closes)
         if not 0 <= opens <= closes <= 2880:
             raise InvalidProblem(f"{name}: row {row.Index} ends before it starts")
-        of_staff, day = days.setdefault(row.staff, {}), _date(row.day)
+        of_staff, day = days.setdefault(row.staff, {}), day_of(name, row.day)
         of_staff[day] = (*of_staff.get(day, ()), *([(opens, closes)] if closes > opens else []))
     return days
 
@@ -135,11 +143,13 @@ def _by_date(name: str, frame: pd.DataFrame) -> dict[Hashable, dict[date, Spans]
 def _services(frame: pd.DataFrame, windows: pd.DataFrame, requirements: pd.DataFrame) -> list[Service]:
     needs: dict[Hashable, list[Requirement]] = {}
     for row in requirements.to_dict(orient="records"):
-        need = Requirement(row["kind"], _whole(row.get("after")) or 0, _whole(row.get("length")))
+        after, length = (_optional("requirements", row.get(name)) for name in ("after", "length"))
+        need = Requirement(row["kind"], after or 0, length)
         needs.setdefault(row["service"], []).append(need)
     open_at: dict[Hashable, list[tuple[int, int, int]]] = {}
     for row in windows.to_dict(orient="records"):
-        window = int(row["weekday"]), _wall_minute(row["opens"]), _wall_minute(row["closes"])
+        opens, closes = (wall_minute("windows", row[name]) for name in ("opens", "closes"))
+        window = whole("windows", row["weekday"]), opens, closes
         open_at.setdefault(row["service"], []).append(window)
     for table, named in (("requirements", needs), ("windows", open_at)):
         for unknown in named.keys() - set(frame["service"]):
@@ -153,8 +163,10 @@ def _services(frame: pd.DataFrame, windows: pd.DataFrame, requirements: pd.DataF
 def _service(
     row: Mapping[Hashable, Any], windows: tuple[tuple[int, int, int], ...], requirements: tuple[Requirement, ...]
 ) -> Service:
-    rules: dict[str, Any] = {name: int(row[name]) for name in NUMBERS if name in row and not pd.isna(row[name])}
-    rules |= {name: _date(row[name]) for name in DATES if name in row and not pd.isna(row[name])}
+    rules: dict[str, Any] = {
+        name: whole("services", row[name]) for name in NUMBERS if name in row and not pd.isna(row[name])
+    }
+    rules |= {name: day_of("services", row[name]) for name in DATES if name in row and not pd.isna(row[name])}
     if "anchor" in row and not pd.isna(row["anchor"]):
         rules["anchor"] = row["anchor"]
     return Service(row["service"], **rules, windows=windows, requirements=requirements)
@@ -163,7 +175,7 @@ def _service(
 def _allocations(frame: pd.DataFrame) -> list[tuple[Hashable, Hashable, int | None]]:
     own = frame["duration"] if "duration" in frame.columns else pd.Series([None] * len(frame), dtype=object)
     return [
-        (service, member, None if pd.isna(duration) else int(duration))
+        (service, member, _optional("allocations", duration))
         for service, member, duration in zip(frame["service"], frame["staff"], own, strict=True)
     ]
 
@@ -171,8 +183,7 @@ def _allocations(frame: pd.DataFrame) -> list[tuple[Hashable, Hashable, int | No
 def _busy(frame: pd.DataFrame) -> dict[Hashable, list[tuple[int, int]]]:
     busy: dict[Hashable, list[tuple[int, int]]] = {}
     for row in frame.itertuples():
-        start, end = pd.Timestamp(row.starts_at), pd.Timestamp(row.ends_at)  # type: ignore[arg-type]
-        span = epoch_minute(start.to_pydatetime()), epoch_minute(end.to_pydatetime(), up=True)
+        span = instant("appointments", row.starts_at), instant("appointments", row.ends_at, up=True)
         busy.setdefault(row.staff, []).append(span)
     return busy
 
@@ -186,7 +197,7 @@ def _booked(frame: pd.DataFrame, services: list[Service]) -> dict[Hashable, list
     for row in frame[frame["service"].notna()].itertuples():
         if row.service not in index:
             raise InvalidProblem(f"appointments: there is no service {row.service!r}")
-        start = epoch_minute(pd.Timestamp(row.starts_at).to_pydatetime())  # type: ignore[arg-type]
+        start = instant("appointments", row.starts_at)
         service = index[row.service]
         booked.setdefault(row.staff, []).append((service, start + services[service].buffer_before))
     return booked

@@ -9,6 +9,7 @@ from solver.clock import DAY
 from solver.errors import InvalidProblem
 
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 5, 120
+MOST_SEATS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Service:
             (self.anchor not in ("clock", "shift"), f"is anchored to {self.anchor!r}, not 'clock' or 'shift'"),
             (dates, "has a last date before its first"),
             (any(limit is not None and limit < 1 for limit in limits), "has a limit below one"),
-            (self.seats < 1, f"has {self.seats} seats"),
+            (not 1 <= self.seats <= MOST_SEATS, f"has {self.seats} seats"),
             (
                 any(not 0 <= day <= 6 or not 0 <= opens < closes <= DAY for day, opens, closes in self.windows),
                 "has a window that is no span of a weekday",

@@ -1,6 +1,6 @@
 """The slot finder: a pure function of a snapshot, a query and the present moment."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -49,13 +49,20 @@ class SlotQuery:
     client_booked: Sequence[datetime] = ()
 
     def __post_init__(self) -> None:
-        if self.start.tzinfo is None or self.end.tzinfo is None:
+        try:
+            naive = self.start.tzinfo is None or self.end.tzinfo is None
+            naive = naive or any(at.tzinfo is None for at in self.client_booked)
+        except AttributeError:
+            raise InvalidProblem("the times of a query are aware datetimes") from None
+        if naive:
             raise InvalidProblem("the times of a query need an offset")
         if not (length := self.end - self.start) > _NOTHING:
             raise InvalidProblem("a query ends after it starts")
         if length >= _LONGEST:
             raise InvalidProblem(f"a query spans at most {MAXIMUM_RANGE_DAYS} days")
         if self.staff is not None:
+            if isinstance(self.staff, str) or not isinstance(self.staff, Iterable):
+                raise InvalidProblem(f"a query names a sequence of staff, not {self.staff!r} alone")
             object.__setattr__(self, "staff", tuple(self.staff))
 
 

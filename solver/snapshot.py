@@ -119,7 +119,9 @@ class Snapshot:
             Unknown names, spans that end before they start or overlap, no such zone, a horizon beyond 400 days, more
             than 5,000 services.
         """
-        if not 1 <= days <= MAXIMUM_DAYS:
+        if type(first_day) is not date or not 1901 <= first_day.year <= 9000:
+            raise InvalidProblem(f"a snapshot begins on a date, not on {first_day!r}")
+        if not hasattr(days, "__index__") or not 1 <= days <= MAXIMUM_DAYS:
             raise InvalidProblem(f"a snapshot spans 1 to {MAXIMUM_DAYS} days, not {days}")
         if len(services) > MAXIMUM_SERVICES:
             raise InvalidProblem(f"a snapshot has at most {MAXIMUM_SERVICES} services, not {len(services)}")
@@ -130,6 +132,9 @@ class Snapshot:
         check_known({"hours": hours, "busy": busy}, "staff member or resource", lane_index)
         of_staff = {"zones": zones, "limits": limits, "booked": booked, "sessions": sessions}
         check_known(of_staff, "staff member", staff_index)
+        for member, pair in limits.items():
+            if any(limit is not None and limit < 1 for limit in pair):
+                raise InvalidProblem(f"limits: {member!r} has one below one")
         snapshot = Snapshot(
             zone_named(zone),
             first_day,

@@ -1,14 +1,15 @@
 """Bad input to the slot finder, and its rules from tables: one clear error each, raised at the public constructor."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from solver.cells import wall_minute
 from solver.errors import InvalidProblem
-from solver.slots import SlotQuery
+from solver.slots import SlotQuery, find_slots
 from solver.snapshot import Hours, Requirement, Service, Snapshot
 from tests.solver.test_rules import HOUR, MIDNIGHT, MONDAY, MORNING, NOW, business, found, moving
 
@@ -147,6 +148,88 @@ def test_tables_bring_every_rule():
     ]
     assert answer["seats"].tolist() == [4, 4, 4, 4, 2]
     assert answer["resources"].tolist() == [("r",)] * 4 + [()]
+
+
+CELLS = [
+    ("services", {"duration": [30.7]}, "services: 30.7 is no whole number"),
+    ("services", {"duration": [True]}, "services: True is no whole number"),
+    ("services", {"duration": ["thirty"]}, "services: 'thirty' is no whole number"),
+    ("services", {"duration": [float("inf")]}, "services: inf is no whole number"),
+    ("services", {"duration": [30], "buffer_afer": [10]}, "no column 'buffer_afer'; 'buffer_after' is one"),
+    ("services", {"duration": [30], "buffer_after": [9.5]}, "9.5 is no whole number"),
+    ("services", {"duration": [30], "first_date": ["soon"]}, "'soon' is no date"),
+    ("services", {"duration": [30], "seats": [10**30]}, "seats"),
+    ("services", {"service": [["x"]], "duration": [30]}, "an id must be"),
+    ("hours", {"opens": ["09:75"]}, "'09:75' is no time of day"),
+    ("hours", {"opens": ["9am"]}, "'9am' is no time of day"),
+    ("hours", {"opens": [9.5]}, "9.5 is no whole number"),
+    ("hours", {"weekday": ["Mon"]}, "'Mon' is no whole number"),
+    ("hours", {"weekday": [0.5]}, "0.5 is no whole number"),
+    ("allocations", {"service": ["x", "x"], "staff": ["a", "a"]}, "'x' by 'a' stands twice"),
+    ("allocations", {"duration": [0]}, "takes 0 minutes"),
+    ("allocations", {"duration": [30.5]}, "30.5 is no whole number"),
+    ("appointments", {"starts_at": ["soon"]}, "'soon' is no time"),
+    ("appointments", {"starts_at": [5]}, "5 is no time"),
+    ("appointments", {"starts_at": ["2026-03-02 09:00"]}, "has no offset"),
+    ("staff", {"staff": ["a"], "daily_limit": [0]}, "limits: 'a' has one below one"),
+    ("staff", {"staff": ["a"], "daily_limit": [1.5]}, "1.5 is no whole number"),
+    ("staff", {"staff": ["a"], "zone": [5]}, "no time zone 5"),
+    ("holidays", {"day": ["x"]}, "'x' is no date"),
+    ("holidays", {"day": [5]}, "5 is no date"),
+    ("overrides", {"day": [pd.Timestamp("2026-03-02 15:00")]}, "is no date"),
+    ("overrides", {"day": [pd.Timestamp("2026-03-02", tz="UTC")]}, "is no date"),
+    ("hours", 5, "hours: int is no table"),
+    ("first_day", "2026-03-01", "begins on a date"),
+    ("first_day", pd.Timestamp("2026-03-01"), "begins on a date"),
+    ("first_day", date.max, "begins on a date"),
+    ("days", 1.5, "1 to 400 days"),
+    ("zone", None, "no time zone None"),
+]
+
+
+@pytest.mark.parametrize(("table", "cells", "message"), CELLS)
+def test_a_cell_is_refused_before_it_is_rounded_or_guessed(table, cells, message):
+    at = pd.Timestamp("2026-03-02 10:00", tz="UTC")
+    span = {"staff": ["a"], "opens": ["09:00"], "closes": ["12:00"]}
+    good = {
+        "staff": {"staff": ["a"]},
+        "hours": {**span, "weekday": [0]},
+        "overrides": {**span, "day": [MONDAY]},
+        "services": {"service": ["x"], "duration": [60]},
+        "allocations": {"service": ["x"], "staff": ["a"]},
+        "appointments": {"staff": ["a"], "starts_at": [at], "ends_at": [at + pd.Timedelta(hours=1)]},
+        "zone": "UTC",
+        "first_day": MONDAY,
+        "days": np.int64(7),
+    }
+    Snapshot.from_frames(**good)
+    bad = {**good.get(table, {}), **cells} if isinstance(cells, dict) else cells
+    with pytest.raises(InvalidProblem, match=message):
+        Snapshot.from_frames(**{**good, table: bad})
+
+
+def test_a_time_of_day_may_be_a_time():
+    assert wall_minute("hours", time(9, 30)) == wall_minute("hours", "09:30") == wall_minute("hours", 570) == 570
+    with pytest.raises(InvalidProblem, match="is no time of day"):
+        wall_minute("hours", time(9, 30, 1))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"start": "2026-03-02"},
+        {"start": MONDAY},
+        {"staff": "ab"},
+        {"staff": 5},
+        {"client_booked": [NOW.replace(tzinfo=None)]},
+        {"client_booked": [5]},
+    ],
+)
+def test_a_question_that_cannot_be_meant_is_refused(asked):
+    with pytest.raises(InvalidProblem, match="a query"):
+        SlotQuery(**{"service": "x", "start": NOW, "end": NOW + timedelta(days=1), **asked})
+    with pytest.raises(InvalidProblem, match="is no time"):
+        find_slots(business(), SlotQuery("x", NOW, NOW + timedelta(days=1)), None)
 
 
 @pytest.mark.parametrize(
