@@ -108,6 +108,7 @@ planned_move = tenant_table(
     Column("pays", JSONB, nullable=False, server_default=text("'{}'")),
     Column("buys", ARRAY(UUID), nullable=False, server_default=text("'{}'")),
     Column("reason", Text, nullable=False),
+    Column("said", JSONB),
     Column("status", Text, nullable=False, server_default=text("'planned'")),
     Column("refusal", Text),
     belongs_to("optimisation_run", "run_id"),
@@ -147,6 +148,7 @@ unplaced_entry = tenant_table(
     Column("insistence", Text),
     Column("relaxed_staff_id", UUID),
     Column("relaxed_starts_at", TIME),
+    Column("said", JSONB),
     belongs_to("optimisation_run", "run_id"),
     belongs_to("waitlist_entry", "entry_id"),
     belongs_to("appointment", "appointment_id"),
@@ -158,5 +160,6 @@ unplaced_entry = tenant_table(
 
 `relaxation` is the smallest concession that would place it (where: `relaxed_...`), `insistence` what it would cost the
 others to place it.
+`said` holds what each of the three is made of (`models.sentences`), to say it in another language.
 """
 Index(None, unplaced_entry.c.business_id, unplaced_entry.c.run_id)

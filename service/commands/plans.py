@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 from models.errors import InvalidInput, NotAllowed, NotFound
 from models.optimisation import LONGEST_SEARCH, POLICY_NAMES, MoveKind, RunKind
+from models.sentences import Sentence
 from service.db import claims
 from service.db.command import Scope, command
 from service.db.database import Transaction
@@ -69,7 +70,7 @@ class PlannedMove:
     item: claims.Item
     component: int
     value: float
-    reason: str
+    reason: Sentence
     before: tuple[UUID, datetime, datetime] | None = None
     pays: Mapping[str, int] = field(default_factory=dict)
     buys: tuple[UUID, ...] = ()
@@ -85,9 +86,9 @@ class LeftOut:
 
     subject: UUID
     code: str
-    reason: str
-    relaxation: str | None = None
-    insistence: str | None = None
+    reason: Sentence
+    relaxation: Sentence | None = None
+    insistence: Sentence | None = None
     booked: bool = False
     relaxed: tuple[UUID, datetime] | None = None
 
@@ -158,20 +159,22 @@ INSERT_MOVES = """
 INSERT INTO planned_move (business_id, run_id, id, component, kind, entry_id, entry_version, appointment_id,
                           appointment_version, service_id, availability_version, staff_id, starts_at,
                           ends_at, claim_starts_at, claim_ends_at, rooms, before_staff_id, before_starts_at,
-                          before_ends_at, value, gain, pays, buys, reason)
+                          before_ends_at, value, gain, pays, buys, reason, said)
 SELECT %s, %s, m.* FROM jsonb_to_recordset(%s) AS m(
     id uuid, component int, kind text, entry_id uuid, entry_version int, appointment_id uuid,
     appointment_version int, service_id uuid, availability_version int, staff_id uuid,
     starts_at timestamptz, ends_at timestamptz, claim_starts_at timestamptz, claim_ends_at timestamptz,
     rooms jsonb, before_staff_id uuid, before_starts_at timestamptz, before_ends_at timestamptz,
-    value float8, gain float8, pays jsonb, buys uuid[], reason text)
+    value float8, gain float8, pays jsonb, buys uuid[], reason text, said jsonb)
 """
 INSERT_LEFT_OUT = """
 INSERT INTO unplaced_entry (business_id, run_id, id, entry_id, appointment_id, code, reason, relaxation, insistence,
-                            relaxed_staff_id, relaxed_starts_at)
+                            relaxed_staff_id, relaxed_starts_at, said)
 SELECT %s, %s, u.* FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[],
-                               %s::uuid[], %s::timestamptz[]) AS u
+                               %s::uuid[], %s::timestamptz[], %s::jsonb[]) AS u
 """
+SAID = ("reason", "relaxation", "insistence")
+"""Sentences about whoever is left out."""
 KIND_OF_RUN = "SELECT status FROM optimisation_run WHERE business_id = %s AND id = %s"
 
 
@@ -312,6 +315,7 @@ def _row(move: PlannedMove) -> dict[str, object]:
         f"{subject}_version": move.version,
         **{name: getattr(move.item, name) for name in (*names, "claim_ends_at")},
         **{name: getattr(move, name) for name in ("component", "value", "gain", "reason", "buys")},
+        "said": {"reason": move.reason.parts},
         "rooms": [asdict(room) for room in move.item.rooms],
         "pays": dict(move.pays),
         "before_staff_id": staff,
@@ -325,7 +329,8 @@ def _columns(left: Sequence[LeftOut]) -> list[list[object]]:
         [uuid7() for _ in left],
         [None if u.booked else u.subject for u in left],
         [u.subject if u.booked else None for u in left],
-        *([getattr(u, name) for u in left] for name in ("code", "reason", "relaxation", "insistence")),
+        *([getattr(u, name) for u in left] for name in ("code", *SAID)),
         [u.relaxed[0] if u.relaxed else None for u in left],
         [u.relaxed[1] if u.relaxed else None for u in left],
+        [Jsonb({name: getattr(u, name).parts for name in SAID if getattr(u, name) is not None}) for u in left],
     ]

@@ -7,6 +7,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from models.optimisation import MoveKind
+from models.sentences import Sentence
 from service.commands.legality import room_of
 from service.commands.plans import LeftOut, Plan, PlannedMove, TermLine
 from service.db.claims import Item
@@ -24,8 +25,8 @@ EXPLAINED = 60
 """At most so many moves, and entries left out, are each solved for once more."""
 EXPLAINING = 10.0
 """Seconds of a run that may go into it."""
-LOCKED = "It is locked where it is; unlock it, or talk to the client."
-IN_A_GROUP = "It is a seat in a group, which no plan moves; move it by hand."
+LOCKED = Sentence.of("It is locked where it is; unlock it, or talk to the client.")
+IN_A_GROUP = Sentence.of("It is a seat in a group, which no plan moves; move it by hand.")
 
 
 def plan_of(night: Night, problem: Problem, result: Result, effort: Effort) -> Plan:
@@ -133,7 +134,7 @@ def _stranded(night: Night, words: Words) -> Sequence[LeftOut]:
     ]
 
 
-def _by_hand(booked: Booked) -> str:
+def _by_hand(booked: Booked) -> Sentence:
     if booked.locked:
         return LOCKED
-    return "Its service is not offered any more; move it by hand."
+    return Sentence.of("Its service is not offered any more; move it by hand.")

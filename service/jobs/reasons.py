@@ -1,10 +1,11 @@
 """The words of a plan: why each move, why each one left out, what would help; times in the business's zone."""
 
 from collections.abc import Hashable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from uuid import UUID
 
+from models.sentences import Sentence, Value
 from service.jobs.problems import Night, owners
 from service.queries.movable import Booked
 from service.queries.waitlist import WaitingEntry
@@ -17,11 +18,16 @@ from solver.problem import Problem
 from solver.result import Placement, Reason, Result, Unplaced
 
 SHAPE = {
-    str(Term.FRAGMENTS): "minutes in gaps too short to sell",
-    str(Term.FAIRNESS): "minutes beyond an even share of the load",
-    str(Term.OVERTIME): "minutes outside regular hours",
+    str(Term.FRAGMENTS): "minutes in gaps too short to sell go from {before} to {after}",
+    str(Term.FAIRNESS): "minutes beyond an even share of the load go from {before} to {after}",
+    str(Term.OVERTIME): "minutes outside regular hours go from {before} to {after}",
 }
 """Terms that no single move carries."""
+HELPS = {
+    Kind.STAFF: "With another staff member",
+    Kind.TIME: "With a window {wider} wider",
+    Kind.STAFF_AND_TIME: "With another staff member and with a window {wider} wider",
+}
 
 
 class Words:
@@ -40,12 +46,16 @@ class Words:
         """Whether a booked appointment could not have stayed."""
         return self._place[entry][1] < 0
 
-    def placed(self, p: Placement, entry: WaitingEntry) -> str:
+    def placed(self, p: Placement, entry: WaitingEntry) -> Sentence:
         """Why a waiting client is placed."""
         since = entry.since.astimezone(self.night.view.snapshot.zone)
         owners = [self._name(owner) for owner in self._givers.get(p.entry, ())]
-        how = f"Time that {_and(owners)} {'gives' if len(set(owners)) == 1 else 'give'} up" if owners else "Free time"
-        return f"{how}, inside the client's window; priority {entry.priority}, waiting since {since:%d %b}."
+        rest = "inside the client's window; priority {priority}, waiting since {since}."
+        known: dict[str, Value] = {"priority": entry.priority, "since": since.date()}
+        if not owners:
+            return Sentence.of(f"Free time, {rest}", **known)
+        give = "gives" if len(set(owners)) == 1 else "give"
+        return Sentence.of(f"Time that {{names}} {give} up, {rest}", names=owners, **known)
 
     @cached_property
     def _givers(self) -> dict[EntryId, list[EntryId]]:
@@ -65,77 +75,77 @@ class Words:
         b = self.booked[str(entry)]
         return int(b.claim_starts_at.timestamp() // 60), int(-(-b.claim_ends_at.timestamp() // 60))
 
-    def moved(self, p: Placement, booked: Booked, account: MoveAccount) -> str:
+    def moved(self, p: Placement, booked: Booked, account: MoveAccount) -> Sentence:
         """Why a booked client is moved: how far, what it costs them, what it buys, what the plan loses without it."""
-        parts = [self._how_far(p, booked)]
+        parts = [Sentence.of(self._missing(booked, "at the booked time."), who=booked.staff)] * self.leaves(p.entry)
+        parts.append(self._how_far(p, booked))
         if account.buys:
-            parts.append(f"Makes room for {_and([self._name(taker) for taker in account.buys])}.")
+            parts.append(Sentence.of("Makes room for {names}.", names=[self._name(taker) for taker in account.buys]))
         elif not self.leaves(p.entry):
-            parts.append(self._shape())
+            parts += self._shape()
         if booked.moves:
-            parts.append(f"Moved {_times(booked.moves)} before.")
+            times = "once" if booked.moves == 1 else "{n} times"
+            parts.append(Sentence.of(f"Moved {times} before.", n=booked.moves))
         if account.gain:
-            parts.append(f"Without it the plan is worth at least {account.gain:,} points less.")
-        return " ".join(part for part in parts if part)
+            parts.append(Sentence.of("Without it the plan is worth at least {n} points less.", n=account.gain))
+        return Sentence.all(parts)
 
-    def _how_far(self, p: Placement, booked: Booked) -> str:
+    def _how_far(self, p: Placement, booked: Booked) -> Sentence:
         minutes = p.start - int(booked.starts_at.timestamp() // 60)
         name = self.night.view.of_lane(p.lane).name
-        staff = f"with {name} in place of {booked.staff}" if name != booked.staff else f"still with {name}"
-        when = "At the same time" if not minutes else f"{_span(abs(minutes))} {'later' if minutes > 0 else 'earlier'}"
-        lost = f"{self._missing(booked)} is not there at the booked time. " if self.leaves(p.entry) else ""
-        return f"{lost}{when}, {staff}."
+        staff = "with {who} in place of {before}" if name != booked.staff else "still with {who}"
+        when = "At the same time" if not minutes else f"{{length}} {'later' if minutes > 0 else 'earlier'}"
+        length = timedelta(minutes=abs(minutes))
+        return Sentence.of(f"{when}, {staff}.", length=length, who=name, before=booked.staff)
 
-    def _shape(self) -> str:
+    def _shape(self) -> list[Sentence]:
         """What the plan as a whole gains where nobody takes the time that is left."""
         gains = [(b, a) for b, a in self._terms if a.name in SHAPE and a.value > b.value]
-        if not gains:
-            return ""
-        words = _and([f"{SHAPE[a.name]} go from {b.units} to {a.units}" for b, a in gains])
-        return f"With the other moves, {words}."
+        terms = [Sentence.of(SHAPE[a.name], before=b.units, after=a.units) for b, a in gains]
+        return [Sentence.of("With the other moves, {terms}.", terms=terms)] if terms else []
 
-    def sentence(self, unplaced: Unplaced) -> str:
+    def sentence(self, unplaced: Unplaced) -> Sentence:
         """Say why an entry has no place, in the words of the front desk."""
+        told = f"{unplaced.sentence[:1].upper()}{unplaced.sentence[1:]}"
         if unplaced.lane is None or unplaced.start is None:
-            return f"{unplaced.sentence[:1].upper()}{unplaced.sentence[1:]}."
+            return Sentence.of(f"{told}.")
         place = self._at(unplaced.lane, unplaced.start)
-        others = _and([self._name(other) for other in unplaced.by])
         if unplaced.code is Reason.OUTBID:
-            worth = f"worth {unplaced.price:,} to the plan, against {unplaced.value:,}"
+            others: dict[str, Value] = {"names": [self._name(other) for other in unplaced.by], "price": unplaced.price}
+            how = "The best start, {at} with {who}, goes to {names}"
             if unplaced.limit:
-                return f"At the best start, {place}, {unplaced.limit}, {others} among them: {worth}."
-            return f"The best start, {place}, goes to {others}: {worth}."
+                how = f"At the best start, {{at}} with {{who}}, {unplaced.limit}, {{names}} among them"
+            worth = "worth {price} to the plan, against {value}."
+            return Sentence.of(f"{how}: {worth}", **place, **others, value=unplaced.value)
         if unplaced.code is Reason.TAKEN:
-            return f"Every start on the days asked for, as far as this plan reaches, is taken: for one, {place}."
+            told = "Every start on the days asked for, as far as this plan reaches, is taken: for one"
+            return Sentence.of(f"{told}, {{at}} with {{who}}.", **place)
         some = "for one on" if unplaced.code is Reason.LIMIT else "at best"
-        return f"{unplaced.sentence[:1].upper()}{unplaced.sentence[1:]}, {some} {place}."
+        return Sentence.of(f"{told}, {some} {{at}} with {{who}}.", **place)
 
-    def lost(self, booked: Booked, why: str) -> str:
+    def lost(self, booked: Booked, why: Sentence) -> Sentence:
         """Say that an appointment has lost its place and has no other."""
         at = booked.starts_at.astimezone(self.night.view.snapshot.zone)
-        return f"{self._missing(booked)} is not there on {at:%a %d %b at %H:%M}, and no other place was found. {why}"
+        english = self._missing(booked, "on {at}, and no other place was found.")
+        return Sentence.all([Sentence.of(english, who=booked.staff, at=at), why])
 
-    def _missing(self, booked: Booked) -> str:
+    def _missing(self, booked: Booked, when: str) -> str:
         """Who or what an appointment has lost."""
+        what = "{who}"
         if self.night.staffed(booked):
-            return (
-                booked.staff if self.night.roomed(booked) else f"A room or device that it holds beside {booked.staff}"
-            )
-        return f"A colleague whom it needs beside {booked.staff}" if self.night.led(booked) else booked.staff
+            what = what if self.night.roomed(booked) else "A room or device that it holds beside {who}"
+        elif self.night.led(booked):
+            what = "A colleague whom it needs beside {who}"
+        return f"{what} is not there {when}"
 
-    def concession(self, entry: EntryId) -> str | None:
+    def concession(self, entry: EntryId) -> Sentence | None:
         """Return the smallest concession that would place an entry beside the plan, in words."""
         found = self._concessions.get(entry)
         if found is None:
             return None
         place = self._at(found.lane, found.start)
-        wider = f"with a window {_span(found.minutes)} wider"
-        words = {
-            Kind.STAFF: f"With another staff member: {place}.",
-            Kind.TIME: f"W{wider[1:]}: {place}.",
-            Kind.STAFF_AND_TIME: f"With another staff member and {wider}: {place}.",
-        }
-        return words[found.kind]
+        english, wider = f"{HELPS[found.kind]}: {{at}} with {{who}}.", timedelta(minutes=found.minutes)
+        return Sentence.of(english, wider=wider, **place)
 
     def relaxed(self, entry: EntryId) -> tuple[UUID, datetime] | None:
         """Return the place that the smallest concession would give: with whom, and when."""
@@ -147,34 +157,19 @@ class Words:
         found = concessions(self.night.view.snapshot, self.problem, self.result, self.night.now)
         return {concession.entry: concession for concession in found}
 
-    def insisted(self, insistence: Insistence) -> str | None:
+    def insisted(self, insistence: Insistence) -> Sentence | None:
         """Say what placing an entry after all would cost the others: one plan that does so has been found."""
         if insistence.cost is None:
             return None
-        if not insistence.loses:
-            return f"A plan that places them is worth {insistence.cost:,} points less, and leaves nobody else out."
-        names = _and([self._name(loser) for loser in insistence.loses])
-        return f"A plan that places them is worth {insistence.cost:,} points less, and leaves out {names}."
+        rest = "and leaves out {names}" if insistence.loses else "and leaves nobody else out"
+        names = [self._name(loser) for loser in insistence.loses]
+        return Sentence.of(
+            f"A plan that places them is worth {{n}} points less, {rest}.", n=insistence.cost, names=names
+        )
 
-    def _at(self, lane: int, start: int) -> str:
+    def _at(self, lane: int, start: int) -> dict[str, str | datetime]:
         local = moment(start).astimezone(self.night.view.snapshot.zone)
-        return f"{local:%a %d %b %H:%M} with {self.night.view.of_lane(lane).name}"
+        return {"at": local, "who": self.night.view.of_lane(lane).name}
 
     def _name(self, key: Hashable) -> str:
         return self._owners.get(key, "another client")
-
-
-def _and(names: list[str]) -> str:
-    unique = list(dict.fromkeys(names))
-    return unique[0] if len(unique) == 1 else f"{', '.join(unique[:-1])} and {unique[-1]}" if unique else "others"
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
-
-
-def _span(minutes: int) -> str:
-    days, rest = divmod(minutes, 1440)
-    hours, left = divmod(rest, 60)
-    parts = [(days, "day"), (hours, "hour"), (left, "minute")]
-    return " ".join(f"{n} {word}{'s' if n != 1 else ''}" for n, word in parts if n)

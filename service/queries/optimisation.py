@@ -57,6 +57,12 @@ LEFT JOIN staff rs ON rs.business_id = u.business_id AND rs.id = u.relaxed_staff
 JOIN service s ON s.business_id = u.business_id AND s.id = coalesce(w.service_id, i.service_id)
 WHERE u.business_id = %s AND u.run_id = %s ORDER BY coalesce(w.since, i.starts_at), u.id
 """
+SAID = """
+SELECT id AS of, said FROM planned_move WHERE business_id = %(business)s AND run_id = %(run)s AND said IS NOT NULL
+UNION ALL
+SELECT coalesce(entry_id, appointment_id), said FROM unplaced_entry
+WHERE business_id = %(business)s AND run_id = %(run)s AND said IS NOT NULL
+"""
 STARTED = """
 SELECT kind, policy, lower(horizon) AS start, upper(horizon) AS "end", seed, time_limit, frozen_minutes
 FROM optimisation_run WHERE business_id = %s AND id = %s
@@ -277,3 +283,10 @@ def _alternative(row: dict[str, Any]) -> Alternative:
         reseated=counts.get("reseat", 0),
         left_out=row["left_out"],
     )
+
+
+async def said(db: Database, business_id: UUID, run_id: UUID) -> dict[UUID, dict[str, Any]]:
+    """Return what the sentences of a plan are made of (`models.sentences`), by the move, or by who is left out."""
+    async with db.transaction(business_id) as tx:
+        rows = await tx.rows(SAID, {"business": business_id, "run": run_id})
+    return {row["of"]: row["said"] for row in rows}

@@ -22,6 +22,7 @@ from service.web.board import nearest
 from service.web.days import lanes_of_day
 from service.web.house import House, house
 from service.web.pages import PageRoute
+from service.web.reasons import Reasons
 from service.web.review import changed_days, gain, ghosts, groups, people, seen, trade_off
 from service.web.visit import FIRST_DAY, LAST_DAY, Chosen
 
@@ -103,7 +104,8 @@ async def _plan(here: House, run_id: UUID, asked: Asked, problem: str | None = N
     day = asked.day or max(days, key=lambda d: d[1], default=(run.start.astimezone(here.zone).date(), 0))[0]
     lanes = await lanes_of_day(here, await here.view(), day, page=asked.page)
     claims = seen(lanes.claims, run.moves, asked.view)
-    over = [] if asked.view == "before" else ghosts(run.moves, here.zone, arrows=asked.view == "both")
+    reasons = Reasons(await queries.said(here.db, here.business.id, run_id), here.words, here.zone)
+    over = [] if asked.view == "before" else ghosts(run.moves, here.zone, reasons, arrows=asked.view == "both")
     return here.page(
         "plan.html",
         409 if problem else 200,
@@ -114,6 +116,7 @@ async def _plan(here: House, run_id: UUID, asked: Asked, problem: str | None = N
         lanes=lanes,
         drawing=replace(lanes, claims=claims).drawn(here.now, over, here.words.text),
         gain=gain(run, here.words),
+        reasons=reasons,
         groups=groups(run.moves, asked.person or None),
         people=sorted(set().union(*(people(m) for m in run.moves))),
         beside=beside,

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from service.queries.boards import Claim
 from service.queries.optimisation import Alternative, Move, Run
 from service.web.layout import Ghost
+from service.web.reasons import Reasons
 from service.web.words import Words
 
 ENGLISH = Words("en")
@@ -74,7 +75,9 @@ def _proof(gap: float | None, words: Words) -> str:
     return words("proof_below", share=words.decimal(100 * gap)) if gap >= 0.0005 else words("proof_tiny")
 
 
-def ghosts(moves: Sequence[Move], zone: ZoneInfo, *, arrows: bool = True) -> list[Ghost]:
+def ghosts(
+    moves: Sequence[Move], zone: ZoneInfo, reasons: Reasons | None = None, *, arrows: bool = True
+) -> list[Ghost]:
     """Return a plan's moves as places over a drawing, with where they come from."""
     return [
         Ghost(
@@ -84,12 +87,16 @@ def ghosts(moves: Sequence[Move], zone: ZoneInfo, *, arrows: bool = True) -> lis
             m.ends_at,
             m.client,
             m.service,
-            f"{m.starts_at.astimezone(zone):%H:%M} {m.client}: {m.service}. {m.refusal or m.reason}",
+            f"{m.starts_at.astimezone(zone):%H:%M} {m.client}: {m.service}. {m.refusal or _reason(m, reasons)}",
             m.status,
             _before(m) if arrows else None,
         )
         for m in moves
     ]
+
+
+def _reason(move: Move, reasons: Reasons | None) -> str:
+    return (reasons and reasons(move.id, "reason", move.reason)) or move.reason
 
 
 def _before(move: Move) -> tuple[UUID, datetime, datetime] | None:

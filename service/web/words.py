@@ -76,6 +76,10 @@ class Words:
         """Return a number with one digit after the point, or the comma."""
         return self.digits(numbers.format_decimal(number, "0.0", locale=self.locale))
 
+    def number(self, number: int) -> str:
+        """Return a whole number, its thousands apart."""
+        return self.digits(numbers.format_decimal(number, locale=self.locale))
+
     def digits(self, value: object) -> str:
         """Return a number in the digits of the language."""
         return str(value).translate(PERSIAN_DIGITS) if self.language == "fa" else str(value)

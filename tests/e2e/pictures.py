@@ -104,7 +104,6 @@ def test_pictures_of_a_booking(demo, visitor, size):
     _keep(page, "booking-kept", size)
     page.get_by_role("link", name="My appointments").click()
     _titled(page, "My appointments")
-    _keep(page, "mine", size)
     page.get_by_role("link", name="Choose another time").click()
     _titled(page, "Choose another time")
     _keep(page, "booking-move", size)
@@ -117,6 +116,20 @@ def test_pictures_of_a_booking(demo, visitor, size):
     page.get_by_role("button", name="Put me on the waitlist").click()
     _titled(page, "You are on the waitlist")
     _keep(page, "waiting", size)
+    page.get_by_role("link", name="My appointments").first.click()
+    _titled(page, "My appointments")
+    _keep(page, "mine", size)
+
+
+def test_pictures_of_a_visit(demo, visitor, size):
+    page = visitor.page(viewport=size, timezone_id="Europe/Berlin")
+    page.goto("/b/demo-clinic")
+    page.get_by_label("Add another service").select_option(index=2)
+    expect(page.locator("select[name=also]")).to_have_count(2)
+    _keep(page, "booking-visit", size)
+    page.locator(".suggestion").first.click()
+    _titled(page, "Your time")
+    _keep(page, "booking-visit-details", size)
 
 
 def test_pictures_of_somebody_faster(demo, world, visitor, size):

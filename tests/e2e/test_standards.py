@@ -18,7 +18,7 @@ from service.jobs.optimise import plan_waitlist
 from service.queries import accounts
 from service.web.words import Words
 from tests.e2e.conftest import PHONE
-from tests.service.worlds import ANA, CUT, MONDAY_10, NOW, WEEK, client
+from tests.service.worlds import ANA, COLOUR, CUT, MONDAY_10, NOW, WEEK, client
 
 LARGEST, MOST_REQUESTS = 60 * 1024, 6
 LARGEST_BOARD, MOST_OF_BOARD = 80 * 1024, 7
@@ -107,7 +107,8 @@ def test_axe_finds_nothing_on_the_way_of_a_booking(world, salon_id, visitor, sch
         if found := faults(page):
             findings[name] = found
 
-    page.goto(f"/b/salon?service={CUT}&lang={language}")
+    page.goto(f"/b/salon?service={CUT}&also={COLOUR}&lang={language}")
+    look("times of a visit", "Colour")
     page.locator(".suggestion").first.click()
     look("details", words("your_time"))
     page.locator(".primary").click()
@@ -135,6 +136,9 @@ def test_axe_finds_nothing_on_the_way_of_a_booking(world, salon_id, visitor, sch
     page.locator("#phone").fill("+31 20 123")
     page.locator(".primary").click()
     look("waiting", words("waiting"))
+    page.locator(".ticket + .links a").first.click()
+    look("mine with what one waits for", words("mine"))
+    expect(page.locator("form[action*=leave]")).to_have_count(1)
     for path in ("/b/salon/booking/nonsense", f"/b/salon/hold/{ANA}/nonsense", "/b/salon?zone=Mars/Olympus"):
         page.goto(f"{path}{'&' if '?' in path else '?'}lang={language}")
         look(path, words("sorry"))

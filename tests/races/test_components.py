@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 from models.errors import StaleSnapshot
 from models.optimisation import MoveKind
+from models.sentences import Sentence
 from models.tables.guarding import CLAIM_TIME
 from service.commands import allowances, availability, bookings, components, optimisation, waitlist
 from service.commands.plans import PlannedMove
@@ -69,7 +70,7 @@ def goes(view: View, appointment: UUID, component: int, here: int, there: int) -
     staff, start = TIMES[here]
     before = (staff, start, start + timedelta(minutes=30))
     item = item_at(view, there)
-    return PlannedMove(MoveKind.MOVE, appointment, 1, item, component, 1.0, "to swap", before)
+    return PlannedMove(MoveKind.MOVE, appointment, 1, item, component, 1.0, Sentence.of("to swap"), before)
 
 
 def cycle(view: View, made: list[UUID], component: int, first: int, length: int) -> list[PlannedMove]:
@@ -171,7 +172,9 @@ async def comes(scope: Scope, view: View, component: int, place: int) -> Planned
     start = TIMES[place][1]
     wish = waitlist.Joining(await client(scope), CUT, ((start, start + timedelta(hours=1)),))
     entry = await waitlist.join(scope, wish, now=NOW)
-    return PlannedMove(MoveKind.PLACE, entry.id, entry.version, item_at(view, place), component, 1.0, "room is made")
+    return PlannedMove(
+        MoveKind.PLACE, entry.id, entry.version, item_at(view, place), component, 1.0, Sentence.of("room is made")
+    )
 
 
 async def test_plans_for_the_same_times_do_not_deadlock(crowd, owner_url, conflicts):

@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 
 from models.errors import NotAllowed
 from models.optimisation import MoveKind, RunKind
+from models.sentences import Sentence
 from service.commands import availability, bookings, components, optimisation, plans, waitlist
 from service.commands.legality import legal_item
 from service.commands.plans import Found, Plan, PlannedMove, RunOrder
@@ -42,7 +43,9 @@ async def planned(scope: Scope, number: int) -> UUID:
         wish = waitlist.Joining(await client(scope), CUT, ((start, start + timedelta(hours=1)),))
         entry = await waitlist.join(scope, wish, now=NOW)
         item = legal_item(view, CUT, staff, start, NOW)
-        placements.append(PlannedMove(MoveKind.PLACE, entry.id, entry.version, item, component, 1.0, "first come"))
+        placements.append(
+            PlannedMove(MoveKind.PLACE, entry.id, entry.version, item, component, 1.0, Sentence.of("first come"))
+        )
     return await recorded(scope, placements)
 
 

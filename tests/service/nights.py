@@ -10,6 +10,7 @@ from service.db.views import Views
 from service.jobs.optimise import Wanted, carry_out, start
 from service.queries import optimisation as queries
 from service.queries.optimisation import Run
+from service.web.words import house_catalogue
 from tests.service.worlds import ANA, COLOUR, CUT, MONDAY_10, NOW, client
 
 MONDAY = MONDAY_10.date()
@@ -55,7 +56,22 @@ async def planned(
     views = Views(scope.db)
     ids = await start(scope, views, Wanted(days, kind, **choices), now)
     await carry_out(scope, views, ids, now)
+    await _translated(scope, ids[0])
     return await queries.read(scope.db, scope.business_id, ids[0])
+
+
+async def _translated(scope: Scope, run_id: UUID) -> None:
+    """Whatever a plan says has its translations."""
+    for said in (await queries.said(scope.db, scope.business_id, run_id)).values():
+        for english, fields in (part for parts in said.values() for part in parts):
+            clauses = [clause for _, value in fields.items() for clause in _clauses(value)]
+            for language in ("de", "es", "fa"):
+                assert {english, *clauses} <= house_catalogue(language).keys()
+
+
+def _clauses(value: object) -> list[str]:
+    names = value.get("names", []) if isinstance(value, dict) else []
+    return [english for name in names if isinstance(name, list) for english, _ in name]
 
 
 async def accepted(scope: Scope, run: Run, moves=None, now=NOW) -> optimisation.Applied:

@@ -44,7 +44,7 @@ async def test_members_of_a_group_that_lost_its_place_are_named(db, lose, kind):
     assert (await planned(scope, kind)).unplaced == ()
     await lose(scope)
     run = await planned(scope, kind)
-    said = "Ana is not there on Mon 02 Mar at 09:00, and no other place was found."
+    said = "Ana is not there on Mon 02 Mar 09:00, and no other place was found."
     assert {u.appointment_id: (u.code, u.reason) for u in run.unplaced} == {
         **dict.fromkeys(members, ("by_hand", f"{said} {SEAT}")),
         locked: ("locked", f"{said} It is locked where it is; unlock it, or talk to the client."),
@@ -62,7 +62,7 @@ async def test_a_group_whose_room_is_lost_is_named_with_the_room(db):
     await delete(scope, Deletion("resource", room))
     [left] = (await planned(scope, RunKind.RESEAT)).unplaced
     assert (left.appointment_id, left.code) == (member, "by_hand")
-    said = "A room or device that it holds beside Ana is not there on Mon 02 Mar at 09:00"
+    said = "A room or device that it holds beside Ana is not there on Mon 02 Mar 09:00"
     assert left.reason == f"{said}, and no other place was found. {SEAT}"
 
 

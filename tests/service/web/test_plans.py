@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, timedelta
+from html import unescape
 
 import anyio
 import pytest
@@ -158,3 +159,22 @@ async def test_applying_twice_places_nobody_twice(scope, db, run):
     assert first == second
     assert (first.applied, first.stale) == (2, ())
     assert await confirmed(db, scope) == 2
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        (
+            "en",
+            ["Free time, inside the client's window; priority 1, waiting since", "No eligible staff member"],
+        ),
+        ("de", ["Freie Zeit im Wunschzeitraum; Priorität 1, wartet seit", "Niemand Passendes arbeitet"]),
+        ("es", ["Tiempo libre, dentro de lo que pidió; prioridad 1", "Nadie adecuado trabaja"]),
+        ("fa", ["وقت آزاد، در بازهٔ خواستهٔ مشتری؛ اولویت ۱", "هیچ همکار مناسبی"]),
+    ],
+)
+async def test_the_reasons_are_in_the_language_of_the_page(scope, run, browser, language, told):
+    page = unescape((await browser.get(f"/board/salon/plans/{run}?lang={language}")).text)
+    page = page.translate(dict.fromkeys((0x2068, 0x2069)))
+    assert [sentence in page for sentence in told] == [True, True]
+    assert ("inside the client's window" in page) == (language == "en")
