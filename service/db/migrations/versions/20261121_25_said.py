@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "20261121_24_said"
-down_revision = "20261121_23_relaxed_places"
+revision = "20261121_25_said"
+down_revision = "20261121_24_client_versions"
 branch_labels = None
 depends_on = None
 
