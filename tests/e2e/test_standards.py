@@ -75,6 +75,7 @@ def pages(run: object) -> dict[str, str]:
         "settings-staff": f"{board}/settings/staff/{ANA}",
         "settings-service": f"{board}/settings/services/{CUT}",
         "settings-matrix": f"{board}/settings/allocations",
+        "settings-terms": f"{board}/settings/allocations/{CUT}",
         "settings-optimiser": f"{board}/settings/optimiser",
         "settings-people": f"{board}/settings/people",
     }
