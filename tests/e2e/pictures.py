@@ -63,6 +63,7 @@ def test_pictures_of_the_house(demo, visitor, size):
         "settings": f"{board}/settings",
         "settings-hours": f"{board}/settings/staff/{member}",
         "settings-matrix": f"{board}/settings/allocations",
+        "settings-terms": f"{board}/settings/allocations/{service}",
         "settings-service": f"{board}/settings/services/{service}",
         "settings-optimiser": f"{board}/settings/optimiser",
         "account": "/account",
@@ -75,6 +76,9 @@ def test_pictures_of_the_house(demo, visitor, size):
     boss = visitor.manager(salon_id, viewport=size)
     boss.goto(f"/board/{evening.slug}/plans/{evening.run_id}")
     _keep(boss, "review", size)
+    page.goto(f"{board}?day={day}&lang=en")
+    page.emulate_media(media="print")
+    _keep(page, "board-print", size)
     dark = visitor.manager(business_id, viewport=size, color_scheme="dark")
     dark.goto(f"{board}?day={day}&lang=en")
     _keep(dark, "board-dark", size)
