@@ -157,4 +157,4 @@ def _keep(page, name: str, size: dict[str, int]) -> None:
     path = FOLDER / f"{name}-{size['width']}.png"
     page.screenshot(path=path)
     # A palette is enough for a page, at a quarter of the bytes.
-    Image.open(path).convert("RGB").quantize(COLOURS).save(path, optimize=True)
+    Image.open(path).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
