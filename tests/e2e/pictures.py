@@ -17,7 +17,7 @@ from tests.service.worlds import NOW
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 LOOKS = {"colour": "#0b6e4f", "settings": {"place": "Rua das Flores 12, Lisboa", "phone": "+351 21 000 0000"}}
-COLOURS = 160
+COLOURS = 256
 
 
 @pytest.fixture
@@ -157,4 +157,4 @@ def _keep(page, name: str, size: dict[str, int]) -> None:
     path = FOLDER / f"{name}-{size['width']}.png"
     page.screenshot(path=path)
     # A palette is enough for a page, at a quarter of the bytes.
-    Image.open(path).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
+    Image.open(path).convert("RGB").quantize(COLOURS, kmeans=4).save(path, optimize=True)
