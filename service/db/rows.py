@@ -14,7 +14,9 @@ from solver.hours import Hours
 from solver.services import Requirement, Service
 from solver.snapshot import Limits
 
-BUSINESS = "SELECT zone FROM business WHERE id = %s AND deleted_at IS NULL"
+BUSINESS = """
+SELECT zone, pg_current_snapshot()::text AS horizon FROM business WHERE id = %s AND deleted_at IS NULL
+"""
 LANES = """
 SELECT s.id, s.lane_no, s.name, NULL AS kind, s.zone, s.daily_limit, s.weekly_limit, l.availability_version FROM staff s
 JOIN lane l ON l.business_id = s.business_id AND l.lane_no = s.lane_no WHERE s.business_id = %(business)s AND s.active

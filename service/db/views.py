@@ -60,7 +60,6 @@ LEFT JOIN change_log c ON c.business_id = %(business)s AND c.xid >= pg_snapshot_
                       AND NOT pg_visible_in_snapshot(c.xid, %(known)s::pg_snapshot)
 ORDER BY c.id
 """
-HORIZON = "SELECT pg_current_snapshot()::text AS horizon"
 # A claim may last 31 days: the first load looks that far back for those that reach into the horizon.
 LONGEST_CLAIM = timedelta(days=31)
 
@@ -256,8 +255,8 @@ async def refreshed(db: Database, view: View) -> View:
 
 
 async def _load(tx: Transaction, first_day: date, days: int) -> View:
-    read, business = await tx.row(HORIZON), await tx.row(BUSINESS, [tx.business_id])
-    if read is None or business is None:
+    business = await tx.row(BUSINESS, [tx.business_id])
+    if business is None:
         raise NotFound("There is no such business.")
     lanes, services = await lanes_of(tx), await services_of(tx)
     by_lane = {lane.lane_no: lane for lane in lanes}
@@ -285,7 +284,7 @@ async def _load(tx: Transaction, first_day: date, days: int) -> View:
     )
     infos = {lane.id: LaneInfo(lane.id, lane.lane_no, lane.name, lane.availability_version) for lane in lanes}
     expiries = _expiries(row for rows in busy.values() for row in rows)
-    return View(tx.business_id, snapshot, infos, read["horizon"], expiries)
+    return View(tx.business_id, snapshot, infos, business["horizon"], expiries)
 
 
 def _counted(services: Iterable[Service], of_staff: Mapping[Any, Limits]) -> bool:

@@ -137,7 +137,7 @@ HORIZON = "pg_current_snapshot()::text"
     ids=["the newest transaction", "the newest row"],
 )
 async def test_a_horizon_past_an_open_transaction_misses_it(walk, monkeypatch, newest):
-    for name in ("LOOK", "HORIZON"):
+    for name in ("LOOK", "BUSINESS"):
         careless = f"{newest} || ':' || {newest} || ':'"
         monkeypatch.setattr(views, name, getattr(views, name).replace(HORIZON, careless))
     with pytest.raises(AssertionError, match="differ from a full load"):
@@ -156,7 +156,8 @@ ORDER BY c.id
 
 async def test_following_the_sequence_misses_an_open_transaction(walk, monkeypatch):
     monkeypatch.setattr(views, "LOOK", AFTER_THE_LAST)
-    monkeypatch.setattr(views, "HORIZON", "SELECT coalesce(max(id), 0)::text AS horizon FROM change_log")
+    newest = "(SELECT coalesce(max(id), 0)::text FROM change_log)"
+    monkeypatch.setattr(views, "BUSINESS", views.BUSINESS.replace(HORIZON, newest))
     with pytest.raises(AssertionError, match="differ from a full load"):
         await a_long_transaction_is_not_missed(walk)
 
