@@ -1,5 +1,7 @@
 """Errors on the wire: RFC 9457 problem documents, for every error and every status."""
 
+import re
+from functools import cache
 from http import HTTPStatus
 from typing import cast
 
@@ -8,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from models.errors import InterlockError, TooManyRequests, Unauthenticated, Unavailable
 from service.telemetry.metrics import PROBLEMS
@@ -71,7 +74,7 @@ async def _invalid(_: Request, error: Exception) -> Response:
     )
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     http = cast("HTTPException", error)
     code = CODES.get(http.status_code, "http-error")
     problem: dict[str, object] = {
@@ -81,7 +84,22 @@ async def _http(_: Request, error: Exception) -> Response:
         "detail": str(http.detail),
         "code": code,
     }
-    return problem_response(problem, dict(http.headers or {}))
+    headers = dict(http.headers or {})
+    if http.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (allowed := _allowed(request)):
+        headers["Allow"] = allowed
+    return problem_response(problem, headers)
+
+
+def _allowed(request: Request) -> str:
+    """Return the methods of a path, all of them: the router knows those of the first route alone."""
+    paths = request.app.openapi()["paths"]
+    found = {method.upper() for path in paths if _form(path).match(request.url.path) for method in paths[path]}
+    return ", ".join(sorted(found))
+
+
+@cache
+def _form(path: str) -> re.Pattern[str]:
+    return compile_path(path)[0]
 
 
 def install(app: FastAPI) -> None:

@@ -178,9 +178,15 @@ async def test_what_nobody_foresaw_says_nothing_of_itself(api, scope, monkeypatc
 async def test_routes_and_methods_that_are_not_there(api):
     refused(await api.get(f"{BASE}/nothing"), 404, "not-found")
     refused(await api.get("/api/v1/businesses/nobody"), 404, "not-found")
-    wrong = await api.patch(f"{BASE}/clients")
-    refused(wrong, 405, "method-not-allowed")
-    assert wrong.headers["allow"] in ("GET", "POST")
+    for path, allowed in (
+        ("/clients", "GET, POST"),
+        (f"/clients/{uuid4()}", "DELETE, GET, PATCH"),
+        ("/no-show-rules", "GET, PUT"),
+        ("/exports/clients.csv", "GET"),
+    ):
+        wrong = await api.request("PROPFIND", BASE + path)
+        refused(wrong, 405, "method-not-allowed")
+        assert wrong.headers["allow"] == allowed, path
 
 
 def test_codes_are_stable_and_each_names_one_error():
