@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from solver.errors import InvalidProblem
 from solver.program import Program
 
 Int = NDArray[np.int64]
@@ -70,6 +71,10 @@ class Effort:
     wall: float = 60.0
     stop: Stop | None = field(default=None, compare=False)
     watch: Watch | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if not (self.deterministic >= 0 and self.wall >= 0 and isinstance(self.seed, int)):
+            raise InvalidProblem("an effort is a whole seed, and seconds that are not negative")
 
     @property
     def stopped(self) -> bool:

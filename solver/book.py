@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from solver.columns import Entry, EntryId, Intervals, Preference
+from solver.columns import Entry, EntryId, Intervals, Preference, check_windows, is_whole
 from solver.errors import InvalidProblem
 from solver.lanes import Lane
 from solver.limits import limited
@@ -69,6 +69,10 @@ class Booking:
     within: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
+        times = (self.start, self.end, self.occupied_start, self.occupied_end, self.lane, self.moved_before)
+        if not all(map(is_whole, times)) or self.moved_before < 0:
+            raise InvalidProblem(f"booking {self.id}: lane, minutes and moves are whole numbers")
+        check_windows(f"booking {self.id}", self.windows)
         if not self.occupied_start <= self.start < self.end <= self.occupied_end:
             raise InvalidProblem(f"booking {self.id}: its times are not in order")
         if self.locked and self.must_leave:
@@ -127,6 +131,9 @@ class Book:
             first = -1 if booking.must_leave else 0
             if not first <= booking.lane < len(snapshot.staff) or booking.service not in snapshot.service_index:
                 raise InvalidProblem(f"booking {booking.id}: no such staff member or service {booking.service!r}")
+            lanes = (*(booking.staff or ()), *(lane for lane, _, _ in booking.also))
+            if min(lanes, default=0) < 0 or max(booking.staff or (), default=0) >= len(snapshot.staff):
+                raise InvalidProblem(f"booking {booking.id}: one of the lanes that it names is not there")
         groups = {s.id for s in snapshot.services if s.seats > 1}
         _refuse_clashing_locks([b for b in bookings if b.locked and b.service not in groups], extras.seats or {})
         wide = _widened(snapshot, extras.overtime)

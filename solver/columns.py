@@ -17,6 +17,23 @@ EntryId = int | str | UUID
 WINDOW_END = 2**40  # minutes; far past year 9999
 
 
+MOST_PRIORITY = 2**31
+
+
+def is_whole(value: object) -> bool:
+    """Whether a value is a whole number, and no truth value."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def check_windows(whose: str, windows: Sequence[tuple[int, int]]) -> None:
+    """Raise `InvalidProblem` unless these are pairs of minutes, each ending after it begins."""
+    for window in windows:
+        if not isinstance(window, tuple | list) or len(window) != 2 or not all(map(is_whole, window)):
+            raise InvalidProblem(f"{whose}: window {window!r} is no pair of whole minutes")
+        if not 0 <= window[0] < window[1] <= WINDOW_END:
+            raise InvalidProblem(f"{whose}: window [{window[0]}, {window[1]}) is empty or out of range")
+
+
 @dataclass(frozen=True, slots=True)
 class Preference:
     """What a client likes without insisting: `points` >= 0 for a place with one of `staff` inside one of `windows`.
@@ -100,11 +117,14 @@ class Entry:
     takes: tuple[int, int, int] | None = None
 
     def __post_init__(self) -> None:
-        if self.priority < 0 or self.moved_before < 0:
-            raise InvalidProblem(f"entry {self.id}: a negative priority or number of moves")
-        for opens, closes in self.windows:
-            if not 0 <= opens < closes <= WINDOW_END:
-                raise InvalidProblem(f"entry {self.id}: window [{opens}, {closes}) is empty or out of range")
+        counts = (self.priority, self.moved_before, self.since)
+        if not all(map(is_whole, counts)) or self.priority < 0 or self.moved_before < 0:
+            raise InvalidProblem(f"entry {self.id}: a negative or broken priority, number of moves or minute")
+        if self.priority > MOST_PRIORITY:
+            raise InvalidProblem(f"entry {self.id}: a priority beyond {MOST_PRIORITY:,} points")
+        check_windows(f"entry {self.id}", self.windows)
+        if self.staff is not None and not (isinstance(self.staff, tuple) and all(map(is_whole, self.staff))):
+            raise InvalidProblem(f"entry {self.id}: staff are a tuple of lanes, not {self.staff!r}")
         if self.locked and self.place is None:
             raise InvalidProblem(f"entry {self.id}: locked, but booked nowhere")
 

@@ -40,6 +40,10 @@ class Term(StrEnum):
 GAINS = frozenset({Term.WAITLIST, Term.WAITING, Term.PREFERENCE, Term.RESEATED, "value"})
 
 
+TERMS = frozenset({*Term, "value"})
+"""What a policy may weigh; `value` are points of columns that come without terms."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Weights of the terms and the limits a manager sets.
@@ -58,7 +62,7 @@ class Policy:
     Raises
     ------
     ValueError
-        On a negative or fractional weight, a negative limit, or a term named on two levels.
+        On a negative or fractional weight or limit, a term that there is not, or one named on two levels.
     """
 
     name: str
@@ -72,12 +76,15 @@ class Policy:
         for term, weight in self.weights.items():
             if isinstance(weight, bool) or not isinstance(weight, int) or weight < 0:
                 raise ValueError(f"policy {self.name}: the weight of {term} is {weight!r}, not a whole number >= 0")
+        unknown = [term for term in (*self.weights, *(t for level in self.levels for t in level)) if term not in TERMS]
+        if unknown:
+            raise ValueError(f"policy {self.name}: there is no term {unknown[0]!r}")
         named = [term for level in self.levels for term in level]
         if len(named) != len(set(named)):
             raise ValueError(f"policy {self.name}: a term stands on two levels")
         limits = (self.frozen_minutes, self.moves_a_client or 0, self.moves_a_day or 0)
-        if min(limits) < 0:
-            raise ValueError(f"policy {self.name}: a limit is negative")
+        if not all(isinstance(limit, int) for limit in limits) or min(limits) < 0:
+            raise ValueError(f"policy {self.name}: a limit is negative, or no whole number")
         object.__setattr__(self, "weights", MappingProxyType(dict(self.weights)))
 
     def weight(self, term: str) -> int:

@@ -133,6 +133,10 @@ class Problem:
         """
         rank = _ranks(entries)
         taken = columns.lane if seat is None else whole(seat)
+        if len(taken) != len(columns):
+            raise InvalidProblem(f"seat: {len(taken)} values for {len(columns)} columns")
+        if min((sellable, *(capacity or {}).values(), *(even_share or {}).values())) < 0:
+            raise InvalidProblem("a capacity, an even share or what is sellable is negative")
         order, moved = _canonical(columns, rank, (_tie(columns, extra), taken))
         ordered = tuple(entries[i] for i in np.argsort(rank))
         units = {str(name): _units(name, array, len(columns))[order] for name, array in terms.items()}
@@ -245,6 +249,10 @@ def _claims(columns: Columns, seat: Int, extra: Claims | None, order: NDArray[np
 def _value(units: Mapping[str, Int], policy: Policy, columns: int) -> Int:
     value = np.zeros(columns, np.int64)
     for name, array in units.items():
+        if columns and abs(policy.weight(name)) * float(np.abs(array.astype(float)).max()) > VALUE_LIMIT:
+            raise InvalidProblem(
+                f"term {name}: a column has more than {VALUE_LIMIT:,} points of it: scale the weights down"
+            )
         value += policy.weight(name) * array
     if columns and np.abs(value).max() > VALUE_LIMIT:
         raise InvalidProblem(f"a column is worth more than {VALUE_LIMIT:,} points: scale the weights down")
