@@ -13,25 +13,31 @@ KEYS: dict[By, LiteralString] = {
     "service": "v.name",
     "week": "to_char(i.starts_at AT TIME ZONE b.zone, 'IYYY-\"W\"IW')",
 }
+# A group takes its staff member's time once, however many come; each of its seats is paid for.
 LINES: LiteralString = """
+WITH item AS (
+    SELECT i.*, a.status, a.created_at, kept, row_number() OVER (PARTITION BY coalesce(i.session_id, i.id), kept) AS nth
+    FROM appointment_item i
+    JOIN appointment a ON a.business_id = i.business_id AND a.id = i.appointment_id
+    CROSS JOIN LATERAL (SELECT a.status IN ('pending', 'confirmed', 'checked_in', 'completed') AS kept) k
+    WHERE i.business_id = %(business)s AND i.starts_at >= %(start)s AND i.starts_at < %(end)s
+      AND a.status NOT IN ('hold', 'released', 'expired', 'declined')
+)
 SELECT {key} AS name,
-       count(DISTINCT a.id) FILTER (WHERE a.status IN ('pending', 'confirmed', 'checked_in', 'completed')) AS booked,
-       count(DISTINCT a.id) FILTER (WHERE a.status = 'no_show') AS no_shows,
-       count(DISTINCT a.id) FILTER (WHERE a.status = 'cancelled') AS cancelled,
-       coalesce(sum(extract(epoch FROM i.ends_at - i.starts_at) / 60)
-           FILTER (WHERE a.status IN ('pending', 'confirmed', 'checked_in', 'completed')), 0)::bigint AS minutes,
-       coalesce(sum(coalesce(al.price_cents, v.price_cents))
-           FILTER (WHERE a.status IN ('pending', 'confirmed', 'checked_in', 'completed')), 0)::bigint AS revenue_cents,
-       coalesce(avg(extract(epoch FROM i.starts_at - a.created_at) / 86400)
-           FILTER (WHERE i.starts_at > a.created_at), 0)::float8 AS lead_days
-FROM appointment_item i
+       count(DISTINCT i.appointment_id) FILTER (WHERE kept) AS booked,
+       count(DISTINCT i.appointment_id) FILTER (WHERE i.status = 'no_show') AS no_shows,
+       count(DISTINCT i.appointment_id) FILTER (WHERE i.status = 'cancelled') AS cancelled,
+       coalesce(sum(extract(epoch FROM i.ends_at - i.starts_at) / 60) FILTER (WHERE kept AND nth = 1), 0)::bigint
+           AS minutes,
+       coalesce(sum(i.seats * coalesce(al.price_cents, v.price_cents)) FILTER (WHERE kept), 0)::bigint
+           AS revenue_cents,
+       coalesce(avg(extract(epoch FROM i.starts_at - i.created_at) / 86400)
+           FILTER (WHERE i.starts_at > i.created_at), 0)::float8 AS lead_days
+FROM item i
 JOIN business b ON b.id = i.business_id
-JOIN appointment a ON a.business_id = i.business_id AND a.id = i.appointment_id
 JOIN service v ON v.business_id = i.business_id AND v.id = i.service_id
 JOIN staff st ON st.business_id = i.business_id AND st.id = i.staff_id
 LEFT JOIN allocation al ON al.business_id = i.business_id AND al.service_id = v.id AND al.staff_id = st.id
-WHERE i.business_id = %(business)s AND i.starts_at >= %(start)s AND i.starts_at < %(end)s
-  AND a.status NOT IN ('hold', 'released', 'expired', 'declined')
 GROUP BY 1 ORDER BY 1
 """
 WAITLIST = """
