@@ -10,7 +10,8 @@ import pytest
 from service.api import events as api_events
 from service.queries import events
 from service.queries.events import Cursor
-from tests.service.api.conftest import BASE, refused
+from tests.service.api.conftest import BASE, finished_run, refused
+from tests.service.nights import monday, waits
 from tests.service.worlds import ANA, CUT, MONDAY_10
 
 AT_10 = {"service_id": str(CUT), "staff_id": str(ANA), "starts_at": MONDAY_10.isoformat()}
@@ -50,6 +51,26 @@ async def test_what_happens_is_told_and_resumed(short, api, client_id):
     assert parsed(resumed.text) == [second]
     only = await api.get(f"{BASE}/events", params={"topic": "appointment"}, headers={"Last-Event-ID": first[0]})
     assert parsed(only.text) == []
+
+
+async def test_changes_of_hours_and_plans_are_told_as_well_as_bookings(short, api, scope):
+    start = await events.now(scope.db, scope.business_id)
+    await waits(scope, monday(9), monday(12))
+    hours = {"spans": [{"opens": 540, "closes": 1020}]}
+    assert (await api.put(f"{BASE}/staff/{ANA}/days/{MONDAY_10.date()}", json=hours)).status_code == 200
+    run = await finished_run(api, {"first_day": str(MONDAY_10.date()), "last_day": str(MONDAY_10.date())})
+    await api.post(f"{BASE}/optimisation-runs/{run['id']}/apply", json={})
+    expected = {"availability.day_set", "plan.recorded", "plan.applied", "appointment.confirmed"}
+    told: dict[str, dict] = {}
+    # A stream ends soon here, and waits for every transaction that was open before: ask until all is told.
+    async with asyncio.timeout(60):
+        while not (first := await events.after(scope.db, scope.business_id, start)):
+            continue
+        while not expected <= told.keys():
+            answer = await api.get(f"{BASE}/events", headers={"Last-Event-ID": str(first[0][0])})
+            told = {name: event for _, name, event in parsed(answer.text)}
+    assert told["availability.day_set"]["aggregate_id"] == str(ANA)
+    assert told["plan.applied"]["aggregate_id"] == told["plan.recorded"]["aggregate_id"] == run["id"]
 
 
 async def test_a_stream_goes_on_beyond_the_time_in_which_an_answer_is_due(short, api, monkeypatch):
