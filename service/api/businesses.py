@@ -73,9 +73,7 @@ async def read(db: Db, response: Response, business: OfPath) -> queries.Business
 
 
 async def _read(db: Database, response: Response, business_id: UUID) -> queries.BusinessDetails:
-    details = await queries.details(db, business_id)
-    response.headers["ETag"] = f'"{details.version}"'
-    return details
+    return tagged(response, await queries.details(db, business_id))
 
 
 @router.patch("", operation_id="changeBusiness")

@@ -95,9 +95,7 @@ async def allow(
     response: Response, scope: Commanding, booking_id: UUID, expected: Expected, body: AllowanceBody
 ) -> allowances.Stored:
     """What the client of a booking allows the optimiser; `If-Match` makes it conditional on the version."""
-    stored = await allowances.allow(scope, Allowance(booking_id, allowed(body), expected))
-    response.headers["ETag"] = f'"{stored.version}"'
-    return stored
+    return tagged(response, await allowances.allow(scope, Allowance(booking_id, allowed(body), expected)))
 
 
 def allowed(body: AllowanceBody) -> Allowed:
@@ -110,9 +108,7 @@ def allowed(body: AllowanceBody) -> Allowed:
 @router.get("/bookings/{booking_id}/allowance", operation_id="readAllowance")
 async def read_allowance(db: Db, response: Response, business: OfPath, booking_id: UUID) -> movable.Booked:
     """A confirmed booking with what its client allowed; null is left to the business's rules."""
-    booked = await movable.one(db, business.id, booking_id)
-    response.headers["ETag"] = f'"{booked.version}"'
-    return booked
+    return tagged(response, await movable.one(db, business.id, booking_id))
 
 
 @router.get("/optimisation-rules", operation_id="readRules")

@@ -100,9 +100,7 @@ async def add_service(response: Response, scope: Commanding, body: ServiceBody) 
 @router.get("/services/{service_id}", operation_id="readService")
 async def read_service(db: Db, response: Response, business: OfPath, service_id: UUID) -> queries.ServiceDetails:
     """One service with its rules, windows, requirements and who performs it; its version is the ETag."""
-    service = await queries.service(db, business.id, service_id)
-    response.headers["ETag"] = f'"{service.version}"'
-    return service
+    return tagged(response, await queries.service(db, business.id, service_id))
 
 
 @router.patch("/services/{service_id}", operation_id="changeService")

@@ -72,9 +72,7 @@ async def add_staff(response: Response, scope: Commanding, body: StaffBody) -> c
 @router.get("/staff/{staff_id}", operation_id="readStaff")
 async def read_staff(db: Db, response: Response, business: OfPath, staff_id: UUID) -> queries.StaffDetails:
     """One staff member with weekly hours and the days set one by one from today on; its version is the ETag."""
-    member = await queries.staff_member(db, business.id, staff_id)
-    response.headers["ETag"] = f'"{member.version}"'
-    return member
+    return tagged(response, await queries.staff_member(db, business.id, staff_id))
 
 
 @router.patch("/staff/{staff_id}", operation_id="changeStaff")
