@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
 from benchmarks._methods import LANE
+from benchmarks._server import own_server
 from benchmarks._worlds import World
-from service.db import embedded
 
 MULTIRANGES = """
 WITH taken AS (
@@ -33,15 +31,9 @@ Rows = list[tuple[int, int]]
 @contextmanager
 def connected() -> Iterator[psycopg.Connection]:
     """Yield a connection to a server of our own that is gone afterwards; one process answers a query."""
-    with TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        server = embedded.ensure_running(Path(folder), durable=False)
-        try:
-            with psycopg.connect(server.owner_url(), autocommit=True) as connection:
-                connection.execute("SET max_parallel_workers_per_gather = 0; SET work_mem = '256MB'")
-                yield connection
-        finally:
-            embedded.remove(Path(folder))
+    with own_server(durable=False) as (server, _), psycopg.connect(server.owner_url(), autocommit=True) as connection:
+        connection.execute("SET max_parallel_workers_per_gather = 0; SET work_mem = '256MB'")
+        yield connection
 
 
 def load(connection: psycopg.Connection, world: World, keys: NDArray[np.int64]) -> None:

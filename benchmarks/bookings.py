@@ -12,7 +12,6 @@ import random
 import re
 import statistics
 import subprocess
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, astuple, dataclass, replace
@@ -22,6 +21,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 
+from benchmarks._server import own_server
 from models.errors import InterlockError
 from service.commands import bookings, businesses, clients
 from service.commands.bookings import BookRequest
@@ -221,18 +221,12 @@ def pgbench_on(server: embedded.Server, folder: Path) -> Callable[[int], float]:
 
 def run() -> dict[str, object]:
     """Measure, print and return the rates."""
-    home = Path(tempfile.mkdtemp(prefix="interlock-bench-"))
-    home.chmod(0o755)
-    try:
-        server = embedded.ensure_running(home)
+    with own_server() as (server, home):
         upgrade(server.owner_url())
         with psycopg.connect(server.owner_url()) as owner:
             owner.execute("CREATE TABLE bare (business_id uuid, id uuid PRIMARY KEY, note text)")
             owner.execute("GRANT ALL ON bare TO interlock_app")
         found = {n: asyncio.run(compared(server, n, pgbench_on(server, home))) for n in CONNECTIONS}
-    finally:
-        embedded.remove(home)
-        subprocess.run(["rm", "-rf", str(home)], check=False)  # noqa: S603, S607 - ours
     told(found)
     rates = {str(n): {name: asdict(one) for name, one in of.items()} for n, of in found.items()}
     return {"rates": rates, "seconds": SECONDS, "rounds": ROUNDS}

@@ -8,7 +8,6 @@ closed loops, the server's time of the processor for a request, and latencies at
 import asyncio
 import logging
 import statistics
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -21,11 +20,11 @@ from fastapi import FastAPI
 
 from benchmarks._http_apps import CUT, NOW, PATH, interlock, query, ready
 from benchmarks._http_load import Connection, Server, capacity, get, hundredth, latencies, post, serving
+from benchmarks._server import own_server
 from benchmarks._timing import Gate
 from service.commands import clients, keys
 from service.commands.businesses import Opening, open_business
 from service.commands.catalogue import NewService, NewStaff, Span
-from service.db import embedded
 from service.db.command import Scope
 from service.db.database import Database
 from service.db.migrate import upgrade
@@ -233,19 +232,13 @@ def told(figures: dict[str, Any]) -> list[Gate]:
 def run() -> dict[str, Any]:
     """Measure on a database server of its own."""
     logs.install(logging.WARNING)
-    with tempfile.TemporaryDirectory(prefix="interlock-http-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        server = embedded.ensure_running(folder)
-        try:
-            upgrade(server.owner_url())
-            _, book = asyncio.run(prepared(server.app_url(), server.owner_url()))
-            figures: dict[str, Any] = {}
-            figures["in_process"], body = asyncio.run(in_process(server.app_url()))
-            figures["bytes"] = len(body)
-            print(figures["in_process"], flush=True)
-            (folder / "body.json").write_bytes(body)
-            asyncio.run(driven(server.app_url(), figures, folder / "body.json", book))
-        finally:
-            embedded.remove(folder)
+    with own_server() as (server, folder):
+        upgrade(server.owner_url())
+        _, book = asyncio.run(prepared(server.app_url(), server.owner_url()))
+        figures: dict[str, Any] = {}
+        figures["in_process"], body = asyncio.run(in_process(server.app_url()))
+        figures["bytes"] = len(body)
+        print(figures["in_process"], flush=True)
+        (folder / "body.json").write_bytes(body)
+        asyncio.run(driven(server.app_url(), figures, folder / "body.json", book))
     return figures | {"gates": [gate.to_json() for gate in told(figures)]}

@@ -8,16 +8,15 @@ import asyncio
 import gzip
 import logging
 import statistics
-import tempfile
 import time
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from fastapi import FastAPI
 
+from benchmarks._server import own_server
 from benchmarks.http import CUT, NOW, WEEK, asked
 from service import bootstrap
 from service.bootstrap import Interlock
@@ -25,7 +24,6 @@ from service.commands import bookings
 from service.commands.businesses import Opening, open_business
 from service.commands.catalogue import NewService, NewStaff
 from service.commands.clients import NewClient, register
-from service.db import embedded
 from service.db.command import Scope
 from service.db.database import Database
 from service.db.migrate import upgrade
@@ -97,13 +95,8 @@ def _gates(pages: dict[str, dict[str, float]], loaded: int) -> list[dict[str, An
 def run() -> dict[str, Any]:
     """Measure on a server of its own."""
     logs.install(logging.WARNING)
-    with tempfile.TemporaryDirectory(prefix="interlock-pages-") as folder:
-        Path(folder).chmod(0o755)
-        server = embedded.ensure_running(Path(folder))
-        try:
-            upgrade(server.owner_url())
-            figures = asyncio.run(measured(server.app_url()))
-        finally:
-            embedded.remove(Path(folder))
+    with own_server() as (server, _):
+        upgrade(server.owner_url())
+        figures = asyncio.run(measured(server.app_url()))
     print(figures)
     return figures

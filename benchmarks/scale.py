@@ -11,7 +11,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,8 +22,8 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
+from benchmarks._server import own_server
 from benchmarks._timing import Gate
-from service.db import embedded
 from service.db.migrate import upgrade
 
 SHARE = float(os.environ.get("INTERLOCK_SCALE", "1"))
@@ -204,23 +203,17 @@ def resident() -> float:
 
 def run() -> dict[str, Any]:
     """Load, measure, and delete it all again."""
-    with tempfile.TemporaryDirectory(prefix="interlock-scale-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        server = embedded.ensure_running(folder, durable=False)
-        try:
-            upgrade(server.owner_url())
-            figures: dict[str, Any] = {"businesses": BUSINESSES, "loading_s": load(server.owner_url())}
-            with psycopg.connect(server.owner_url()) as owner:
-                figures["sizes"] = {
-                    table: {"rows": rows, "heap_mib": round(heap / 2**20, 1), "indexes_mib": round(indexes / 2**20, 1)}
-                    for table, rows, heap, indexes in owner.execute(SIZES)
-                }
-            words = [sys.executable, "-m", "benchmarks.scale", server.app_url()]
-            done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
-            figures |= json.loads(done.stdout.splitlines()[-1])
-        finally:
-            embedded.remove(folder)
+    with own_server(durable=False) as (server, _):
+        upgrade(server.owner_url())
+        figures: dict[str, Any] = {"businesses": BUSINESSES, "loading_s": load(server.owner_url())}
+        with psycopg.connect(server.owner_url()) as owner:
+            figures["sizes"] = {
+                table: {"rows": rows, "heap_mib": round(heap / 2**20, 1), "indexes_mib": round(indexes / 2**20, 1)}
+                for table, rows, heap, indexes in owner.execute(SIZES)
+            }
+        words = [sys.executable, "-m", "benchmarks.scale", server.app_url()]
+        done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
+        figures |= json.loads(done.stdout.splitlines()[-1])
     return figures | {"gates": told(figures)}
 
 

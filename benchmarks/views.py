@@ -8,23 +8,21 @@ commit each booking showed first: that also holds how long the reader waited for
 
 import asyncio
 import multiprocessing
-import tempfile
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import inf
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import numpy as np
 
+from benchmarks._server import own_server
 from benchmarks._timing import Gate
 from service.commands import bookings, clients
 from service.commands.businesses import Opening, open_business
 from service.commands.catalogue import NewService, NewStaff, Span
-from service.db import embedded
 from service.db.command import Scope
 from service.db.database import Database
 from service.db.migrate import upgrade
@@ -150,15 +148,9 @@ def _held(figures: dict[str, Any]) -> float:
 
 def run() -> dict[str, Any]:
     """Measure on a database server of its own."""
-    with tempfile.TemporaryDirectory(prefix="interlock-views-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        server = embedded.ensure_running(folder)
-        try:
-            upgrade(server.owner_url())
-            figures = asyncio.run(measured(server.app_url()))
-        finally:
-            embedded.remove(folder)
+    with own_server() as (server, _):
+        upgrade(server.owner_url())
+        figures = asyncio.run(measured(server.app_url()))
     print("| | " + " | ".join(f"p{share}" for share in HUNDREDTHS) + " |\n|---|" + "---|" * len(HUNDREDTHS))
     for name in ("behind_ms", "shown_after_ms", "wait_for_a_view_ms"):
         print(f"| {name} | " + " | ".join(map(str, figures[name].values())) + " |")
