@@ -42,10 +42,10 @@ class RunStatus(StrEnum):
     """The life of an optimisation run."""
 
     RUNNING = "running"
-    FAILED = "failed"
     PLANNED = "planned"
     APPLIED = "applied"
     DISCARDED = "discarded"
+    FAILED = "failed"
 
 
 class MoveStatus(StrEnum):
@@ -115,6 +115,6 @@ def sources(command: str, party: Party | None = None) -> list[str]:
     return sorted(state.value for state in found if state is not None)
 
 
-def one_of(values: Iterable[AppointmentStatus]) -> str:
+def one_of(values: Iterable[StrEnum]) -> str:
     """Return states as the SQL of a list, quoted."""
     return ", ".join(f"'{value.value}'" for value in values)

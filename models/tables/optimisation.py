@@ -3,6 +3,7 @@
 from sqlalchemy import Boolean, CheckConstraint, Column, Float, Index, Integer, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSTZMULTIRANGE, TSTZRANGE, UUID
 
+from models.states import MoveStatus, RunStatus, one_of
 from models.tables.base import TIME, belongs_to, created_at, identifier, tenant_table
 
 allowance = tenant_table(
@@ -59,7 +60,7 @@ optimisation_run = tenant_table(
     belongs_to("optimisation_run", "same_as"),
     UniqueConstraint("business_id", "replan_of"),
     CheckConstraint("kind IN ('waitlist', 'rebalance', 'reseat')", name="kind"),
-    CheckConstraint("status IN ('running', 'planned', 'applied', 'discarded', 'failed')", name="status"),
+    CheckConstraint(f"status IN ({one_of(RunStatus)})", name="status"),
     CheckConstraint("gap >= 0", name="gap_not_negative"),
     CheckConstraint("time_limit > 0 AND elapsed >= 0 AND frozen_minutes >= 0", name="times"),
     CheckConstraint("(status = 'failed') = (error IS NOT NULL)", name="failed_says_why"),
@@ -118,7 +119,7 @@ planned_move = tenant_table(
     belongs_to("staff", "staff_id"),
     belongs_to("staff", "before_staff_id"),
     CheckConstraint("kind IN ('place', 'move', 'reseat')", name="kind"),
-    CheckConstraint("status IN ('planned', 'applied', 'stale', 'discarded')", name="status"),
+    CheckConstraint(f"status IN ({one_of(MoveStatus)})", name="status"),
     CheckConstraint("ends_at > starts_at AND claim_ends_at > claim_starts_at", name="half_open"),
     CheckConstraint(
         "CASE kind WHEN 'place' THEN num_nulls(entry_id, entry_version) = 0 AND appointment_id IS NULL "

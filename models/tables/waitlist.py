@@ -3,6 +3,7 @@
 from sqlalchemy import CheckConstraint, Column, Index, Integer, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, TSTZMULTIRANGE, UUID
 
+from models.states import EntryStatus, OfferStatus, one_of
 from models.tables.base import TIME, belongs_to, identifier, tenant_table, version
 
 waitlist_entry = tenant_table(
@@ -20,7 +21,7 @@ waitlist_entry = tenant_table(
     belongs_to("client", "client_id"),
     belongs_to("service", "service_id"),
     belongs_to("appointment", "appointment_id"),
-    CheckConstraint("status IN ('waiting', 'offered', 'placed', 'left')", name="status"),
+    CheckConstraint(f"status IN ({one_of(EntryStatus)})", name="status"),
     CheckConstraint("(status = 'placed') = (appointment_id IS NOT NULL)", name="placed_has_appointment"),
     CheckConstraint("priority BETWEEN 1 AND 100", name="priority"),
     CheckConstraint("NOT isempty(windows)", name="windows"),
@@ -49,7 +50,7 @@ offer = tenant_table(
     Column("expires_at", TIME, nullable=False),
     belongs_to("waitlist_entry", "entry_id"),
     belongs_to("appointment", "appointment_id"),
-    CheckConstraint("status IN ('open', 'accepted', 'declined', 'expired')", name="status"),
+    CheckConstraint(f"status IN ({one_of(OfferStatus)})", name="status"),
 )
 """A hold made for an entry; accepting it confirms the hold."""
 Index(None, offer.c.business_id, offer.c.entry_id)

@@ -15,8 +15,6 @@ from service.queries.slots import SlotsWanted
 
 router = APIRouter(tags=["slots"], route_class=StrictRoute)
 
-Near = Annotated[Instant | None, Query(description="The time to be close to; left out: the sooner the better.")]
-
 
 class VisitItemBody(Body):
     """One service of a visit, and who may do it; null: anyone allocated."""

@@ -1,12 +1,12 @@
 """Optimisation runs: start one, follow it, read its plan beside its alternatives, accept or discard it."""
 
-from typing import Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
 from models.errors import NotFound
 from models.optimisation import Rules, RunKind
+from models.states import RunStatus
 from service.api.bodies import StrictRoute
 from service.api.context import Commanding, Db, Expected, OfPath, tagged
 from service.api.paging import Paged
@@ -18,7 +18,6 @@ from service.queries import movable, own_settings
 from service.queries import optimisation as queries
 
 router = APIRouter(tags=["optimisation"], route_class=StrictRoute)
-RunStatus = Literal["running", "planned", "applied", "discarded", "failed"]
 
 
 @router.post("/optimisation-runs", status_code=202, operation_id="startRun")

@@ -27,7 +27,6 @@ from service.telemetry.metrics import COMMITS, CONFLICTS
 
 T = TypeVar("T")
 
-TRANSIENT = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
 ATTEMPTS = 4
 KEYS = "SELECT client_id, wrapped FROM client_key WHERE business_id = %s AND client_id = ANY(%s)"
 TEXT = 25
