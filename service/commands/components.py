@@ -116,16 +116,16 @@ class Line:
 async def apply_components(tx: Transaction, request: list[UUID], *, now: datetime) -> None:
     """Apply the whole components that some moves make up; one that has gone stale is marked so, the others stand.
 
-    Locks come first, in the order that every booking keeps: limits, lanes' days, appointments, entries.
+    Locks come first, in the order that every booking keeps: entries, limits, lanes' days, lanes, appointments.
     """
     lines = await _lines(tx, request)
+    entries = await tx.rows(LOCK_ENTRIES, [tx.business_id, [i for line in lines if (i := line.row["entry_id"])]])
+    waiting = {row["id"]: row["version"] for row in entries if row["status"] == "waiting"}
     wanted = [(line.id, item, line.client_id) for line in lines for item in line.items]
     limits = await locked_limits(tx, [(item, client) for _, item, client in wanted])
     of_line = [(id_, limit) for (id_, _, _), of_item in zip(wanted, limits, strict=True) for limit in of_item]
     tx.lock_lane_days(claims.lane_days(span for line in lines for span in line.spans))
     await tx.rows(rescheduling.LOCK, [tx.business_id, [line.standing.id for line in lines if line.standing]])
-    entries = await tx.rows(LOCK_ENTRIES, [tx.business_id, [i for line in lines if (i := line.row["entry_id"])]])
-    waiting = {row["id"]: row["version"] for row in entries if row["status"] == "waiting"}
     # Another may have applied or discarded them while this one waited for the locks.
     planned = {row["id"] for row in await tx.rows(LOCK_MOVES, [tx.business_id, request])}
     for _, of_one in groupby((line for line in lines if line.id in planned), lambda line: line.row["component"]):

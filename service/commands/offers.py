@@ -52,9 +52,12 @@ WITH made AS (
 UPDATE waitlist_entry SET status = 'offered', version = version + 1
 WHERE business_id = %(business)s AND id = %(entry)s RETURNING version
 """
+# Entries are locked before appointments, as plans and those who pass time on lock them.
 READ = """
-SELECT id, entry_id, appointment_id, status FROM offer WHERE business_id = %s AND (id = %s OR appointment_id = %s)
-ORDER BY status = 'open' DESC LIMIT 1
+SELECT o.id, o.entry_id, o.appointment_id, o.status
+FROM offer o JOIN waitlist_entry w ON w.business_id = o.business_id AND w.id = o.entry_id
+WHERE o.business_id = %(business)s AND (o.id = %(id)s OR o.appointment_id = %(hold)s OR o.entry_id = %(entry)s)
+ORDER BY o.status = 'open' DESC LIMIT 1 FOR UPDATE
 """
 # The entry goes with the offer: placed, or waiting again.
 CLOSE = """
@@ -211,7 +214,7 @@ async def give_back(tx: Transaction, offer: DictRow, *, entry: str) -> Booking:
 @command
 async def close(tx: Transaction, request: UUID) -> bool:
     """Close the offer whose hold (an appointment's id) has run out or was given back; returns whether there was one."""
-    offer = await tx.row(READ, [tx.business_id, None, request])
+    offer = await _read(tx, hold=request)
     if offer is None or offer["status"] != "open":
         return False
     await _close(tx, offer, "expired", "waiting")
@@ -227,8 +230,19 @@ async def _close(tx: Transaction, offer: DictRow, status: str, entry: str, appoi
         await record(tx, topic[status], row["id"], row["version"], after=after)
 
 
+async def open_of(tx: Transaction, entry_id: UUID) -> DictRow | None:
+    """Return the open offer of an entry, if there is one, locked."""
+    offer = await _read(tx, entry=entry_id)
+    return None if offer is None or offer["status"] != "open" else offer
+
+
+async def _read(tx: Transaction, **named: UUID) -> DictRow | None:
+    """Return an offer by its `id`, its `hold` or its `entry`, the open one first; it and its entry are locked."""
+    return await tx.row(READ, {"business": tx.business_id, "id": None, "hold": None, "entry": None, **named})
+
+
 async def _open_offer(tx: Transaction, offer_id: UUID) -> DictRow:
-    offer = await tx.row(READ, [tx.business_id, offer_id, None])
+    offer = await _read(tx, id=offer_id)
     if offer is None:
         raise NotFound("There is no such offer.")
     if offer["status"] != "open":

@@ -20,12 +20,10 @@ SELECT %(business)s, %(id)s, %(client)s, %(service)s, %(staff)s::uuid[], %(windo
 WHERE %(staff)s::uuid[] IS NULL OR %(staff)s::uuid[] <@ ARRAY(
     SELECT staff_id FROM allocation WHERE business_id = %(business)s AND service_id = %(service)s)
 """
+# Before its offer is looked for, or one made meanwhile would outlive it.
+LOCK = "SELECT status FROM waitlist_entry WHERE business_id = %s AND id = %s FOR UPDATE"
 LEAVE = """
-UPDATE waitlist_entry SET status = 'left', version = version + 1
-WHERE business_id = %s AND id = %s AND status IN ('waiting', 'offered') RETURNING version
-"""
-OPEN_OFFER = """
-SELECT id, entry_id, appointment_id, status FROM offer WHERE business_id = %s AND entry_id = %s AND status = 'open'
+UPDATE waitlist_entry SET status = 'left', version = version + 1 WHERE business_id = %s AND id = %s RETURNING version
 """
 KNOWN = """
 SELECT id FROM service WHERE business_id = %s AND id = %s UNION ALL
@@ -104,12 +102,14 @@ async def join(tx: Transaction, request: Joining, *, now: datetime) -> Entry:
 @command
 async def leave(tx: Transaction, request: UUID) -> Entry:
     """Take an entry off the waitlist, and give its offer back; raises `NotFound`, `NotAllowed` where it is over."""
-    offer = await tx.row(OPEN_OFFER, [tx.business_id, request])
-    if offer is not None:
+    entry = await tx.row(LOCK, [tx.business_id, request])
+    if entry is None:
+        raise NotFound("There is no such entry.")
+    if entry["status"] not in ("waiting", "offered"):
+        raise NotAllowed(f"The entry is {entry['status']} and waits no longer.")
+    if (offer := await offers.open_of(tx, request)) is not None:
         await offers.give_back(tx, offer, entry="waiting")
-    row = await tx.row(LEAVE, [tx.business_id, request])
-    if row is None:
-        raise await _why_not_waiting(tx, request)
+    row = await tx.row(LEAVE, [tx.business_id, request]) or {}
     await record(tx, "waitlist.left", request, row["version"], after={"status": "left"})
     return Entry(request, "left", row["version"])
 
@@ -119,11 +119,3 @@ async def _why_not_performed(tx: Transaction, request: Joining) -> NotAllocated 
     if len(known) < 1 + len(set(request.staff_ids or ())):
         return NotFound("There is no such service or staff member.")
     return NotAllocated("A named staff member does not perform that service.")
-
-
-async def _why_not_waiting(tx: Transaction, entry_id: UUID) -> NotAllowed | NotFound:
-    sql = "SELECT status FROM waitlist_entry WHERE business_id = %s AND id = %s"
-    row = await tx.row(sql, [tx.business_id, entry_id])
-    if row is None:
-        return NotFound("There is no such entry.")
-    return NotAllowed(f"The entry is {row['status']} and waits no longer.")

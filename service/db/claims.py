@@ -134,7 +134,7 @@ async def take(
     NotAllocated
         A staff member does not perform the service (any more).
     """
-    if len(items) > 1 or items[0].rooms:
+    if len(items) > 1 or items[0].rooms or items[0].capacity > 1:
         tx.lock_lane_days(lane_days(lane_spans(items)))
     own: dict[str, object] = {
         "id": appointment.id,

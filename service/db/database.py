@@ -163,13 +163,19 @@ class Transaction:
         return (await run(self.connection, sql, params)).rowcount
 
     def lock_lane_days(self, lane_days: Iterable[tuple[int, int]]) -> None:
-        """Queue advisory locks on (lane, UTC day since the epoch), ascending, before the first statement.
+        """Queue advisory locks on (lane, UTC day since the epoch), and then the lanes FOR SHARE, both ascending.
 
-        The order is what keeps batches that touch the same lanes from deadlocking.
+        The order is what keeps batches that touch the same lanes from deadlocking; a change of hours has its lanes
+        before it looks at what is on them, and so has this.
         """
-        self._queued += [
-            f"SELECT pg_advisory_xact_lock({int(lane)}, {int(day)})" for lane, day in sorted(set(lane_days))
-        ]
+        ordered = sorted({(int(lane), int(day)) for lane, day in lane_days})
+        self._queued += [f"SELECT pg_advisory_xact_lock({lane}, {day})" for lane, day in ordered]
+        lanes = ", ".join(str(lane) for lane in sorted({lane for lane, _ in ordered}))
+        if lanes:
+            self._queued.append(
+                f"SELECT FROM lane WHERE business_id = '{self.business_id}' AND lane_no IN ({lanes}) "
+                "ORDER BY lane_no FOR SHARE"
+            )
 
     def lock_name(self, name: str) -> None:
         """Queue an advisory lock on a name within the business."""

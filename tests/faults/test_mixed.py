@@ -146,8 +146,7 @@ async def test_everybody_does_everything_at_once(app_url, owner_url, rng, confli
     print(ends.most_common())  # noqa: T201 - shown with -s
     assert {end.split()[1] for end in ends} <= EXPECTED, ends
     assert all(ends[f"{act} done"] for act in ("book", "hold", "confirm", "cancel", "move", "wait", "rest")), ends
-    # A deadlock is tried again and is nobody's outcome; many would be an order of locks gone wrong.
-    assert conflicts.total() <= max(2, ends.total() // 2_000), conflicts
+    assert not conflicts["DeadlockDetected"], conflicts
 
 
 async def test_without_the_constraint_everybody_at_once_sells_twice(app_url, owner_url, rng, monkeypatch):

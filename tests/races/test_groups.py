@@ -147,7 +147,7 @@ async def test_a_freed_time_is_offered_once_and_answered_once(crowd, owner_url, 
     assert not conflicts, conflicts
 
 
-async def test_without_a_look_at_the_hold_an_offer_is_answered_twice(crowd, owner_url, monkeypatch):
+async def test_with_neither_lock_nor_look_at_the_hold_an_offer_is_answered_twice(crowd, owner_url, monkeypatch):
     unconditional = claims.CHANGE_ONE.replace(
         "AND status = ANY(%(sources)s::text[])", "AND %(sources)s::text[] IS NOT NULL"
     )
@@ -159,6 +159,7 @@ async def test_without_a_look_at_the_hold_an_offer_is_answered_twice(crowd, owne
         return found
 
     monkeypatch.setattr(offers, "_open_offer", look_together)
+    monkeypatch.setattr(offers, "READ", offers.READ.replace("FOR UPDATE", ""))
     monkeypatch.setattr(claims, "CHANGE_ONE", unconditional)
     with pytest.raises(AssertionError):
         await offers_for_many(crowd, owner_url, 1)
