@@ -187,6 +187,25 @@ def test_a_log_line_holds_no_secret():
     assert (line["event"], line["inner"]["n"], line["level"]) == ("said", 1, "info")
 
 
+def test_whatever_is_logged_becomes_a_line():
+    said = {"huge": 2**64, "lone": "\ud800", "numbers": {1: "one"}, "members": (1, 2)}
+    line = logged(**said)
+    assert line["huge"] == 2**64
+    assert line["lone"] == "\ud800"
+    assert line["members"] == [1, 2]
+
+
+class Full(io.StringIO):
+    """A disk that is full."""
+
+    def write(self, _: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_where_no_line_can_be_written_what_was_done_stays_done():
+    logs.Lines(Full(), "test").info("said")
+
+
 @pytest.mark.parametrize("secret", [None, "change-me", "a" * 40, "abcabcabcabcabcabcabcabcabcabcabcabc"])
 def test_production_does_not_start_without_a_secret_of_its_own(secret, tmp_path, monkeypatch):
     monkeypatch.delenv("INTERLOCK_SECRET", raising=False)
