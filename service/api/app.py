@@ -85,6 +85,8 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        # FastAPI's own spans carry addresses with their tokens; ours are masked (`service.telemetry.spans`).
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     problems.install(app)
     permitted = [Depends(security.permitted)]

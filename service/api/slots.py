@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Annotated
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -26,6 +26,9 @@ WHO = (b"authorization", b"x-api-key", b"hold-token", b"cache-control")
 COOKIE = tokens.COOKIE.encode()
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)")
 ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+KNOWN = frozenset({"service_id", "from", "to", "staff_id", "limit", "ranked"})
+SEPARATORS = re.compile("%(?:26|3d)", re.IGNORECASE)
+"""Signs between names and values, as part of one."""
 JSON = (b"content-type", b"application/json")
 VARY = (b"vary", b"Authorization, Hold-Token")
 
@@ -134,11 +137,14 @@ async def _at_hand(scope: Scope) -> tuple[int, list[tuple[bytes, bytes]], bytes]
 @lru_cache(maxsize=10_000)
 def parsed(query: bytes) -> Asked | None:
     """Return what a query string asks for, None where it is not plainly that."""
-    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    text = query.decode("latin-1")
+    if SEPARATORS.search(text):
+        return None
+    pairs = [pair.partition("=")[::2] for pair in unquote_plus(text).split("&")]
     given = dict(pairs)
     staff = tuple(value for name, value in pairs if name == "staff_id")
     once = len(pairs) - max(len(staff) - 1, 0) == len(given)
-    plain = once and given.keys() <= {"service_id", "from", "to", "staff_id", "limit", "ranked"} and len(staff) <= 100
+    plain = once and given.keys() <= KNOWN and len(staff) <= 100
     if not plain or not all(map(ID.fullmatch, (given.get("service_id", ""), *staff))):
         return None
     start, end = _time(given.get("from", "")), _time(given.get("to", ""))

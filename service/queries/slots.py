@@ -97,12 +97,14 @@ def _plain(slots: Slots, heads: Sequence[str]) -> list[str]:
     """Return the rows of slots without scores, seats or rooms."""
     # Of a page's few keys plain numbers are made sooner than columns: between requests numpy's code leaves the caches.
     width, base, lengths = len(slots.snapshot.staff) or 1, slots.snapshot.start, slots.offer.durations.tolist()
-    rows = []
-    for key in slots.keys.tolist():
-        minute, lane = divmod(key, width)
-        start, end = instant(base + minute), instant(base + minute + lengths[lane])
-        rows.append(f'{heads[lane]}{start}","ends_at":"{end}","score":null,"seats_left":null,"resources":[]}}')
-    return rows
+    places = [divmod(key, width) for key in slots.keys.tolist()]
+    return [heads[lane] + _times(base + minute, lengths[lane]) for minute, lane in places]
+
+
+@lru_cache(maxsize=2**15)
+def _times(start: int, length: int) -> str:
+    """Return the rest of a plain row: staff often share starts, and so do the pages of one week."""
+    return f'{instant(start)}","ends_at":"{instant(start + length)}","score":null,"seats_left":null,"resources":[]}}'
 
 
 def version(view: View, wanted: SlotsWanted, now: datetime, *, limit: int, ranked: bool = False) -> str:

@@ -153,5 +153,17 @@ async def test_a_credential_is_looked_at(api, anybody, scope):
 async def test_only_plain_questions_are_read_here():
     good = f"service_id={CUT}&from=2026-03-02T09%3A00%3A00Z&to=2026-03-04T09%3A00%3A00%2B01%3A00"
     assert parsed(good.encode()) is not None
-    for more in ("&limit=1000", "&x=1", f"&service_id={CUT}", "&limit=5&limit=6", "&staff_id="):
+    assert parsed(good.replace("from", "%66rom").encode()) == parsed(good.encode())
+    odd = (
+        "&limit=1000",
+        "&x=1",
+        f"&service_id={CUT}",
+        "&limit=5&limit=6",
+        "&staff_id=",
+        "%26limit=5",
+        "&limit%3D5",
+        "&",
+    )
+    for more in odd:
         assert parsed((good + more).encode()) is None, more
+    assert parsed(good.replace("%2B", "+").encode()) is None, "a plus sign is a space"
