@@ -35,10 +35,10 @@ async def reschedule(
 @router.post("/bookings/{booking_id}/swap", operation_id="swapBookings")
 async def swap(
     scope: Commanding, by: By, view: Fresh, now: Now, booking_id: UUID, expected: Expected, body: SwapBody
-) -> tuple[Booking, Booking]:
+) -> list[Booking]:
     """Let two bookings change places, both or neither."""
     wanted = moves.Swap(Step(booking_id, expected, by), Step(body.booking_id, body.version, by))
-    return await moves.swap(scope, wanted, view=view, now=now)
+    return list(await moves.swap(scope, wanted, view=view, now=now))
 
 
 @router.post("/bookings/{booking_id}/approve", operation_id="approveBooking")

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
 
 from models.errors import NotFound
 from models.optimisation import Rules, RunKind
@@ -18,6 +19,22 @@ from service.queries import movable, own_settings
 from service.queries import optimisation as queries
 
 router = APIRouter(tags=["optimisation"], route_class=StrictRoute)
+
+
+class Refused(BaseModel):
+    """A move that was not made, and why."""
+
+    move_id: UUID
+    reason: str
+
+
+class Accepted(BaseModel):
+    """How many moves were made, those refused as stale, and the run that plans these again: it waits for a yes."""
+
+    run_id: UUID
+    applied: int
+    stale: list[Refused]
+    replanned_by: UUID | None
 
 
 @router.post("/optimisation-runs", status_code=202, operation_id="startRun")
@@ -76,10 +93,11 @@ async def stop(scope: Commanding, db: Db, business: OfPath, run_id: UUID) -> que
 
 
 @router.post("/optimisation-runs/{run_id}/apply", operation_id="applyRun")
-async def apply(request: Request, scope: Commanding, run_id: UUID, body: ApplyBody) -> commands.Accepted:
+async def apply(request: Request, scope: Commanding, run_id: UUID, body: ApplyBody) -> Accepted:
     """Accept all or some moves; components gone stale are refused, named, and planned again once."""
     accepted: commands.Accepted = await request.app.state.interlock.apply_plan(scope, run_id, body.moves)
-    return accepted
+    stale = [Refused(move_id=move, reason=why) for move, why in accepted.stale]
+    return Accepted(run_id=accepted.run_id, applied=accepted.applied, stale=stale, replanned_by=accepted.replanned_by)
 
 
 @router.post("/optimisation-runs/{run_id}/discard", operation_id="discardRun")

@@ -10,6 +10,7 @@ from psycopg.rows import DictRow
 from models.errors import NotFound
 from service.db.database import Database, Transaction
 from service.queries.paging import WHOLE, Order, Page, PageOf, page_of
+from service.queries.shown import Minutes
 
 RESOURCES = """
 SELECT id, name, kind, location_id, active, version FROM resource
@@ -99,8 +100,8 @@ class OwnDay:
     """The hours of one date that was set by itself; spans None: the weekly ones."""
 
     day: date
-    spans: tuple[tuple[int, int], ...] | None
-    appointment_only: tuple[tuple[int, int], ...]
+    spans: tuple[Minutes, ...] | None
+    appointment_only: tuple[Minutes, ...]
     version: int
 
 

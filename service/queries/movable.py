@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Annotated, Any, LiteralString
 from uuid import UUID
+
+from pydantic import Field
 
 from models.errors import NotFound
 from models.optimisation import Rules
 from models.states import MOVABLE
 from service.db.database import Database
+from service.queries.shown import Window
 
 RULES = "SELECT settings -> 'optimisation' AS rules FROM business WHERE id = %s"
 SELECTED = """
@@ -82,15 +85,15 @@ class Booked:
     ends_at: datetime
     claim_starts_at: datetime
     claim_ends_at: datetime
-    windows: tuple[tuple[datetime, datetime], ...] | None
+    windows: tuple[Window, ...] | None
     staff_allowed: str | None
     staff_ids: tuple[UUID, ...]
     locked: bool
     moves: int
     agreed_at: datetime
     items: int
-    also: tuple[tuple[int, int, int], ...]
-    further: tuple[tuple[UUID, int, int, int], ...] = ()
+    also: Annotated[tuple[tuple[int, int, int], ...], Field(exclude=True)]
+    further: Annotated[tuple[tuple[UUID, int, int, int], ...], Field(exclude=True)] = ()
 
 
 async def rules(db: Database, business_id: UUID) -> Rules:

@@ -9,6 +9,7 @@ from uuid import UUID
 from models.states import LIVE
 from service.db.database import Database
 from service.queries.paging import WHOLE, Page, PageOf, page_of
+from service.queries.shown import Window
 
 WAITING = """
 SELECT w.id, w.version, w.client_id, c.name AS client, w.service_id, s.name AS service, w.staff_ids, w.windows,
@@ -48,7 +49,7 @@ class WaitingEntry:
     service_id: UUID
     service: str
     staff_ids: tuple[UUID, ...] | None
-    windows: tuple[tuple[datetime, datetime], ...]
+    windows: tuple[Window, ...]
     priority: int
     since: datetime
 

@@ -262,7 +262,7 @@ async def test_a_client_waits_and_leaves(api, client_id):
         3,
         [str(BEN)],
     )
-    assert entry["windows"] == [[MORNING["from"], MORNING["to"]]]
+    assert entry["windows"] == [{"start": MORNING["from"], "end": MORNING["to"]}]
     assert (await api.delete(f"{BASE}/waitlist/{entry_id}")).status_code == 204
     assert (await api.get(f"{BASE}/waitlist")).json() == []
 
