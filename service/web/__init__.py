@@ -19,6 +19,7 @@ def routers() -> "list[APIRouter]":
         kept,
         login,
         logo,
+        lost,
         mine,
         people,
         plans,
@@ -54,5 +55,7 @@ def routers() -> "list[APIRouter]":
         people,
         policies,
         settings,
+        # It answers what the others leave.
+        lost,
     )
     return [part.router for part in parts]

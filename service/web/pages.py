@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -130,17 +131,34 @@ class PageRoute(APIRoute):
 
 def sorry(request: Request, status: int, code: str, detail: str = "") -> Response:
     """Return the page of an error: what happened, and where to go."""
-    words = chosen_language(request.query_params.get("lang"), request.headers.get("accept-language"))
-    slug, public = request.path_params.get("slug"), request.url.path.startswith("/b/")
-    home = f"/b/{slug}" if public and slug and code != "not-found" else None
+    query = request.query_params
+    words = chosen_language(query.get("lang"), request.headers.get("accept-language"))
     text = _sentence(words, code)
     # What went wrong is written in English; where a sentence of the reader's says it already, it is not said twice.
     shown = detail if text == words("error_other") and words.language == "en" and status < 500 else ""
-    context = {"words": words, "text": text, "detail": shown, "home": home}
-    answer = page(request, "sorry.html", context, status)
+    embedded = query.get("embed") == "1"
+    context = {"words": words, "text": text, "detail": shown, "embedded": embedded, **_ways_on(request, code)}
+    # In the widget's frame the page must show too, whatever went wrong.
+    answer = page(request, "sorry.html", context, status, framed_by="*" if embedded else "'none'")
     if status == 503:
         answer.headers["Retry-After"] = "1"
     return answer
+
+
+def _ways_on(request: Request, code: str) -> dict[str, str]:
+    """Return the addresses of a client's way on: what was chosen stays where only its time is gone."""
+    home = f"/b/{request.path_params.get('slug')}"
+    path, asked = request.url.path, request.query_params.multi_items()
+    stays = [(name, value) for name, value in asked if name in ("lang", "embed")]
+    chosen = [(name, value) for name, value in asked if name in ("service", "also", "people", "staff", "zone")]
+    if not path.startswith(f"{home}/") and not (path == home and (chosen or code != "not-found")):
+        return {}
+    again = stays + chosen if code == "hold-expired" else stays
+    return {"home": _with(home, again), "mine": _with(f"{home}/me", stays)}
+
+
+def _with(path: str, query: list[tuple[str, str]]) -> str:
+    return f"{path}?{urlencode(query)}" if query else path
 
 
 def _sentence(words: Words, code: str) -> str:
