@@ -58,27 +58,26 @@ class Words:
 
     def __call__(self, key: str, **fields: object) -> str:
         """Return a sentence; raises `KeyError` for a key that the catalogue lacks."""
-        return catalogue(self.language)[key].format(**{name: _isolated(value) for name, value in fields.items()})
+        return catalogue(self.language)[key].format(**self._isolated(fields))
 
     def text(self, english: str, **fields: object) -> str:
         """Return a sentence of the house's pages; in English where nobody has translated it."""
         sentence = house_catalogue(self.language).get(english, english)
-        return sentence.format(**{name: _isolated(value) for name, value in fields.items()}) if fields else sentence
+        return sentence.format(**self._isolated(fields)) if fields else sentence
 
     def count(self, key: str, n: int, **fields: object) -> str:
         """Return a sentence about `n` things, in the plural that the language wants."""
         words = catalogue(self.language)
         form = self.locale.plural_form(n)
-        others = {name: _isolated(value) for name, value in fields.items()}
-        return words.get(f"{key}.{form}", words[f"{key}.other"]).format(n=self.digits(n), **others)
+        return words.get(f"{key}.{form}", words[f"{key}.other"]).format(n=self.digits(n), **self._isolated(fields))
 
     def decimal(self, number: float) -> str:
         """Return a number with one digit after the point, or the comma."""
-        return self.digits(numbers.format_decimal(number, "0.0", locale=self.locale))
+        return self.digits(numbers.format_decimal(number, "0.0", locale=self.locale, numbering_system="default"))
 
     def number(self, number: int) -> str:
         """Return a whole number, its thousands apart."""
-        return self.digits(numbers.format_decimal(number, locale=self.locale))
+        return self.digits(numbers.format_decimal(number, locale=self.locale, numbering_system="default"))
 
     def digits(self, value: object) -> str:
         """Return a number in the digits of the language."""
@@ -102,14 +101,18 @@ class Words:
         """Return a date as in 24 November 2026."""
         return self._date(day, {"en": "d MMMM y", "de": "d. MMMM y", "es": "d 'de' MMMM 'de' y"}, "%-d %B %Y")
 
-    def weekday(self, day: date) -> str:
-        """Return a date's weekday, short enough for a seventh of a phone's width."""
-        width = "narrow" if self.language == "fa" else "abbreviated"
+    def weekday(self, day: date, *, spelled: bool = False) -> str:
+        """Return a date's weekday, short enough for a seventh of a phone's width, or spelled where that is a letter."""
+        width = "narrow" if self.language == "fa" and not spelled else "abbreviated"
         return str(self.locale.days["stand-alone"][width][day.weekday()])
 
     def day_number(self, day: date) -> str:
         """Return a date's day of the month."""
         return self._date(day, dict.fromkeys(("en", "de", "es"), "d"), "%-d")
+
+    def months(self, first: date, last: date) -> str:
+        """Return the months of two dates, once where they are one."""
+        return " \N{EN DASH} ".join(dict.fromkeys((self.month(first), self.month(last))))
 
     def month(self, day: date) -> str:
         """Return a date's month with its year."""
@@ -134,19 +137,27 @@ class Words:
 
     def together(self, names: Sequence[str]) -> str:
         """Return names as one reads them: Ana, Ben and Cid."""
-        return str(format_list(names, locale=self.locale))
+        return str(format_list([self._apart(name) for name in names], locale=self.locale))
 
     def price(self, cents: int, currency: str) -> str:
         """Return a price, or that there is none to pay."""
         if cents == 0:
             return self("price_free")
-        return self.digits(numbers.format_currency(cents / 100, currency, locale=self.locale))
+        amount, own = cents / 100, "default"
+        return self.digits(numbers.format_currency(amount, currency, locale=self.locale, numbering_system=own))
 
     def zone(self, zone: "ZoneInfo", at: datetime) -> tuple[str, str]:
         """Return the name of a zone and its offset at a moment."""
-        name = dates.get_timezone_location(zone, locale=self.locale)
         offset = f"{at.astimezone(zone):%z}"
-        return name, f"\u2066{self.digits(f'UTC{offset[:3]}:{offset[3:]}')}\u2069"
+        return _zone_name(self.language, zone), f"\u2066{self.digits(f'UTC{offset[:3]}:{offset[3:]}')}\u2069"
+
+    def _isolated(self, fields: dict[str, object]) -> dict[str, str]:
+        return {name: self._apart(value) for name, value in fields.items()}
+
+    def _apart(self, value: object) -> str:
+        # A name in another direction must not turn the sentence around it (Unicode TR 9, first strong isolate).
+        text = str(value)
+        return text if text.isascii() and self.direction == "ltr" else f"\u2068{text}\u2069"
 
     def _date(self, day: date, patterns: dict[str, str], persian: str) -> str:
         if self.language == "fa":
@@ -175,7 +186,6 @@ def _locale(language: str) -> Locale:
     return Locale.parse(LANGUAGES[language])
 
 
-def _isolated(value: object) -> str:
-    # A name in another direction must not turn the sentence around it (Unicode TR 9, first strong isolate).
-    text = str(value)
-    return text if text.isascii() else f"\u2068{text}\u2069"
+@cache
+def _zone_name(language: str, zone: "ZoneInfo") -> str:
+    return str(dates.get_timezone_location(zone, locale=_locale(language)))
