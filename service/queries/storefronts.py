@@ -26,7 +26,8 @@ WHERE business_id = %s AND appointment_id = %s ORDER BY position
 """
 SOLD = """
 SELECT v.name AS service, st.name AS staff, coalesce(al.duration, v.duration) AS minutes,
-       coalesce(al.price_cents, v.price_cents) AS price_cents
+       coalesce(al.price_cents, v.price_cents) AS price_cents, v.needs_approval, v.last_cancellation,
+       v.free_cancellation, v.cancellation_fee_cents
 FROM unnest(%s::uuid[], %s::uuid[]) WITH ORDINALITY AS w(service_id, staff_id, n)
 JOIN service v ON v.business_id = %s AND v.id = w.service_id
 JOIN staff st ON st.business_id = v.business_id AND st.id = w.staff_id
@@ -34,6 +35,8 @@ LEFT JOIN allocation al ON al.business_id = v.business_id AND al.service_id = v.
 ORDER BY w.n
 """
 
+PICTURE = r"data:image/(?:png|jpeg|webp);base64,"
+"""How a picture begins that is kept with a business."""
 LOGO = re.compile(r"(https://[a-z0-9.-]{1,253}(?::\d{1,5})?)/[^\s\"'<>\\\\]*", re.ASCII)
 """The address of a logo on another site."""
 
@@ -80,12 +83,19 @@ class OwnHold:
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """A service by one of the staff: how long it takes with them, and what it costs."""
+    """A service by one of the staff: how long it takes with them, what it costs, and the terms of changing it.
+
+    `last_cancellation` and `free_cancellation` are minutes before the start.
+    """
 
     service: str
     staff: str
     minutes: int
     price_cents: int
+    needs_approval: bool
+    last_cancellation: int
+    free_cancellation: int | None
+    cancellation_fee_cents: int
 
 
 async def by_slug(db: Database, slug: str) -> Storefront:
@@ -106,8 +116,10 @@ async def by_slug(db: Database, slug: str) -> Storefront:
 
 def _address(slug: str, logo: str | None, version: int) -> str | None:
     """Return where a logo is: our own address of a kept picture, that of another site, or nowhere."""
-    if logo is None or logo.startswith("data:"):
-        return logo and f"/b/{slug}/logo?v={version}"
+    if logo and re.match(PICTURE, logo):
+        return f"/b/{slug}/logo?v={version}"
+    if logo is None:
+        return None
     return logo if LOGO.fullmatch(logo) else None
 
 

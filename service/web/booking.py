@@ -43,7 +43,7 @@ async def hold(visit: Visiting, at: Annotated[str, Form(max_length=1000)]) -> Re
         raise
     except InterlockError as refusal:
         return await times_page(visit, refused=(chosen, refusal))
-    answer = RedirectResponse(visit.url(f"/hold/{held.id}/{held.token}"), status_code=303)
+    answer = RedirectResponse(visit.url(f"/hold/{held.id}/{held.token}", own=None), status_code=303)
     visit.set_cookie(answer, COOKIE, f"{held.id}.{held.token}", HELD_MINUTES * 60)
     return answer
 
@@ -79,8 +79,8 @@ async def wanted(visit: Visit, chosen: Chosen) -> list[Wanted]:
 
 
 async def own_hold(visit: Visit) -> tuple[OwnHold, str] | None:
-    """Return the live hold that the client's browser remembers, with its token."""
-    hold_id, _, token = visit.request.cookies.get(COOKIE, "").partition(".")
+    """Return the live hold that the client's browser remembers, or the address where it may not, with its token."""
+    hold_id, _, token = (visit.request.cookies.get(COOKIE) or visit.asked.own or "").partition(".")
     try:
         own = await storefronts.own_hold(visit.db, visit.store.id, UUID(hold_id), token)
     except ValueError:

@@ -48,7 +48,8 @@ async def confirm(
     if details.problems:
         own = await storefronts.own_hold(visit.db, visit.store.id, hold_id, token)
         items = await _items(visit, chosen)
-        return await _form(visit, items, details, seconds=own.seconds_left if own else 0.0, status=422)
+        seconds = own.seconds_left if own else 0.0
+        return await _form(visit, items, details, seconds=seconds, instead=instead is not None, status=422)
     client = clients.NewClient(details.name, *details.contact)
     try:
         booking = await _booked(visit, Confirmation(hold_id, token, client=client), chosen, other=instead is not None)
@@ -83,13 +84,14 @@ async def _form(
     details: Details,
     *,
     seconds: float = 0.0,
+    instead: bool = False,
     refusal: InterlockError | None = None,
     status: int = 200,
 ) -> Response:
     first, *more = [(item.staff_id, item.starts_at) for item in items]
-    near = []
+    services, near = await visit.chosen(), []
     if refusal is not None:
-        near = visit.wish(await visit.view(), await visit.chosen()).nearest(items[0].starts_at)
+        near = visit.wish(await visit.view(), services).nearest(items[0].starts_at)
     return visit.page(
         "details.html",
         status,
@@ -100,7 +102,15 @@ async def _form(
         details=details,
         taken=isinstance(refusal, SlotTaken | HoldExpired) if refusal else None,
         near=near,
+        services=services,
+        back=visit.url(day=items[0].starts_at.astimezone(visit.zone).date(), first=None, own=_own(visit)),
+        instead=instead,
     )
+
+
+def _own(visit: Visit) -> str | None:
+    """Return the hold for the address where the widget's frame may have no cookies."""
+    return "{hold_id}.{token}".format(**visit.request.path_params) if visit.asked.embed else None
 
 
 async def _confirmation(visit: Visit, booking: Booking, chosen: Chosen) -> Response:
@@ -108,7 +118,8 @@ async def _confirmation(visit: Visit, booking: Booking, chosen: Chosen) -> Respo
     if item.client_id is None:
         raise NotFound("There is no such booking with a client.")
     token = link_to(visit, booking.id, item.client_id, chosen.starts_at)
-    answer = RedirectResponse(visit.url(f"/booking/{token}", day=None, first=None, said="booked"), status_code=303)
+    address = visit.url(f"/booking/{token}", day=None, first=None, own=None, said="booked")
+    answer = RedirectResponse(address, status_code=303)
     remember(visit, answer, bookings=[booking.id])
     answer.delete_cookie(COOKIE, path=f"/b/{visit.store.slug}")
     return answer

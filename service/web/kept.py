@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,10 +15,9 @@ from service.commands import bookings
 from service.commands.reschedule import Reschedule, reschedule
 from service.db.command import Scope
 from service.queries import bookings as queries
-from service.queries import catalogue, moving, principals, storefronts
+from service.queries import moving, principals, storefronts
 from service.queries.bookings import BookedItem
 from service.queries.calendar_file import Entry, calendar_file
-from service.queries.catalogue import ServiceDetails
 from service.queries.finding import ItemWanted
 from service.web.mine import remember
 from service.web.offer import WEEK, Wish, by_part
@@ -34,13 +33,12 @@ CALENDAR = {"pending": "TENTATIVE", "cancelled": "CANCELLED", "declined": "CANCE
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A client's booking, opened by its link; `rules` are those of each item's service."""
+    """A client's booking, opened by its link."""
 
     visit: Visit
     token: str
     client_id: UUID
     items: list[BookedItem]
-    rules: list[ServiceDetails]
     ticket: Ticket
 
     @property
@@ -61,19 +59,12 @@ class Kept:
     @property
     def changeable(self) -> bool:
         """Whether it can be moved or cancelled online."""
-        spans = [timedelta(minutes=rule.last_cancellation) for rule in self.rules]
-        last = min(item.starts_at - span for item, span in zip(self.items, spans, strict=True))
-        return self.item.status in MOVABLE and self.visit.now < last
+        return self.item.status in MOVABLE and self.visit.now < self.ticket.last_change
 
     @property
-    def fee_cents(self) -> int:
-        """What cancelling now costs."""
-        return sum(
-            rule.cancellation_fee_cents
-            for item, rule in zip(self.items, self.rules, strict=True)
-            if rule.free_cancellation is not None
-            and self.visit.now > item.starts_at - timedelta(minutes=rule.free_cancellation)
-        )
+    def is_over(self) -> bool:
+        """Whether nothing comes of it any more."""
+        return self.item.status not in {*MOVABLE, "checked_in"} or max(i.ends_at for i in self.items) <= self.visit.now
 
     @property
     def due_cents(self) -> int:
@@ -122,10 +113,8 @@ async def kept(visit: Visiting, token: str) -> Kept:
     items = await queries.read(visit.db, visit.store.id, principal.booking_id)
     if items[0].client_id != principal.client_id:
         raise NotFound("There is no such booking.")
-    known = {id_: await catalogue.service(visit.db, visit.store.id, id_) for id_ in {i.service_id for i in items}}
-    rules = [known[item.service_id] for item in items]
     own = await storefronts.items(visit.db, visit.store.id, principal.booking_id)
-    return Kept(visit, token, principal.client_id, items, rules, await ticket(visit, own))
+    return Kept(visit, token, principal.client_id, items, await ticket(visit, own))
 
 
 Opened = Annotated[Kept, Depends(kept)]

@@ -1,11 +1,11 @@
 """What a client takes: each service with whom and when, how long all of it takes and what it costs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from service.queries import storefronts
-from service.queries.storefronts import Item
+from service.queries.storefronts import Item, Sold
 from service.web.visit import Visit
 
 
@@ -18,6 +18,7 @@ class Line:
     starts: datetime
     ends: datetime
     price_cents: int
+    terms: Sold
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,31 @@ class Ticket:
         return sum(line.price_cents for line in self.lines)
 
     @property
+    def needs_approval(self) -> bool:
+        """Whether the house has to confirm it."""
+        return any(line.terms.needs_approval for line in self.lines)
+
+    @property
+    def last_change(self) -> datetime:
+        """Until when it can be changed or cancelled online."""
+        return min(line.starts - timedelta(minutes=line.terms.last_cancellation) for line in self.lines)
+
+    @property
+    def free_until(self) -> datetime | None:
+        """Until when cancelling costs nothing; None where it never costs anything."""
+        return min((until for until, _ in self._fees()), default=None)
+
+    def fee_cents(self, now: datetime | None = None) -> int:
+        """Return what cancelling costs at a moment, or at the last."""
+        return sum(fee for until, fee in self._fees() if now is None or now > until)
+
+    def _fees(self) -> Iterator[tuple[datetime, int]]:
+        for line in self.lines:
+            if line.terms.free_cancellation is not None and line.terms.cancellation_fee_cents:
+                until = line.starts - timedelta(minutes=line.terms.free_cancellation)
+                yield until, line.terms.cancellation_fee_cents
+
+    @property
     def services(self) -> list[str]:
         """The services' names."""
         return [line.service for line in self.lines]
@@ -62,5 +88,5 @@ async def ticket(visit: Visit, items: Sequence[Item]) -> Ticket:
         starts = item.starts_at.astimezone(visit.zone)
         ends = item.ends_at or item.starts_at + timedelta(minutes=what.minutes)
         price = what.price_cents * item.seats
-        lines.append(Line(what.service, what.staff, starts, ends.astimezone(visit.zone), price))
+        lines.append(Line(what.service, what.staff, starts, ends.astimezone(visit.zone), price, what))
     return Ticket(tuple(lines), items[0].seats, visit.words.zone(visit.zone, lines[0].starts))

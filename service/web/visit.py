@@ -53,7 +53,8 @@ def _all_given(chosen: list[str]) -> list[str]:
 class Asked(BaseModel):
     """The query of a page's address; every link carries it on.
 
-    `also` are services after the first, in the order in which they are done; `people` how many come.
+    `also` are services after the first, in the order in which they are done; `people` how many come; `own` is the hold
+    of a frame that may have no cookies, as one would be.
     """
 
     service: UUID | None = None
@@ -66,6 +67,7 @@ class Asked(BaseModel):
     zone: Annotated[str, Field(max_length=64)] | None = None
     lang: Annotated[str, Field(max_length=8)] | None = None
     embed: bool = False
+    own: Annotated[str, Field(max_length=200)] | None = None
     said: Literal["booked", "moved", "cancelled", "declined", "left"] | None = None
 
 
@@ -111,11 +113,12 @@ class Visit:
 
     def wish(self, view: View, services: Sequence[Service]) -> Wish:
         """Return the question to the slot finder: who is asked for does what they do, the rest anyone."""
-        items = tuple(ItemWanted(service.id, self._staff(view, service.id)) for service in services)
+        items = tuple(ItemWanted(service.id, self.staff_for(view, service.id)) for service in services)
         kind = Wish if len(items) == 1 else VisitWish
         return kind(view, items, self.zone, self.now, min(self.asked.people, most_people(view, services)))
 
-    def _staff(self, view: View, service_id: UUID) -> tuple[UUID, ...] | None:
+    def staff_for(self, view: View, service_id: UUID) -> tuple[UUID, ...] | None:
+        """Return who was asked for if they do a service; None means anybody who does."""
         asked = self.asked.staff
         return (asked,) if asked is not None and asked in performers(view, [service_id]) else None
 
@@ -140,9 +143,9 @@ class Visit:
         path = self.request.url.path.removeprefix(base) if self.request.method == "GET" else ""
         return self.url(path, lang=language)
 
-    def zones(self) -> list[str]:
+    def zones(self) -> list[ZoneInfo]:
         """Return the zones to choose from, the business's first."""
-        return list(dict.fromkeys([self.store.zone, self.zone.key, *ZONES]))
+        return [zone_named(key) for key in dict.fromkeys([self.store.zone, self.zone.key, *ZONES])]
 
     def set_cookie(self, answer: Response, name: str, value: str, seconds: int) -> None:
         """Give the browser a cookie for this business's pages alone, out of scripts' reach."""

@@ -57,6 +57,7 @@
   const alarm = document.querySelector("[data-focus]");
   if (alarm) alarm.focus();
   const event = document.querySelector("[data-event]");
+  tell("page", { title: document.title });
   if (event) tell(event.dataset.event, { at: event.dataset.at || null });
   if (parent !== window) {
     new ResizeObserver(() => tell("height", { height: document.documentElement.getBoundingClientRect().height }))

@@ -13,11 +13,18 @@
   frame.title = tag.dataset.title || "Booking";
   frame.style.cssText = "border:0;width:100%;height:640px;display:block;color-scheme:normal";
   tag.after(frame);
+  let seen = false;
   addEventListener("message", (event) => {
     if (event.source !== frame.contentWindow || event.origin !== origin) return;
     const told = event.data;
     if (!told || typeof told.interlock !== "string") return;
     if (told.interlock === "height") frame.style.height = `${Math.ceil(told.height)}px`;
+    if (told.interlock === "page") {
+      frame.title = told.title;
+      // Who pressed something far down the page before looks at the top of the next one.
+      if (seen && frame.getBoundingClientRect().top < 0) frame.scrollIntoView();
+      seen = true;
+    }
     tag.dispatchEvent(new CustomEvent(`interlock:${told.interlock}`, { detail: told, bubbles: true }));
   });
 })();

@@ -40,7 +40,7 @@ async def test_a_browser_lists_what_it_has_booked_and_another_does_not(business,
     address = await booked(browser)
     page = (await browser.get("/b/salon/me")).text
     assert "Mon 2 Mar, 10:00" in page
-    assert "Can be changed online until Mon 2 Mar, 10:00" in page
+    assert "Can be changed or cancelled online until Mon 2 Mar, 10:00" in page
     browser.cookies.clear()
     # The same name and address in another browser show nothing of the first one's.
     await booked(browser, day="2026-03-03T10:00:00+00:00")

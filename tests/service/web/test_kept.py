@@ -1,0 +1,137 @@
+"""A booking's own page in each of its states, and the terms that are told before and after."""
+
+import re
+from datetime import timedelta
+from html import unescape
+
+import pytest
+
+from models.states import Party
+from service.commands import attendance
+from service.commands.attendance import Step
+from service.commands.changes import Change, change_business, change_service
+from tests.service.web.test_visits import plain
+from tests.service.worlds import ANA, CUT, MONDAY_10, salon
+
+pytestmark = pytest.mark.anyio
+AT = f"{ANA}~{MONDAY_10.isoformat()}"
+HOLD = f"/b/salon/hold?service={CUT}&lang=en"
+
+
+async def booked(browser) -> str:
+    """Book Monday at ten and return the address of the booking's page."""
+    form = (await browser.post(HOLD, data={"at": AT})).headers["location"]
+    answer = await browser.post(form, data={"at": AT, "name": "Maria Costa", "email": "maria@example.org"})
+    return answer.headers["location"]
+
+
+async def step(db, scope, work, *args, **kwargs) -> None:
+    """Take the one booking a step on, as the house does."""
+    async with db.transaction(scope.business_id) as tx:
+        row = await tx.row("SELECT id, version FROM appointment WHERE status IN ('pending', 'confirmed', 'checked_in')")
+    await work(scope, Step(row["id"], row["version"], Party.STAFF), *args, **kwargs)
+
+
+async def test_what_cancelling_costs_is_told_before_one_books_and_after(db, browser):
+    scope = await salon(db)
+    rules = {"free_cancellation": 1440, "cancellation_fee_cents": 1500, "last_cancellation": 60}
+    await change_service(scope, Change(CUT, rules))
+    form = (await browser.post(HOLD, data={"at": AT})).headers["location"]
+    told = (
+        "Can be changed or cancelled online until Mon 2 Mar, 09:00. "
+        "Cancelling is free until Sun 1 Mar, 10:00; after that it costs €15.00."
+    )
+    assert told in plain((await browser.get(form)).text)
+    assert told in plain((await browser.get(await booked(browser))).text)
+
+
+async def test_a_fee_that_is_due_already_is_told_as_such(db, browser):
+    scope = await salon(db)
+    await change_service(scope, Change(CUT, {"free_cancellation": 4320, "cancellation_fee_cents": 1500}))
+    page = plain((await browser.get(await booked(browser))).text)
+    assert page.count("Cancelling now costs €15.00.") == 2
+    await change_service(scope, Change(CUT, {"last_cancellation": 4320}))
+    form = (await browser.post(HOLD, data={"at": AT.replace("T10", "T11")})).headers["location"]
+    page = plain((await browser.get(form)).text)
+    assert "It can no longer be changed or cancelled online." in page
+    assert "costs" not in page
+
+
+async def test_what_the_house_must_confirm_is_asked_for_and_answered(db, browser):
+    scope = await salon(db)
+    await change_service(scope, Change(CUT, {"needs_approval": True}))
+    form = (await browser.post(HOLD, data={"at": AT})).headers["location"]
+    page = plain((await browser.get(form)).text)
+    assert "We confirm each request ourselves" in page
+    assert "Send the request" in page
+    kept = await booked(browser)
+    assert "We have your request" in plain((await browser.get(kept)).text)
+    await step(db, scope, attendance.decline)
+    page = plain((await browser.get(kept)).text)
+    assert "We cannot take this booking" in page
+    assert "Add to your calendar" not in page
+
+
+async def test_who_has_arrived_is_welcome_and_what_is_past_is_over(db, browser):
+    scope = await salon(db)
+    kept = await booked(browser)
+    await step(db, scope, attendance.check_in)
+    page = plain((await browser.get(kept)).text)
+    assert "You are here: welcome." in page
+    assert "This booking is over." not in page
+    await step(db, scope, attendance.complete, now=MONDAY_10 + timedelta(hours=1))
+    assert "This booking is over." in plain((await browser.get(kept)).text)
+
+
+async def test_a_page_that_was_left_open_says_try_again_not_too_late(db, browser):
+    await salon(db)
+    kept = (await booked(browser)).split("?")[0]
+    answer = await browser.post(f"{kept}/cancel?lang=en", data={"version": 0})
+    assert answer.status_code == 409
+    page = plain(answer.text)
+    assert "That did not work. Please try again." in page
+    assert "too late" not in page
+    version = re.search(r'name="version" value="(\d+)"', answer.text)[1]
+    assert (await browser.post(f"{kept}/cancel", data={"version": version})).status_code == 303
+
+
+async def test_another_time_that_was_taken_instead_stays_chosen_while_the_form_is_mended(db, browser):
+    scope = await salon(db)
+    form = (await browser.post(HOLD, data={"at": AT})).headers["location"]
+    later = f"{ANA}~{(MONDAY_10 + timedelta(hours=1)).isoformat()}"
+    answer = await browser.post(form, data={"at": AT, "instead": later, "name": ""})
+    sent = dict(re.findall(r'<input type="hidden" name="(at|instead)" value="([^"]+)"', unescape(answer.text)))
+    assert sent == {"at": later, "instead": later}
+    answer = await browser.post(form, data={**sent, "name": "Maria Costa", "email": "maria@example.org"})
+    assert answer.status_code == 303
+    async with db.transaction(scope.business_id) as tx:
+        rows = await tx.rows(
+            "SELECT i.starts_at FROM appointment a JOIN appointment_item i ON i.appointment_id = a.id "
+            "WHERE a.status = 'confirmed'"
+        )
+    assert [row["starts_at"] for row in rows] == [MONDAY_10 + timedelta(hours=1)]
+
+
+async def test_a_frame_without_cookies_knows_its_own_hold_by_the_address(db, browser):
+    scope = await salon(db)
+    form = (await browser.post(f"{HOLD}&embed=1", data={"at": AT})).headers["location"]
+    browser.cookies.clear()
+    back = unescape(re.search(r'class="quiet" href="([^"]+)"', (await browser.get(form)).text)[1])
+    page = await browser.get(back)
+    assert "held for you" in page.text
+    hold = unescape(re.search(r'action="([^"]+/hold[^"]*)"', page.text)[1])
+    later = AT.replace("T10:00", "T10:15")
+    assert (await browser.post(hold, data={"at": later})).status_code == 303
+    browser.cookies.clear()
+    async with db.transaction(scope.business_id) as tx:
+        assert len(await tx.rows("SELECT 1 FROM appointment WHERE status = 'hold'")) == 1
+    # Outside a frame the cookie knows it, and the address stays short.
+    form = (await browser.post(HOLD, data={"at": AT.replace("T10", "T15")})).headers["location"]
+    assert "own=" not in (await browser.get(form)).text
+
+
+async def test_a_logo_that_cannot_be_shown_is_not_asked_for(db, browser):
+    scope = await salon(db)
+    for kept, shown in (("data:image/svg+xml;base64,PHN2Zy8+", False), ("data:image/png;base64,iVBORw0KGgo=", True)):
+        await change_business(scope, Change(scope.business_id, {"settings": {"logo": kept}}))
+        assert ("<img" in (await browser.get("/b/salon")).text) == shown
