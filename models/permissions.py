@@ -203,6 +203,7 @@ PERMISSIONS = {
     "revokeKey": owners("people:write"),
     # tables in and out
     "importTable": managers("exchange:write"),
+    "importCalendar": managers("exchange:write"),
     "exportTable": managers("exchange:read"),
     "exportCalendar": managers("exchange:read"),
     # what happens and what has been done

@@ -13,18 +13,20 @@ from service.commands import imports
 from service.db.command import Scope
 from service.queries import businesses, exports
 
-Kind = Annotated[str, typer.Argument(help="clients, staff, services or bookings.")]
+Kind = Annotated[str, typer.Argument(help="clients, staff, services, bookings, or calendar.")]
 
 
 def import_(
     kind: Kind,
-    file: Annotated[Path, typer.Argument(help="CSV in UTF-8; the first line names the columns.")],
+    file: Annotated[
+        Path, typer.Argument(help="CSV whose first line names the columns, or for calendar an iCalendar file; UTF-8.")
+    ],
     business: BusinessName,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and leave nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take over every row of a table, or, where any is bad, none; the bad ones are listed."""
+    """Take over every row of a table or event of a calendar, or, where any is bad, none; the bad ones are listed."""
     try:
         wanted = imports.Import(kind, file.read_text("utf-8"), dry_run)
     except (OSError, UnicodeDecodeError) as error:
@@ -48,7 +50,7 @@ def import_(
 
 
 def export(
-    kind: Annotated[str, typer.Argument(help="clients, staff, services, bookings, or calendar.")],
+    kind: Kind,
     business: BusinessName,
     *,
     days: Annotated[int, typer.Option(min=1, max=3660, help="How far ahead bookings are taken.")] = 366,

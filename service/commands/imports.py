@@ -13,10 +13,13 @@ import psycopg
 from psycopg.rows import DictRow
 from uuid_utils.compat import uuid7
 
+from models.cells import plain
 from models.errors import InterlockError, InvalidInput, NotAllocated, NotFound
 from models.week import week_of
 from models.zones import aware
 from service.commands import catalogue, clients
+from service.commands.calendars import Row, rows_of
+from service.commands.resizing import give_length
 from service.db import claims
 from service.db.command import Scope, command
 from service.db.database import Transaction, translate
@@ -28,9 +31,12 @@ COLUMNS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("name", "duration"),
         ("buffer_before", "buffer_after", "slot_interval", "minimum_notice", "maximum_advance", "price", "staff"),
     ),
-    "bookings": (("service", "staff", "starts_at", "client"), ("email", "phone")),
+    "bookings": (("service", "staff", "starts_at", "client"), ("ends_at", "email", "phone")),
 }
 """What can be imported: the columns that each table must have, and those that it may have."""
+CALENDAR = "calendar"
+"""Of bookings, too: an iCalendar file."""
+LONGEST = timedelta(days=1)
 MOST_ROWS = 100_000
 MOST_SHOWN = 1000
 """Of bad rows; more than that is the wrong file."""
@@ -38,7 +44,7 @@ MOST_SHOWN = 1000
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """A CSV text (first line: column names) of a kind of `COLUMNS`; a dry run leaves nothing behind.
+    """A CSV text (first line: column names) of a kind of `COLUMNS`, or a calendar; a dry run leaves nothing behind.
 
     Lists inside a cell (hours, staff) are separated by semicolons. A time without an offset is the business's.
     """
@@ -48,8 +54,8 @@ class Import:
     dry_run: bool = False
 
     def __post_init__(self) -> None:
-        if self.kind not in COLUMNS:
-            raise InvalidInput(f"{self.kind!r} cannot be imported; {', '.join(COLUMNS)} can.")
+        if self.kind not in (*COLUMNS, CALENDAR):
+            raise InvalidInput(f"{self.kind!r} cannot be imported; {', '.join((*COLUMNS, CALENDAR))} can.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +88,17 @@ async def import_table(scope: Scope, request: Import) -> Imported:
 
 @command
 async def _import(tx: Transaction, request: Import) -> Imported:
-    rows = _rows(request)
+    rows = rows_of(request.text) if request.kind == CALENDAR else _rows(request)
+    if not 1 <= len(rows) <= MOST_ROWS:
+        raise InvalidInput(f"The table has {len(rows)} rows; 1 to {MOST_ROWS} can be imported at once.")
     one = IMPORTERS[request.kind]
     names = await _names(tx)
     bad: list[dict[str, object]] = []
     await tx.begin()
     for line, row in rows:
         try:
+            if isinstance(row, InvalidInput):
+                raise row
             # A savepoint each: what is wrong with one row does not hide what is wrong with the next.
             async with tx.connection.transaction():
                 await one(tx, row, names)
@@ -99,13 +109,14 @@ async def _import(tx: Transaction, request: Import) -> Imported:
             bad.append({"line": line, "detail": known.detail})
     if bad:
         raise InvalidInput(f"{len(bad)} of {len(rows)} rows cannot be imported; nothing was.", rows=bad[:MOST_SHOWN])
-    imported = Imported(request.kind, len(rows), request.dry_run)
+    what = "bookings" if request.kind == CALENDAR else request.kind
+    imported = Imported(what, len(rows), request.dry_run)
     if request.dry_run:
         raise _NothingKept(imported)
     return imported
 
 
-def _rows(request: Import) -> list[tuple[int, dict[str, str]]]:
+def _rows(request: Import) -> list[tuple[int, Row]]:
     required, optional = COLUMNS[request.kind]
     reader = csv.DictReader(StringIO(request.text.removeprefix("\ufeff"), newline=""), strict=True)
     try:
@@ -117,18 +128,15 @@ def _rows(request: Import) -> list[tuple[int, dict[str, str]]]:
                 f"A table of {request.kind} has the columns {', '.join(required)}, and may have {', '.join(optional)}."
             )
         reader.fieldnames = names
-        rows = [(reader.line_num, _cells(row, reader.line_num)) for row in reader]
+        return [(reader.line_num, _cells(row)) for row in reader]
     except csv.Error as error:
         raise InvalidInput(f"Line {reader.line_num} is no CSV: {error}.") from error
-    if not 1 <= len(rows) <= MOST_ROWS:
-        raise InvalidInput(f"The table has {len(rows)} rows; 1 to {MOST_ROWS} can be imported at once.")
-    return rows
 
 
-def _cells(row: dict[Any, Any], line: int) -> dict[str, str]:
+def _cells(row: dict[Any, Any]) -> Row:
     if None in row or None in row.values():
-        raise InvalidInput(f"Line {line} has another number of cells than the first.")
-    return {name: value.strip() for name, value in row.items() if value.strip()}
+        return InvalidInput("It has another number of cells than the first line.")
+    return {name: plain(value.strip()) for name, value in row.items() if value.strip()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,11 +226,25 @@ async def _booking(tx: Transaction, row: Mapping[str, str], names: _Names) -> No
         ends_at,
         starts_at - timedelta(minutes=service["buffer_before"]),
         ends_at + timedelta(minutes=service["buffer_after"]),
+        service["seats"],
     )
     client_id = await _known_client(tx, row, names)
     await claims.take(tx, claims.Appointment(uuid7(), "confirmed", "import", client_id=client_id), [item])
+    if "ends_at" in row:
+        await _until(tx, item, _moment(row["ends_at"], names.zone))
     if "email" not in row and "phone" not in row:
         names.nameless[row.get("client", "")] = client_id
+
+
+async def _until(tx: Transaction, item: claims.Item, ends_at: datetime) -> None:
+    """Let a booking end when its row says so, longer or shorter than the service takes."""
+    if not timedelta(0) < ends_at - item.starts_at <= LONGEST:
+        raise InvalidInput("A booking ends after it starts, within a day.")
+    if ends_at != item.ends_at and item.capacity > 1:
+        raise InvalidInput("A group takes as long as its service.")
+    if ends_at != item.ends_at:
+        claim_ends_at = item.claim_ends_at + (ends_at - item.ends_at)
+        await give_length(tx, item.id, ends_at, [(item.lane_no, item.claim_starts_at, claim_ends_at)])
 
 
 async def _known_client(tx: Transaction, row: Mapping[str, str], names: _Names) -> UUID:
@@ -258,7 +280,7 @@ def _moment(cell: str, zone: ZoneInfo) -> datetime:
     try:
         moment = datetime.fromisoformat(cell)
     except ValueError as error:
-        raise InvalidInput(f"starts_at is written like 2026-03-02T10:00, not {cell!r}.") from error
+        raise InvalidInput(f"A time is written like 2026-03-02T10:00, not {cell!r}.") from error
     if not 1970 < moment.year < 9000:
         raise InvalidInput(f"{cell!r} is out of reach.")
     return aware(moment, zone, cell)
@@ -269,4 +291,5 @@ IMPORTERS: Mapping[str, Callable[[Transaction, Mapping[str, str], _Names], Corou
     "staff": _staff,
     "services": _service,
     "bookings": _booking,
+    CALENDAR: _booking,
 }

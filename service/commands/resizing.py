@@ -1,7 +1,9 @@
 """Another length for what is booked: a visit that will take longer, or end sooner."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from models.errors import Closed, InvalidInput, NotAllowed, NotFound, SlotTaken, StaleSnapshot
 from models.states import AppointmentStatus
@@ -62,8 +64,8 @@ async def resize(tx: Transaction, request: Resize, *, view: View) -> Booking:
     spans = _spans(view, item, ends_at)
     tx.lock_lane_days(lane_days([*item.spans, *spans]))
     await _locked(tx, standing)
-    await _claimed(tx, view, item, spans)
-    await tx.execute(ITEM, [ends_at, tx.business_id, item.id])
+    await _unchanged(tx, view, spans)
+    await give_length(tx, item.id, ends_at, spans)
     await tx.execute(APPOINTMENT, [tx.business_id, standing.id])
     before, after = ({"starts_at": str(item.starts_at), "ends_at": str(end)} for end in (item.ends_at, ends_at))
     version = standing.version + 1
@@ -76,17 +78,27 @@ async def _locked(tx: Transaction, standing: Standing) -> None:
     rescheduling.check(standing, row)
 
 
-async def _claimed(tx: Transaction, view: View, item: StandingItem, spans: list[LaneSpan]) -> None:
-    """Give the old claims back and take the new ones, all of them."""
-    names = view.of_number()
-    lanes, starts, ends = (list(column) for column in zip(*spans, strict=True))
+async def _unchanged(tx: Transaction, view: View, spans: list[LaneSpan]) -> None:
+    names, lanes = view.of_number(), [lane for lane, *_ in spans]
     versions = [view.lanes[names[lane]].availability_version for lane in lanes]
     if len(await tx.rows(HOURS, [lanes, versions, tx.business_id])) < len(spans):
         raise StaleSnapshot("Working hours or the service have changed since this time was offered; look again.")
-    await tx.execute(RELEASE, {"business": tx.business_id, "items": [item.id]})
+
+
+async def give_length(tx: Transaction, item_id: UUID, ends_at: datetime, spans: Sequence[LaneSpan]) -> None:
+    """Let an item end at another time: its claims are given back, and those of some lane time taken, all of them.
+
+    Raises
+    ------
+    SlotTaken
+        Somebody else has some of it.
+    """
+    await tx.execute(RELEASE, {"business": tx.business_id, "items": [item_id]})
     await expire_holds(tx, spans)
-    if len(await tx.rows(CLAIM, [tx.business_id, item.id, lanes, starts, ends])) < len(spans):
+    lanes, starts, ends = (list(column) for column in zip(*spans, strict=True))
+    if len(await tx.rows(CLAIM, [tx.business_id, item_id, lanes, starts, ends])) < len(spans):
         raise SlotTaken("That time is taken.")
+    await tx.execute(ITEM, [ends_at, tx.business_id, item_id])
 
 
 def _spans(view: View, item: StandingItem, ends_at: datetime) -> list[LaneSpan]:

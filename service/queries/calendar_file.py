@@ -1,7 +1,7 @@
 """Bookings as a calendar file (RFC 5545) and as links that open a calendar."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 from uuid import UUID
@@ -13,7 +13,7 @@ STAMP = "%Y%m%dT%H%M%SZ"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What stands in a calendar: times aware, half-open; the text may have lines."""
+    """What stands in a calendar: times aware, half-open; the text may have lines, `named` are further properties."""
 
     id: UUID
     title: str
@@ -24,6 +24,7 @@ class Entry:
     sequence: int = 0
     status: str = "CONFIRMED"
     text: str = ""
+    named: Mapping[str, str | list[str]] = field(default_factory=dict)
 
     def google(self) -> str:
         """Return the address that opens Google Calendar with the entry."""
@@ -68,6 +69,8 @@ def _event(entry: Entry) -> Event:
         event.add("description", "\n".join(map(_one_line, entry.text.splitlines())))
     if entry.place:
         event.add("location", _one_line(entry.place))
+    for name, said in entry.named.items():
+        event.add(name, _one_line(said) if isinstance(said, str) else list(map(_one_line, said)))
     return event
 
 

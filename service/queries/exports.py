@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from psycopg.rows import DictRow
 
+from models.cells import guarded
 from models.errors import InvalidInput
 from models.week import written
 from service.db.database import Database
@@ -48,9 +49,6 @@ WHERE i.business_id = %(business)s AND i.starts_at >= %(start)s AND i.starts_at 
   AND a.status IN ('pending', 'confirmed', 'checked_in', 'completed', 'no_show')
 ORDER BY i.starts_at, i.id
 """
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would take for the beginning of a formula (OWASP, CSV injection)."""
-
 Range = tuple[datetime, datetime]
 
 
@@ -84,7 +82,7 @@ async def table(db: Database, business_id: UUID, kind: str, days: Range) -> str:
             "name", "duration", "buffer_before", "buffer_after", "slot_interval", "minimum_notice",
             "maximum_advance", "price", "staff",
         ),
-        "bookings": ("service", "staff", "starts_at", "client", "email", "phone"),
+        "bookings": ("service", "staff", "starts_at", "ends_at", "client", "email", "phone"),
     }  # fmt: skip
     return csv_text(columns[kind], rows)
 
@@ -97,7 +95,8 @@ async def calendar(db: Database, business_id: UUID, days: Range) -> bytes:
 
 def _entry(row: DictRow, now: datetime) -> Entry:
     title = f"{row['service']}: {row['client'] or 'held'} with {row['staff']}"
-    return Entry(row["id"], title, None, row["starts_at"], row["ends_at"], now, row["version"])
+    named = {"categories": [row["service"]], "resources": row["staff"], "contact": row["client"] or ""}
+    return Entry(row["id"], title, None, row["starts_at"], row["ends_at"], now, row["version"], named=named)
 
 
 async def _read(db: Database, business_id: UUID, sql: LiteralString, days: Range) -> list[DictRow]:
@@ -111,7 +110,9 @@ def _row(kind: str, row: DictRow) -> dict[str, object]:
     if kind == "services":
         return {**row, "price": f"{row['price_cents'] / 100:.2f}"}
     if kind == "bookings":
-        return {**row, "starts_at": row["starts_at"].astimezone(ZoneInfo(row["zone"])).isoformat(timespec="minutes")}
+        zone = ZoneInfo(row["zone"])
+        times = {name: row[name].astimezone(zone).isoformat(timespec="minutes") for name in ("starts_at", "ends_at")}
+        return {**row, **times}
     return dict(row)
 
 
@@ -120,9 +121,5 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> st
     text = StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(columns)
-    writer.writerows([_cell(row[column]) for column in columns] for row in rows)
+    writer.writerows([guarded(row[column]) for column in columns] for row in rows)
     return text.getvalue()
-
-
-def _cell(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

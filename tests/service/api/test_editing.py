@@ -27,7 +27,7 @@ NO_VERSION = {
 NEW = {
     *("createBusiness", "addService", "addStaff", "addResource", "addLocation", "takeTimeOff", "holdSlot", "book"),
     *("bookSeries", "linkBooking", "registerClient", "joinWaitlist", "startRun", "askForBooking", "invite"),
-    *("createKey", "importTable", "findVisits"),
+    *("createKey", "importTable", "importCalendar", "findVisits"),
 }
 """What makes something new, or nothing."""
 SHOWN = {"readNoShowRules": "test_rules_are_read_with_the_version_that_changing_them_expects"}

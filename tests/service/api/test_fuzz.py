@@ -45,6 +45,7 @@ def fuzzed(aurora: Aurora, folder: Path, *words: str) -> int:
         *("run", f"{aurora.address}/openapi.json", "--no-color", "--seed", str(SEED)),
         *("--header", f"Cookie: {aurora.admin}", "--checks", ",".join(CHECKS), "--phases", phases),
         *("--max-examples", str(each), "--suppress-health-check", "all"),
+        *("--generation-with-security-parameters", "false"),
         *(("--generation-deterministic",) if CASES == 0 else ()),
         *("--continue-on-failure", "--no-shrink", "--warnings", "off", *words),
     ]

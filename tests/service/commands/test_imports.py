@@ -10,7 +10,7 @@ import pytest
 from models.errors import InvalidInput
 from models.week import week_of, written
 from service.commands.clients import NewClient, register
-from service.commands.imports import Import, import_table
+from service.commands.imports import Import, Imported, import_table
 from service.queries import businesses, exports
 from tests.service.worlds import MONDAY_10, salon
 
@@ -50,6 +50,64 @@ async def test_one_bad_row_keeps_all_out_and_each_is_named(db):
     assert "Perm" not in {s.name for s in await businesses.services(db, scope.business_id)}
 
 
+async def test_a_row_with_a_cell_too_many_does_not_hide_the_others(db):
+    scope = await salon(db)
+    rows = await refused_rows(scope, "clients", "name,email\nA,a@example.org,x\nB\nC,nobody\n")
+    assert [line for line, _ in rows] == [2, 3, 4]
+
+
+def event(*lines: str) -> str:
+    return "\r\n".join(("BEGIN:VEVENT", *lines, "END:VEVENT", ""))
+
+
+def calendar_of(*events: str) -> str:
+    return f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\n{''.join(events)}END:VCALENDAR\r\n"
+
+
+AT_10, AT_14 = "DTSTART;TZID=Europe/Lisbon:20260302T100000", "DTSTART:20260302T140000"
+LONG = "DTEND:20260302T144500"
+
+
+async def test_events_are_taken_over_by_their_properties_or_their_summary(db, owner_url):
+    scope = await salon(db)
+    maria = 'ATTENDEE;CN="Maria Costa":mailto:maria@example.org'
+    text = calendar_of(
+        event(AT_10, "CATEGORIES:Cut", "RESOURCES:Ana", maria),
+        event(AT_14, LONG, "SUMMARY:Cut: Rui with Ben"),
+        event("DTSTART:20260303T100000Z", "DURATION:PT20M", "SUMMARY:Cut: Zoe with Ben"),
+        event(AT_10, "STATUS:CANCELLED", "SUMMARY:Cut: Eve with Ana"),
+    )
+    assert await import_table(scope, Import("calendar", text)) == Imported("bookings", 3, dry_run=False)
+    out = list(csv.DictReader(StringIO(await exports.table(db, scope.business_id, "bookings", SPAN))))
+    assert [(r["service"], r["staff"], r["starts_at"][5:16], r["ends_at"][11:16], r["client"]) for r in out] == [
+        ("Cut", "Ana", "03-02T10:00", "10:30", "Maria Costa"),
+        ("Cut", "Ben", "03-02T14:00", "14:45", "Rui"),
+        ("Cut", "Ben", "03-03T10:00", "10:20", "Zoe"),
+    ]
+    assert out[0]["email"] == "maria@example.org"
+
+
+async def test_every_bad_event_is_named_by_its_line(db):
+    scope = await salon(db)
+    summary = "SUMMARY:Cut: Eve with Ana"
+    bad = (
+        event("DTSTART:soon", summary),
+        event("DTSTART;VALUE=DATE:20260302", summary),
+        event("DTSTART;TZID=../../etc/passwd:20260302T100000", summary),
+        event(AT_10, "RRULE:FREQ=SECONDLY", summary),
+        event(AT_10, "DURATION:P999999999D", summary),
+        event(AT_10, "DTEND:20260302T090000", summary),
+        event(AT_10, "SUMMARY:Cut: Eve with Nobody"),
+        event(AT_10, "SUMMARY:lunch"),
+        event("DTSTART:20260329T013000", summary),
+    )
+    rows = await refused_rows(scope, "calendar", calendar_of(event(AT_10, summary), *bad))
+    assert [line for line, _ in rows] == [8 + sum(text.count("\r\n") for text in bad[:i]) for i in range(len(bad))]
+    for text in ("", "BEGIN:VCALENDAR", "name\nx\n", "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", "\x00"):
+        with pytest.raises(InvalidInput):
+            await import_table(scope, Import("calendar", text))
+
+
 async def test_a_booking_that_overlaps_is_named_and_a_known_client_is_found(db, owner_url):
     scope = await salon(db)
     maria = await register(scope, NewClient("Maria Costa", "maria@example.org"))
@@ -82,6 +140,9 @@ async def test_a_cell_is_no_formula_and_an_event_has_one_line(db):
     await import_table(scope, Import("bookings", f"service,staff,starts_at,client\nCut,Ana,2026-03-02T10:00,{name}\n"))
     out = list(csv.DictReader(StringIO(await exports.table(db, scope.business_id, "clients", SPAN))))
     assert [row["name"] for row in out] == ["'" + name]
+    await import_table(scope, Import("clients", "name,phone\n'=1+1,'+351 21 000 00 01\n"))
+    own = await exports.table(db, scope.business_id, "clients", SPAN)
+    assert "'=1+1,,'+351 21 000 00 01" in own.splitlines()
     calendar = (await exports.calendar(db, scope.business_id, SPAN)).decode()
     assert calendar.count("BEGIN:VEVENT") == 1
 
