@@ -95,9 +95,16 @@ def _entries(problem: Problem, result: Result, by_id: dict[EntryId, int]) -> Ite
 def _overlaps(problem: Problem, result: Result) -> Iterator[Violation]:
     """Sort each lane's claims by start and count who is still there."""
     lanes: dict[int, list[tuple[int, int, EntryId]]] = defaultdict(list)
+    entries = {entry.id: entry for entry in problem.entries}
+    opened = {(group.service, group.lane, group.start): session for session, group in problem.groups.items()}
     for p in result.placements:
         for lane, start, end in p.claims:
             lanes[lane].append((start, end, p.entry))
+        party = entries.get(p.entry)
+        if party is not None and party.seats > 1:
+            session = opened.get((party.service, p.lane, p.start)) if p.session is None else p.session
+            others = (p.occupied_start, p.occupied_end, p.entry)
+            lanes[p.lane if session is None else session] += [others] * (0 if session is None else party.seats - 1)
     for lane, claims in lanes.items():
         seats, present = problem.capacity.get(lane, 1), list[tuple[int, int, EntryId]]()
         for claim in sorted(claims, key=lambda c: (c[0], c[1], str(c[2]))):

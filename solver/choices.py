@@ -196,7 +196,7 @@ def of_entry(
 
 def _waiting(entry: Entry, minute: int, lane: Int, start: Int, end: Int, opens: Int, closes: Int, seat: Int) -> Offer:
     units = {
-        str(Term.WAITLIST): np.full(len(start), entry.priority),
+        str(Term.WAITLIST): np.full(len(start), entry.priority * entry.seats),
         str(Term.WAITING): np.full(len(start), days_waited(entry, minute)),
         str(Term.EARLINESS): (start - minute) // 60,
     }
@@ -219,13 +219,14 @@ def with_resources(snapshot: Snapshot, offer: Offer) -> Offer:
 
 
 def joins(snapshot: Snapshot, entry: Entry, minute: int) -> tuple[Int, Int, Int, Int, Int, Int]:
-    """Groups with a seat left that an entry could join: lane, start, end, claim start and end, session."""
+    """Groups with seats left that an entry could join: lane, start, end, claim start and end, session."""
     row = snapshot.service_index[entry.service]
     service, windows = snapshot.services[row], entry.windows or ((snapshot.start, snapshot.end),)
+    first = minute + service.minimum_notice
     found = [
         (lane, start, start + int(snapshot.durations[row, lane]), session)
         for session, lane, of, start, seats in sessions(snapshot)
-        if of == row and seats > 0 and lane in (entry.staff or ()) and start >= minute + service.minimum_notice
+        if of == row and seats >= entry.seats and lane in (entry.staff or ()) and start >= first
     ]
     inside = [f for f in found if any(opens <= f[1] and f[2] <= closes for opens, closes in windows)]
     places = np.array(inside, np.int64).reshape(-1, 4)

@@ -98,6 +98,8 @@ class Entry:
         When its client comes for the service already, minutes since the epoch: what counts against limits on a client.
     takes : (minutes, buffer before, buffer after), or None
         What it takes wherever it goes; None: as long as its service takes there.
+    seats : int
+        How many come together: seats that it takes of a group; each counts its priority.
     """
 
     id: EntryId
@@ -115,11 +117,14 @@ class Entry:
     also: tuple[tuple[int, int, int], ...] | None = None
     booked: tuple[int, ...] = ()
     takes: tuple[int, int, int] | None = None
+    seats: int = 1
 
     def __post_init__(self) -> None:
         counts = (self.priority, self.moved_before, self.since)
         if not all(map(is_whole, counts)) or self.priority < 0 or self.moved_before < 0:
             raise InvalidProblem(f"entry {self.id}: a negative or broken priority, number of moves or minute")
+        if not is_whole(self.seats) or self.seats < 1:
+            raise InvalidProblem(f"entry {self.id}: {self.seats!r} seats, not a whole number >= 1")
         if self.priority > MOST_PRIORITY:
             raise InvalidProblem(f"entry {self.id}: a priority beyond {MOST_PRIORITY:,} points")
         check_windows(f"entry {self.id}", self.windows)

@@ -54,6 +54,8 @@ def tightened(
 def lane_cliques(program: Program, x: Real) -> Iterator[tuple[tuple[int, ...], Index]]:
     """Broken cliques of one lane and one entry: a key (lane, entry, from, until) and the columns of each."""
     c = program.claims
+    if not len(c.lane):  # seats in groups alone
+        return
     order = np.argsort(c.lane, kind="stable")
     lanes, first = np.unique(c.lane[order], return_index=True)
     for lane, rows in zip(lanes.tolist(), np.split(order, first[1:]), strict=True):

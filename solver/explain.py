@@ -104,7 +104,8 @@ def _held(problem: Problem, plan: _Plan, low: int, high: int) -> NDArray[np.bool
     )
     for lane, seats in problem.capacity.items():
         on = claims.lane[rows] == lane
-        over[on] &= (over[on].sum(axis=1) >= seats)[:, None]
+        asked = np.bincount(claims.column[rows[on]] - low, minlength=high - low)[claims.column[rows[on]] - low]
+        over[on] &= (over[on].sum(axis=1) + asked > seats)[:, None]
     held = np.zeros((high - low, len(problem)), bool)
     row, claim = np.nonzero(over)
     held[claims.column[rows[row]] - low, plan.entry[claim]] = True

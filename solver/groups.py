@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from solver.choices import FIRST_SESSION, Offer, both, sessions
+from solver.columns import Claims, Columns, Entry, Int
 from solver.objective import Term
 from solver.problem import Group, rank_key
 from solver.snapshot import Snapshot
@@ -36,7 +37,8 @@ def with_groups(snapshot: Snapshot, offers: Sequence[Offer]) -> tuple[list[Offer
     for number, (place, _, service) in enumerate(shared):
         groups[first - number] = Group(service, *place, seats[service])
         for i in wanting[service, place][1:]:
-            joining[i][place] = first - number
+            if offers[i].entry.seats < seats[service]:
+                joining[i][place] = first - number
     for i, places in joining.items():
         found[i] = both(offers[i], _seated(offers[i], places))
     return found, groups
@@ -58,3 +60,26 @@ def _seated(offer: Offer, places: dict[Place, int]) -> Offer:
     if Term.FRAGMENTS in units:
         units[str(Term.FRAGMENTS)] = np.zeros(len(seats), np.int64)
     return replace(seats, seat=np.array(list(places.values()), np.int64), units=units, also=())
+
+
+def with_parties(
+    claims: Claims, entries: Sequence[Entry], columns: Columns, seat: Int, groups: dict[int, Group]
+) -> Claims:
+    """The further claims with what parties take beyond one seat: one more for each, on the group joined or opened."""
+    at = {(group.service, group.lane, group.start): session for session, group in groups.items()}
+    beyond = np.array([entry.seats - 1 for entry in entries], np.int64)[columns.entry]
+    column: list[int] = []
+    lane: list[int] = []
+    for i in np.flatnonzero(beyond).tolist():
+        place = (entries[columns.entry[i]].service, int(columns.lane[i]), int(columns.start[i]))
+        session = at.get(place) if seat[i] == columns.lane[i] else int(seat[i])
+        if session is not None:
+            column += [i] * int(beyond[i])
+            lane += [session] * int(beyond[i])
+    more = np.array(column, np.int32)
+    return Claims(
+        np.append(claims.column, more),
+        np.append(claims.lane, np.array(lane, np.int64)),
+        np.append(claims.start, columns.occupied_start[more]),
+        np.append(claims.end, columns.occupied_end[more]),
+    )

@@ -22,7 +22,7 @@ def limited_places(snapshot: Snapshot, offers: Mapping[int, Offer]) -> tuple[Col
     Parameters
     ----------
     offers : mapping of entry index to Offer
-        Made from the snapshot without limits.
+        Made from the snapshot without limits, of a party as if one came alone.
     """
     offers = {index: _once(offer) for index, offer in offers.items()}
     entry = np.repeat(np.array(list(offers), np.int64), [len(offer) for offer in offers.values()])
@@ -42,5 +42,5 @@ def _first(snapshot: Snapshot, offer: Offer) -> Int:
     sold = offer_of(snapshot, (offer.entry.service, None, False))
     rules = reached(snapshot, sold, offer.lane, offer.start, offer.entry.booked)
     rules[:CLIENT, offer.seat != offer.lane] = False
-    first: Int = rules.argmax(axis=0)
+    first: Int = np.vstack([rules, np.ones(len(offer), bool)]).argmax(axis=0)
     return first

@@ -33,8 +33,9 @@ REACHED = (
     "the staff member has all the appointments of that week that they may have",
     "the client has all the visits of that day that one client may have",
     "the client has all the visits of that week that one client may have",
+    "the group has fewer seats left than they need",
 )
-"""What each limit that is used up says, in the order of `reached`."""
+"""What each limit that is used up says, in the order of `reached`; the last of a party's start that no other has."""
 
 
 @lru_cache(maxsize=64)

@@ -1,12 +1,13 @@
 """Waitlist placement: a snapshot's free time offered to all who wait for it at once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from solver.choices import of_entry, seats_left, stacked
 from solver.clock import epoch_minute
 from solver.columns import Entry
-from solver.groups import with_groups
+from solver.groups import with_groups, with_parties
 from solver.limited import limited_places
 from solver.limits import unlimited
 from solver.objective import PLACEMENT, Policy, Term
@@ -56,8 +57,10 @@ def placement_problem(
     offers, groups = with_groups(snapshot, alone)
     missing = [i for i, offer in enumerate(offers) if not len(offer)]
     free = unlimited(snapshot)
-    unbound = {i: of_entry(free, fixed, known[i], now, minute) for i in missing if free is not snapshot}
+    lonely = {i: replace(known[i], seats=1) for i in missing if free is not snapshot or known[i].seats > 1}
+    unbound = {i: of_entry(free, fixed, entry, now, minute) for i, entry in lonely.items()}
     columns, seat, extra, terms = stacked(offers, (Term.WAITLIST, Term.WAITING, Term.EARLINESS, Term.FRAGMENTS))
+    extra = with_parties(extra, known, columns, seat, groups)
     quotas, limits = quotas_of(snapshot, known, columns, seat)
     return Problem.from_columns(
         known,

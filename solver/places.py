@@ -38,10 +38,14 @@ def resolved(snapshot: Snapshot, entry: Entry) -> Entry:
 
 
 def legal_places(snapshot: Snapshot, entry: Entry, now: datetime) -> Slots:
-    """Every legal start of an entry whose staff is written out, none twice however its windows overlap."""
+    """Every legal start of an entry whose staff is written out, none twice however its windows overlap.
+
+    A party larger than the service's groups has none.
+    """
     windows = entry.windows or ((snapshot.start, snapshot.end),)
     spans = [(moment(opens), moment(closes)) for opens, closes in sorted(set(windows))]
-    staff = [snapshot.staff[lane] for lane in entry.staff or ()]
+    fits = entry.seats <= snapshot.services[snapshot.service_index[entry.service]].seats
+    staff = [snapshot.staff[lane] for lane in entry.staff or () if fits]
     wide = lasting(snapshot, entry.service, entry.takes)
     slots = legal_starts(wide, entry.service, spans, now, staff, entry.booked)
     if len(spans) == 1 or not len(slots):

@@ -174,14 +174,14 @@ class Problem:
         return len(self.entries)
 
     def further(self, column: int) -> tuple[tuple[int, int, int], ...]:
-        """Claims of a column beyond its own staff lane: (lane, start, end), ascending."""
+        """Claims of a column beyond its own staff lane, a party's seats left out: (lane, start, end), ascending."""
         claims, c = self.claims, self.columns
         if len(claims.column) == len(c):
             return ()
         rows = range(*np.searchsorted(claims.column, [column, column + 1]).tolist())
         own = (int(self.seat[column]), int(c.occupied_start[column]), int(c.occupied_end[column]))
         taken = ((int(claims.lane[i]), int(claims.start[i]), int(claims.end[i])) for i in rows)
-        return tuple(claim for claim in taken if claim != own)
+        return tuple(claim for claim in taken if claim != own and claim[0] >= 0)
 
 
 def _units(name: str, array: ArrayLike, columns: int) -> Int:

@@ -156,13 +156,24 @@ def _linear(problem: Problem, cliques: Cliques, wide: NDArray[np.bool_]) -> Line
     column = np.concatenate([cliques.column[member], limits.column[tight[limits.row]]])
     size = np.concatenate([np.diff(cliques.indptr)[wide], count[tight]])
     upper = np.concatenate([cliques.capacity[wide], limits.limit[tight]])
+    size, column, coef = _counted(size, column)
     seated = _seats_of_open_groups(problem)
     return Linear(
         _pointer(np.concatenate([size, [len(row) for row in seated]]).astype(np.int64)),
         np.concatenate([column, *seated]).astype(np.int32),
-        np.concatenate([np.ones(len(column), np.int64), *(np.append(-np.ones(len(r) - 1, int), 1) for r in seated)]),
+        np.concatenate([coef, *(np.append(-np.ones(len(r) - 1, int), 1) for r in seated)]),
         np.append(upper, np.zeros(len(seated), np.int64)),
     )
+
+
+def _counted(size: Int, column: Index) -> tuple[Int, Index, Int]:
+    """Rows with each column once, and how often it stood there: a party takes several seats of a group."""
+    row = np.repeat(np.arange(len(size)), size)
+    key, coef = np.unique(row * (int(column.max(initial=0)) + 1) + column, return_counts=True)
+    if len(key) == len(column):
+        return size, column, np.ones(len(column), np.int64)
+    row, member = np.divmod(key, int(column.max(initial=0)) + 1)
+    return np.bincount(row, minlength=len(size)), member.astype(np.int32), coef.astype(np.int64)
 
 
 def _seats_of_open_groups(problem: Problem) -> list[Int]:

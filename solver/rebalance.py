@@ -13,7 +13,7 @@ from solver.checker import require
 from solver.choices import Offer, Rooms, of_booking, of_entry, seats_left, stacked
 from solver.clock import epoch_minute, moment
 from solver.columns import Claims, Columns, Entry, EntryId, Int, Intervals, Limits
-from solver.groups import with_groups
+from solver.groups import with_groups, with_parties
 from solver.limited import limited_places
 from solver.limits import unlimited
 from solver.objective import BALANCED, FULL, GENTLE, Policy, Term
@@ -59,9 +59,10 @@ def rebalance_problem(
     offers, groups = with_groups(book.free, offers)
     missing = [i for i, o in enumerate(offers) if not len(o) and (o.wish.windows or o.booking is None)]
     unbound = replace(book, free=unlimited(book.free))
-    limited = missing if unbound.free is not book.free else []
+    limited = [i for i in missing if unbound.free is not book.free or offers[i].entry.seats > 1]
     without = {i: _again(unbound, offers[i], now, policy.frozen_minutes, rooms) for i in limited}
     columns, seat, extra, terms = stacked(offers)
+    extra = with_parties(extra, [offer.entry for offer in offers], columns, seat, groups)
     if extras.overtime is not None:
         terms[str(Term.OVERTIME)] = (columns.end - columns.start) - _regular(snapshot, columns)
     hours = working_hours(book.free)
@@ -92,7 +93,7 @@ def _again(book: Book, offer: Offer, now: datetime, frozen: int, rooms: Rooms) -
     minute = epoch_minute(now, up=True)
     if offer.booking is not None:
         return of_booking(book, offer.booking, now, minute + frozen, rooms)
-    return of_entry(book.free, book.fixed, offer.entry, now, minute, rooms)
+    return of_entry(book.free, book.fixed, replace(offer.entry, seats=1), now, minute, rooms)
 
 
 def _regular(snapshot: Snapshot, columns: Columns) -> Int:

@@ -1,6 +1,6 @@
 """The waitlist: who waits for what and when, and the offers made to them."""
 
-from sqlalchemy import CheckConstraint, Column, Index, Integer, Text, text
+from sqlalchemy import CheckConstraint, Column, Index, Integer, SmallInteger, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, TSTZMULTIRANGE, UUID
 
 from models.states import EntryStatus, OfferStatus, one_of
@@ -18,16 +18,21 @@ waitlist_entry = tenant_table(
     Column("status", Text, nullable=False, server_default=text("'waiting'")),
     Column("appointment_id", UUID),
     version(),
+    Column("seats", SmallInteger, nullable=False, server_default=text("1")),
     belongs_to("client", "client_id"),
     belongs_to("service", "service_id"),
     belongs_to("appointment", "appointment_id"),
     CheckConstraint(f"status IN ({one_of(EntryStatus)})", name="status"),
     CheckConstraint("(status = 'placed') = (appointment_id IS NOT NULL)", name="placed_has_appointment"),
     CheckConstraint("priority BETWEEN 1 AND 100", name="priority"),
+    CheckConstraint("seats BETWEEN 1 AND 1000", name="seats"),
     CheckConstraint("NOT isempty(windows)", name="windows"),
     CheckConstraint("cardinality(staff_ids) > 0", name="staff_ids"),
 )
-"""`windows`: the visit lies wholly inside one of them. `staff_ids` NULL: any allocated staff member."""
+"""`windows`: the visit lies wholly inside one of them. `staff_ids` NULL: any allocated staff member.
+
+`seats`: how many come together; all of them in one group.
+"""
 Index(
     "ix_waitlist_entry_waiting",
     waitlist_entry.c.business_id,

@@ -171,13 +171,14 @@ class CancelBody(Body):
 
 
 class WaitlistBody(Body):
-    """Who waits for what, and when they could come."""
+    """Who waits for what, and when they could come; `seats` are how many come together, in one group."""
 
     client_id: UUID
     service_id: UUID
     windows: Annotated[list[WindowBody], Field(min_length=1, max_length=62)]
     staff_ids: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = None
     priority: Annotated[int, Field(ge=1, le=100, strict=True)] = 1
+    seats: Annotated[int, Field(ge=1, le=1000, strict=True)] = 1
 
 
 class RunBody(Body):

@@ -24,6 +24,7 @@ async def join(request: Request, scope: Commanding, body: WaitlistBody) -> comma
         tuple((w.start, w.end) for w in body.windows),
         None if body.staff_ids is None else tuple(body.staff_ids),
         body.priority,
+        body.seats,
     )
     return await commands.join(scope, joining, now=request.app.state.interlock.clock())
 

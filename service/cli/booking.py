@@ -151,7 +151,7 @@ def waitlist(business: BusinessName, *, as_json: AsJson = False) -> None:
         rows = [
             (
                 e.client,
-                e.service,
+                e.service if e.seats == 1 else f"{e.service} ({e.seats})",
                 f"{shown(e.windows[0][0], of.zone)} to {shown(e.windows[-1][1], of.zone)}",
                 shown(e.since, of.zone),
                 e.priority,

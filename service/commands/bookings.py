@@ -11,7 +11,7 @@ from models.errors import HoldExpired, InvalidInput, LimitReached, NotFound
 from models.states import AppointmentStatus, Party, sources
 from service.commands.allowances import Allowed, store_allowed
 from service.commands.attendance import Booking, Step, step
-from service.commands.clients import NewClient, recognised
+from service.commands.clients import NewClient, check_known, recognised
 from service.commands.legality import Wanted, legal_items
 from service.commands.limits import respect_client_limits, respect_limits
 from service.commands.nearest import offering_nearest
@@ -263,7 +263,7 @@ async def confirm(tx: Transaction, request: Confirmation) -> Booking:
     LimitReached
         The client may not come for that service so often.
     HoldExpired, NotFound
-        The hold ran out by the database's clock, was released, or the token is another's; it never was.
+        The hold ran out by the database's clock, was released, or the token is another's; it, or the client, never was.
     """
     client_id = request.client_id if request.client is None else await recognised(tx, request.client)
     if client_id is not None:
@@ -279,6 +279,8 @@ async def confirm(tx: Transaction, request: Confirmation) -> Booking:
     )
     changed = await claims.change(tx, wanted)
     if changed is None:
+        if client_id is not None:
+            await check_known(tx, client_id)
         raise await _why_not_held(tx, request.appointment_id)
     if request.allowed is not None:
         await store_allowed(tx, request.appointment_id, request.allowed)

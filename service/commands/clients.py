@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from models.contact import ADDRESS, ONE_LINE, PHONE
 from models.errors import InvalidInput, NotFound
-from service.commands import versions
+from service.commands import versions, waitlist
 from service.commands.catalogue import Changed
 from service.db.command import command
 from service.db.database import Transaction
@@ -39,6 +39,9 @@ ORDER BY created_at, id LIMIT 20
 LIVE = """
 SELECT name, email, phone, deleted_at IS NOT NULL AS deleted, version FROM client
 WHERE business_id = %s AND id = %s AND erased_at IS NULL FOR NO KEY UPDATE
+"""
+ON_THE_LIST = """
+SELECT 1 AS known FROM client WHERE business_id = %s AND id = %s AND deleted_at IS NULL AND erased_at IS NULL
 """
 DELETE = "UPDATE client SET deleted_at = clock_timestamp(), version = version + 1 WHERE business_id = %s AND id = %s"
 RESTORE = "UPDATE client SET deleted_at = NULL, version = version + 1 WHERE business_id = %s AND id = %s"
@@ -179,17 +182,27 @@ async def known(tx: Transaction, email: str | None, phone: str | None) -> UUID |
     return None
 
 
+async def check_known(tx: Transaction, client_id: UUID) -> None:
+    """Raise `NotFound` unless a client is on the list: neither deleted nor erased."""
+    if await tx.row(ON_THE_LIST, [tx.business_id, client_id]) is None:
+        raise NotFound("There is no such client.")
+
+
 @command
 async def delete(tx: Transaction, client_id: UUID, *, version: int | None = None) -> Changed:
-    """Take a client off the list, to be restored; bookings stay theirs. Raises as `change`."""
+    """Take a client off the list, to be restored, and off the waitlist; bookings stay theirs. Raises as `change`."""
     now = await _live(tx, client_id, version, deleted=False)
+    await waitlist.leave_all(tx, client_id)
     await tx.execute(DELETE, [tx.business_id, client_id])
     return await _recorded(tx, "client.deleted", client_id, now)
 
 
 @command
 async def restore(tx: Transaction, client_id: UUID, *, version: int | None = None) -> Changed:
-    """Put a deleted client back on the list; raises `NotFound` where none of that id is deleted, else as `change`."""
+    """Put a deleted client back on the list; raises `NotFound` where none of that id is deleted, else as `change`.
+
+    What they waited for they have left: they may join again.
+    """
     now = await _live(tx, client_id, version, deleted=True)
     await tx.execute(RESTORE, [tx.business_id, client_id])
     return await _recorded(tx, "client.restored", client_id, now)
@@ -199,9 +212,10 @@ async def restore(tx: Transaction, client_id: UUID, *, version: int | None = Non
 async def erase(tx: Transaction, client_id: UUID, *, version: int | None = None) -> Changed:
     """Destroy a client's key and with it what is known of them, here and in every copy made before.
 
-    Their bookings stay, as somebody's. Raises as `change`; who is deleted can be erased, too.
+    Their bookings stay, as somebody's; they wait for nothing. Raises as `change`; who is deleted can be erased, too.
     """
     now = await _live(tx, client_id, version, deleted=None)
+    await waitlist.leave_all(tx, client_id)
     await tx.execute(ERASE, {"business": tx.business_id, "id": client_id, "erased": ERASED})
     for table in ("client_key", "membership"):
         await tx.execute(f"DELETE FROM {table} WHERE business_id = %s AND client_id = %s", [tx.business_id, client_id])

@@ -28,12 +28,15 @@ from service.db.database import Transaction
 from service.db.rescheduling import Move, Standing
 
 MOVES_TO_APPLY = """
-SELECT m.*, s.lane_no, r.frozen_minutes, w.client_id, v.seats AS capacity
+SELECT m.*, s.lane_no, r.frozen_minutes, w.client_id, v.seats AS capacity, coalesce(w.seats, 1) AS seats,
+       w.client_id IS NOT NULL AND c.id IS NULL AS client_gone
 FROM planned_move m
 JOIN optimisation_run r ON r.business_id = m.business_id AND r.id = m.run_id
 JOIN staff s ON s.business_id = m.business_id AND s.id = m.staff_id
 JOIN service v ON v.business_id = m.business_id AND v.id = m.service_id
 LEFT JOIN waitlist_entry w ON w.business_id = m.business_id AND w.id = m.entry_id
+LEFT JOIN client c ON c.business_id = w.business_id AND c.id = w.client_id AND c.deleted_at IS NULL
+                  AND c.erased_at IS NULL
 WHERE m.business_id = %s AND m.id = ANY(%s) AND m.status = 'planned'
 ORDER BY m.component, s.lane_no, m.starts_at, m.id
 """
@@ -190,6 +193,8 @@ def _refusing(line: Line) -> Iterator[None]:
 def _refuse_stale(line: Line, waiting: Mapping[UUID, int], now: datetime) -> None:
     """Compare-and-set on the version; and time has gone on since the plan was made."""
     m = line.row
+    if m["client_gone"]:
+        raise Refused(line, "The client is on the list no longer.")
     if line.standing is None and waiting.get(m["entry_id"]) != m["entry_version"]:
         raise Refused(line, "The entry has changed or waits no longer.")
     if line.standing is not None and line.standing.version != m["appointment_version"]:
@@ -207,7 +212,7 @@ def _item(m: DictRow) -> Item:
         Room(r["lane_no"], r["availability_version"], *(datetime.fromisoformat(r[t]) for t in ("starts_at", "ends_at")))
         for r in m["rooms"]
     )
-    own = {name: m[name] for name in (*names, "claim_ends_at", "capacity")}
+    own = {name: m[name] for name in (*names, "claim_ends_at", "capacity", "seats")}
     return Item(uuid7(), **own, rooms=rooms)
 
 

@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from models.errors import HoldExpired, LimitReached, NotAllowed, NotFound, SlotTaken
 from models.states import AppointmentStatus, sources
 from service.commands.attendance import Booking
-from service.commands.legality import legal_item, with_item
+from service.commands.legality import Wanted, legal_items, with_item
 from service.commands.limits import Tally
 from service.db import claims
 from service.db.command import command
@@ -30,11 +30,13 @@ MINUTES = "SELECT coalesce((settings ->> 'offer_minutes')::int, %s) AS minutes F
 # Higher priority first, then who has waited longest; locked in the order of their ids, as plans lock them. Who is being
 # dealt with elsewhere is waited for: passed over, nobody might be offered the time.
 IN_LINE = """
-SELECT w.id, w.client_id, w.service_id, w.staff_ids, w.windows, w.version, w.priority, w.since FROM waitlist_entry w
+SELECT w.id, w.client_id, w.service_id, w.staff_ids, w.windows, w.version, w.priority, w.since, w.seats
+FROM waitlist_entry w
 WHERE w.business_id = %(business)s AND w.status = 'waiting' AND w.id IN (
-    SELECT id FROM waitlist_entry
-    WHERE business_id = %(business)s AND status = 'waiting' AND windows && %(freed)s::tstzrange
-    ORDER BY priority DESC, since, id LIMIT %(most)s)
+    SELECT e.id FROM waitlist_entry e JOIN client c ON c.business_id = e.business_id AND c.id = e.client_id
+    WHERE e.business_id = %(business)s AND e.status = 'waiting' AND e.windows && %(freed)s::tstzrange
+      AND c.deleted_at IS NULL AND c.erased_at IS NULL
+    ORDER BY e.priority DESC, e.since, e.id LIMIT %(most)s)
 ORDER BY w.id FOR UPDATE
 """
 # Nobody is asked twice about the same time.
@@ -131,7 +133,7 @@ def _placed(view: View, line: list[DictRow], freed: Freed, now: datetime) -> lis
     for entry in line:
         place = _place(view, entry, freed, now)
         if place is not None:
-            item = legal_item(view, entry["service_id"], freed.staff_id, place, now)
+            [item] = legal_items(view, [Wanted(entry["service_id"], freed.staff_id, place, entry["seats"])], now)
             placed.append((entry, item))
             view = with_item(view, item)
     return placed
@@ -148,8 +150,8 @@ def _place(view: View, entry: DictRow, freed: Freed, now: datetime) -> datetime 
         if start >= end:
             continue
         found = find_slots(view.snapshot, SlotQuery(entry["service_id"], start, end, [freed.staff_id]), now)
-        for begins, ends in zip(found.start, found.end, strict=True):
-            if freed.starts_at < moment(ends) <= window.upper:
+        for begins, ends, left in zip(found.start, found.end, found.seats, strict=True):
+            if left >= entry["seats"] and freed.starts_at < moment(ends) <= window.upper:
                 return moment(begins)
     return None
 
@@ -197,17 +199,17 @@ async def accept(tx: Transaction, request: UUID) -> Booking:
 async def decline(tx: Transaction, request: UUID) -> Booking:
     """Give an offer back; its entry goes on waiting, and the next in line is offered the time. Raises as `accept`."""
     offer = await _open_offer(tx, request)
-    return await give_back(tx, offer, entry="waiting")
+    return await _give_back(tx, offer)
 
 
-async def give_back(tx: Transaction, offer: DictRow, *, entry: str) -> Booking:
-    """Release an open offer's hold; its entry becomes `entry`. Raises `HoldExpired`."""
+async def _give_back(tx: Transaction, offer: DictRow) -> Booking:
+    """Release an open offer's hold; its entry waits again. Raises `HoldExpired`."""
     target = AppointmentStatus.RELEASED
     change = claims.Change(offer["appointment_id"], target, sources("release"), release=True)
     changed = await claims.change(tx, change)
     if changed is None:
         raise HoldExpired("The offer has run out.")
-    await _close(tx, offer, "declined", entry)
+    await _close(tx, offer, "declined", "waiting")
     return Booking(offer["appointment_id"], target, changed.version)
 
 
@@ -230,10 +232,15 @@ async def _close(tx: Transaction, offer: DictRow, status: str, entry: str, appoi
         await record(tx, topic[status], row["id"], row["version"], after=after)
 
 
-async def open_of(tx: Transaction, entry_id: UUID) -> DictRow | None:
-    """Return the open offer of an entry, if there is one, locked."""
+async def withdraw(tx: Transaction, entry_id: UUID) -> None:
+    """Close the open offer of an entry that is about to leave; its hold is given back unless it has run out."""
     offer = await _read(tx, entry=entry_id)
-    return None if offer is None or offer["status"] != "open" else offer
+    if offer is None or offer["status"] != "open":
+        return
+    try:
+        await _give_back(tx, offer)
+    except HoldExpired:
+        await _close(tx, offer, "expired", "waiting")
 
 
 async def _read(tx: Transaction, **named: UUID) -> DictRow | None:

@@ -17,6 +17,7 @@ from models.states import Party
 from service.commands import bookings
 from service.commands.attendance import Booking
 from service.commands.bookings import BookRequest
+from service.commands.clients import check_known
 from service.commands.legality import legal_items
 from service.commands.nearest import offering_nearest
 from service.db.command import command
@@ -59,6 +60,7 @@ async def ask(tx: Transaction, request: BookRequest, *, view: View, now: datetim
     """
     with offering_nearest(view, request.service_id, request.starts_at, now):
         legal_items(view, request.items, now, by_staff=request.by is not Party.CLIENT)
+    await check_known(tx, request.client_id)
     request_id = uuid7()
     params = {
         "business": tx.business_id,

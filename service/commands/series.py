@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 from models.errors import Closed, InterlockError, InvalidInput
 from models.recurrence import occurrences
 from models.states import Party
+from service.commands.clients import check_known
 from service.commands.legality import Wanted, legal_items, with_item
 from service.commands.limits import Tally
 from service.commands.nearest import nearest, offering_nearest
@@ -109,9 +110,12 @@ async def book_series(tx: Transaction, request: SeriesRequest, *, view: View, no
     ------
     InvalidInput
         The rule cannot be read, has no end, or not within a year.
+    NotFound
+        There is no such client.
     InterlockError
         Nothing of it can be had: why the first cannot, as `bookings.book`.
     """
+    await check_known(tx, request.client_id)
     zone = view.snapshot.zone
     first = request.starts_at.astimezone(zone)
     dates = occurrences(request.rule, first.date())

@@ -8,24 +8,35 @@ from psycopg.types.multirange import TimestamptzMultirange
 from psycopg.types.range import TimestamptzRange
 from uuid_utils.compat import uuid7
 
-from models.errors import InvalidInput, NotAllocated, NotAllowed, NotFound, Past
+from models.errors import InvalidInput, NotAllocated, NotAllowed, NotFound, OutsidePolicy, Past
 from service.commands import offers
 from service.db.command import command
 from service.db.database import Transaction
 from service.db.ledger import record
 
+# Whoever deletes the client waits for this, or this sees them gone.
 INSERT = """
-INSERT INTO waitlist_entry (business_id, id, client_id, service_id, staff_ids, windows, priority, since)
-SELECT %(business)s, %(id)s, %(client)s, %(service)s, %(staff)s::uuid[], %(windows)s, %(priority)s, %(since)s
-WHERE %(staff)s::uuid[] IS NULL OR %(staff)s::uuid[] <@ ARRAY(
-    SELECT staff_id FROM allocation WHERE business_id = %(business)s AND service_id = %(service)s)
+INSERT INTO waitlist_entry (business_id, id, client_id, service_id, staff_ids, windows, priority, since,
+                            seats)
+SELECT %(business)s, %(id)s, %(client)s, %(service)s, %(staff)s::uuid[], %(windows)s, %(priority)s, %(since)s,
+       %(seats)s
+FROM client c WHERE c.business_id = %(business)s AND c.id = %(client)s AND c.deleted_at IS NULL AND c.erased_at IS NULL
+  AND (%(staff)s::uuid[] IS NULL OR %(staff)s::uuid[] <@ ARRAY(
+    SELECT staff_id FROM allocation WHERE business_id = %(business)s AND service_id = %(service)s))
+FOR SHARE OF c
 """
 # Before its offer is looked for, or one made meanwhile would outlive it.
 LOCK = "SELECT status FROM waitlist_entry WHERE business_id = %s AND id = %s FOR UPDATE"
 LEAVE = """
 UPDATE waitlist_entry SET status = 'left', version = version + 1 WHERE business_id = %s AND id = %s RETURNING version
 """
+LIVE_OF_CLIENT = """
+SELECT id FROM waitlist_entry
+WHERE business_id = %s AND client_id = %s AND status IN ('waiting', 'offered') ORDER BY id FOR UPDATE
+"""
+CAPACITY = "SELECT seats FROM service WHERE business_id = %s AND id = %s"
 KNOWN = """
+SELECT id FROM client WHERE business_id = %s AND id = %s AND deleted_at IS NULL AND erased_at IS NULL UNION ALL
 SELECT id FROM service WHERE business_id = %s AND id = %s UNION ALL
 SELECT id FROM staff WHERE business_id = %s AND id = ANY(%s)
 """
@@ -35,7 +46,8 @@ SELECT id FROM staff WHERE business_id = %s AND id = ANY(%s)
 class Joining:
     """What a client waits for: the visit lies wholly inside one of `windows` (aware, half-open).
 
-    `staff_ids` None means any allocated staff member; a higher `priority` (1 to 100) counts for more.
+    `staff_ids` None means any allocated staff member; a higher `priority` (1 to 100) counts for more; `seats` are how
+    many come together, in one group.
     """
 
     client_id: UUID
@@ -43,10 +55,13 @@ class Joining:
     windows: tuple[tuple[datetime, datetime], ...]
     staff_ids: tuple[UUID, ...] | None = None
     priority: int = 1
+    seats: int = 1
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.windows) <= 62:
             raise InvalidInput("An entry has 1 to 62 windows.")
+        if not 1 <= self.seats <= 1000:
+            raise InvalidInput("An entry waits for 1 to 1000 seats.")
         for start, end in self.windows:
             if start.tzinfo is None or end.tzinfo is None:
                 raise InvalidInput("The times of a window need an offset, such as 2026-03-01T09:00:00+01:00.")
@@ -73,11 +88,15 @@ async def join(tx: Transaction, request: Joining, *, now: datetime) -> Entry:
         One of the named staff members does not perform the service.
     NotFound
         There is no such client, service or staff member.
+    OutsidePolicy
+        The service does not have so many seats at a time.
     Past
         The last window has closed.
     """
     if max(end for _, end in request.windows) <= now:
         raise Past("The last of these windows has passed; choose a later one.")
+    if request.seats > 1:
+        await _check_seats(tx, request)
     entry_id = uuid7()
     added = await tx.execute(
         INSERT,
@@ -90,11 +109,12 @@ async def join(tx: Transaction, request: Joining, *, now: datetime) -> Entry:
             "windows": TimestamptzMultirange([TimestamptzRange(start, end) for start, end in request.windows]),
             "priority": request.priority,
             "since": now,
+            "seats": request.seats,
         },
     )
     if not added:
         raise await _why_not_performed(tx, request)
-    after = {"client_id": str(request.client_id), "service_id": str(request.service_id)}
+    after = {"client_id": str(request.client_id), "service_id": str(request.service_id), "seats": request.seats}
     await record(tx, "waitlist.joined", entry_id, 1, after=after)
     return Entry(entry_id, "waiting", 1)
 
@@ -107,15 +127,32 @@ async def leave(tx: Transaction, request: UUID) -> Entry:
         raise NotFound("There is no such entry.")
     if entry["status"] not in ("waiting", "offered"):
         raise NotAllowed(f"The entry is {entry['status']} and waits no longer.")
-    if (offer := await offers.open_of(tx, request)) is not None:
-        await offers.give_back(tx, offer, entry="waiting")
-    row = await tx.row(LEAVE, [tx.business_id, request]) or {}
-    await record(tx, "waitlist.left", request, row["version"], after={"status": "left"})
-    return Entry(request, "left", row["version"])
+    return await _left(tx, request)
+
+
+async def leave_all(tx: Transaction, client_id: UUID) -> None:
+    """Take a client off the waitlist inside another command's transaction; what is offered to them goes back."""
+    for row in await tx.rows(LIVE_OF_CLIENT, [tx.business_id, client_id]):
+        await _left(tx, row["id"])
+
+
+async def _left(tx: Transaction, entry_id: UUID) -> Entry:
+    """Let a locked entry that waits leave, and give its offer back."""
+    await offers.withdraw(tx, entry_id)
+    row = await tx.row(LEAVE, [tx.business_id, entry_id]) or {}
+    await record(tx, "waitlist.left", entry_id, row["version"], after={"status": "left"})
+    return Entry(entry_id, "left", row["version"])
+
+
+async def _check_seats(tx: Transaction, request: Joining) -> None:
+    row = await tx.row(CAPACITY, [tx.business_id, request.service_id])
+    if row is not None and row["seats"] < request.seats:
+        raise OutsidePolicy(f"The service has {row['seats']} seat(s) at a time.")
 
 
 async def _why_not_performed(tx: Transaction, request: Joining) -> NotAllocated | NotFound:
-    known = await tx.rows(KNOWN, [tx.business_id, request.service_id, tx.business_id, list(request.staff_ids or ())])
-    if len(known) < 1 + len(set(request.staff_ids or ())):
-        return NotFound("There is no such service or staff member.")
+    of, staff = tx.business_id, set(request.staff_ids or ())
+    known = await tx.rows(KNOWN, [of, request.client_id, of, request.service_id, of, list(staff)])
+    if len(known) < 2 + len(staff):
+        return NotFound("There is no such client, service or staff member.")
     return NotAllocated("A named staff member does not perform that service.")

@@ -168,6 +168,9 @@ CHANGE_ONE = (
     + """
       AND id = %(appointment_id)s AND (%(version)s::int IS NULL OR version = %(version)s)
       AND (%(holder)s::text IS NULL OR holder = %(holder)s)
+      AND (%(client_id)s::uuid IS NULL OR EXISTS (
+        SELECT FROM client c WHERE c.business_id = %(business)s AND c.id = %(client_id)s
+          AND c.deleted_at IS NULL AND c.erased_at IS NULL))
       AND (%(target)s::text <> 'confirmed' OR deposit_cents IS NULL OR deposit_paid_at IS NOT NULL)
       AND (expires_at IS NULL OR expires_at > clock_timestamp())
       AND (%(ahead_of)s::timestamptz IS NULL OR NOT EXISTS (

@@ -160,6 +160,7 @@ def _wish(night: Night, entry: WaitingEntry) -> Entry | None:
         staff=None if entry.staff_ids is None else _lanes(night, entry.staff_ids),
         client=str(entry.client_id),
         booked=night.visits.get((entry.client_id, entry.service_id), ()),
+        seats=entry.seats,
     )
 
 

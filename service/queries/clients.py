@@ -29,7 +29,7 @@ JOIN staff s ON s.business_id = a.business_id AND s.id = i.staff_id
 WHERE a.business_id = %(business)s AND a.client_id = %(id)s ORDER BY i.starts_at, i.id
 """,
     "waitlist": """
-SELECT w.id, w.status, w.since, w.priority, w.windows::text AS windows, v.name AS service
+SELECT w.id, w.status, w.since, w.priority, w.seats, w.windows::text AS windows, v.name AS service
 FROM waitlist_entry w JOIN service v ON v.business_id = w.business_id AND v.id = w.service_id
 WHERE w.business_id = %(business)s AND w.client_id = %(id)s ORDER BY w.since, w.id
 """,

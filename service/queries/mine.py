@@ -27,7 +27,7 @@ WHERE a.business_id = %(business)s AND a.client_id IS NOT NULL
 # An offer that has run out by the database's clock may not be closed yet: who had it waits again.
 WAITING = """
 SELECT w.id, w.client_id, w.service_id, v.name AS service, lower(w.windows) AS first, upper(w.windows) AS last,
-       w.appointment_id, o.id AS offer_id, o.expires_at, t.name AS staff, i.starts_at
+       w.seats, w.appointment_id, o.id AS offer_id, o.expires_at, t.name AS staff, i.starts_at
 FROM waitlist_entry w
 JOIN service v ON v.business_id = w.business_id AND v.id = w.service_id
 LEFT JOIN offer o ON o.business_id = w.business_id AND o.entry_id = w.id AND o.status = 'open'
@@ -71,6 +71,7 @@ class Waiting:
     service: str
     first: datetime
     last: datetime
+    seats: int
     appointment_id: UUID | None
     offer_id: UUID | None
     expires_at: datetime | None

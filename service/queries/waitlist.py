@@ -13,11 +13,11 @@ from service.queries.shown import Window
 
 WAITING = """
 SELECT w.id, w.version, w.client_id, c.name AS client, w.service_id, s.name AS service, w.staff_ids, w.windows,
-       w.priority, w.since
+       w.priority, w.since, w.seats
 FROM waitlist_entry w
 JOIN client c ON c.business_id = w.business_id AND c.id = w.client_id
 JOIN service s ON s.business_id = w.business_id AND s.id = w.service_id
-WHERE w.business_id = %(business)s AND w.status = 'waiting'
+WHERE w.business_id = %(business)s AND w.status = 'waiting' AND c.deleted_at IS NULL AND c.erased_at IS NULL
   AND w.windows && tstzrange(%(start)s::timestamptz, %(end)s::timestamptz)
   AND (%(service)s::uuid IS NULL OR w.service_id = %(service)s)
   AND (%(client)s::uuid IS NULL OR w.client_id = %(client)s)
@@ -40,7 +40,10 @@ GROUP BY a.client_id, i.service_id
 
 @dataclass(frozen=True, slots=True)
 class WaitingEntry:
-    """An entry that waits; `windows` are aware half-open pairs, `staff_ids` None for any allocated."""
+    """An entry that waits; `windows` are aware half-open pairs, `staff_ids` None for any allocated.
+
+    `seats` of them come together.
+    """
 
     id: UUID
     version: int
@@ -52,6 +55,7 @@ class WaitingEntry:
     windows: tuple[Window, ...]
     priority: int
     since: datetime
+    seats: int = 1
 
 
 async def waiting(

@@ -179,7 +179,8 @@ def _opening(here: House, view: View, entry: WaitingEntry, span: tuple[datetime,
         if begin >= close:
             continue
         try:
-            found = find(view, SlotsWanted(entry.service_id, begin, close, entry.staff_ids), here.now, limit=20)
+            wanted = SlotsWanted(entry.service_id, begin, close, entry.staff_ids, seats=entry.seats)
+            found = find(view, wanted, here.now, limit=20)
         except InterlockError:
             # The service or somebody named is not offered any more.
             return None
@@ -193,6 +194,6 @@ def reason(refusal: InterlockError) -> str:
     return refusal.detail.split(" Nearest free:")[0]
 
 
-async def nearest(here: House, service_id: UUID, start: datetime) -> list[Time]:
+async def nearest(here: House, service_id: UUID, start: datetime, seats: int = 1) -> list[Time]:
     """Return the times nearest to one that was refused."""
-    return Wish(await here.view(), (ItemWanted(service_id),), here.zone, here.now).nearest(start)
+    return Wish(await here.view(), (ItemWanted(service_id),), here.zone, here.now, seats).nearest(start)

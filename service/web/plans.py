@@ -189,17 +189,17 @@ async def _relaxed(here: House, entry_id: UUID, at: str | None, problem: str | N
     entry = await _entry(here, entry_id)
     wanted = Chosen.of(at) if at else None
     start = wanted.starts_at if wanted else max(entry.windows[0][0], here.now)
-    near = await nearest(here, entry.service_id, start)
-    free = wanted is not None and await _is_free(here, entry.service_id, wanted)
+    near = await nearest(here, entry.service_id, start, entry.seats)
+    free = wanted is not None and await _is_free(here, entry, wanted)
     staff = {member.id: member.name for member in await businesses.staff(here.db, here.business.id)}
     context = {"entry": entry, "near": near, "wanted": wanted, "free": free, "staff": staff, "problem": problem}
     context["of"] = Chosen
     return here.page("relax.html", 409 if problem else 200, **context)
 
 
-async def _is_free(here: House, service_id: UUID, wanted: Chosen) -> bool:
-    start = wanted.starts_at
-    query = SlotsWanted(service_id, start, start + timedelta(minutes=1), (wanted.staff_id,), by_staff=True)
+async def _is_free(here: House, entry: entries.WaitingEntry, wanted: Chosen) -> bool:
+    start, who = wanted.starts_at, (wanted.staff_id,)
+    query = SlotsWanted(entry.service_id, start, start + timedelta(minutes=1), who, by_staff=True, seats=entry.seats)
     return len(find(await here.view(), query, here.now, limit=1)) > 0
 
 
@@ -217,7 +217,8 @@ async def place(
 ) -> Response:
     """Book a time for somebody who waits, and take them off the list."""
     entry, chosen = await _entry(here, entry_id), Chosen.of(at)
-    request = BookRequest(entry.service_id, chosen.staff_id, chosen.starts_at, entry.client_id, "board")
+    place, source = (entry.service_id, chosen.staff_id, chosen.starts_at), "board"
+    request = BookRequest(*place, entry.client_id, source, seats=entry.seats)
     try:
         booked = await bookings.book(here.scope, request, view=await here.view(), now=here.now)
     except (NotFound, Unavailable):

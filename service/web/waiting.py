@@ -13,7 +13,7 @@ from service.queries import businesses
 from service.web.details import Details, Typed
 from service.web.mine import remember
 from service.web.pages import PageRoute
-from service.web.visit import Visit, Visiting
+from service.web.visit import Visit, Visiting, most_people
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 LONGEST, USUAL = 62, 14
@@ -98,7 +98,7 @@ async def join(
         return await _form(visit, days, details, problem=windows if isinstance(windows, str) else None, status=422)
     client_id = await clients.recognise(visit.scope, clients.NewClient(details.name, *details.contact))
     staff = visit.staff_for(await visit.view(), service.id)
-    joining = waitlist.Joining(client_id, service.id, tuple(windows), staff)
+    joining = waitlist.Joining(client_id, service.id, tuple(windows), staff, seats=await _people(visit, service))
     entry = await _joined(visit, joining, once)
     (after, _), (_, before) = windows[0], windows[-1]
     answer = visit.page("waiting.html", 200, **await _asked(visit), after=after, before=before)
@@ -116,13 +116,18 @@ async def _joined(visit: Visit, joining: waitlist.Joining, once: UUID | None) ->
     return await waitlist.join(visit.scope, joining, now=visit.now)
 
 
+async def _people(visit: Visit, service: businesses.Service) -> int:
+    return min(visit.asked.people, most_people(await visit.view(), [service]))
+
+
 async def _asked(visit: Visit) -> dict[str, object]:
     """Return what is waited for, as both pages show it; `staff` are the names of who was asked for."""
     [service, *_] = await visit.chosen()
     asked = visit.staff_for(await visit.view(), service.id) or ()
     known = await businesses.staff(visit.db, visit.store.id) if asked else ()
     staff = [member.name for member in known if member.id in asked]
-    return {"service": service, "staff": staff, "zone_named": visit.words.zone(visit.zone, visit.now)}
+    people = await _people(visit, service)
+    return {"service": service, "staff": staff, "people": people, "zone_named": visit.words.zone(visit.zone, visit.now)}
 
 
 async def _form(

@@ -151,10 +151,10 @@ def _best(world, entries):
                 who = held.get((lane, start), [])
                 fits = entry.windows[0][0] <= start and start + 90 <= entry.windows[0][1]
                 same = all(other == entry.service for other in who)
-                if fits and same and len(who) < (3 if entry.service == "class" else 1):
-                    worth = 100 * entry.priority - (start - int(NOW.timestamp()) // 60) // 60
+                if fits and same and len(who) + entry.seats <= (3 if entry.service == "class" else 1):
+                    worth = 100 * entry.priority * entry.seats - (start - int(NOW.timestamp()) // 60) // 60
                     if worth > 0:
-                        more = {**held, (lane, start): [*who, entry.service]}
+                        more = {**held, (lane, start): [*who, *[entry.service] * entry.seats]}
                         best = max(best, extend(left[i + 1 :], more, value + worth))
         return best
 
@@ -177,3 +177,47 @@ def test_the_optimum_agrees_with_trying_everything(seed):
     world = clinic(staff=("ann",) if seed % 2 else ("ann", "bob"))
     for problem in problems(world, entries):
         assert planned(problem).objective == _best(world, entries)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_with_parties_too_the_optimum_agrees_with_trying_everything(seed):
+    rng = np.random.default_rng(seed)
+    spans = ((0, 90), (90, 180), (0, 180))
+    entries = [
+        wants(n, *spans[rng.integers(3)], seats=int(rng.integers(1, 4)), priority=int(rng.integers(1, 4)))
+        for n in range(6)
+    ]
+    world = clinic(staff=("ann",) if seed % 2 else ("ann", "bob"))
+    for problem in problems(world, entries):
+        assert planned(problem).objective == _best(world, entries)
+
+
+@pytest.mark.parametrize(("left", "sizes", "placed"), [(2, (3, 2, 1), {1}), (2, (1, 3, 1), {0, 2}), (1, (2, 1), {1})])
+def test_a_party_takes_as_many_seats_of_a_group_that_is_there(left, sizes, placed):
+    world = clinic(busy={"ann": [(NINE, NINE + 90)]}, sessions={"ann": [(0, NINE, left)]})
+    entries = [wants(n, 0, 90, seats=size) for n, size in enumerate(sizes)]
+    for problem in problems(world, entries):
+        assert {p.entry for p in planned(problem).placements} == placed
+
+
+def test_a_party_is_told_that_no_group_has_so_many_seats_left():
+    full = clinic(busy={"ann": [(NINE, NINE + 90)]}, sessions={"ann": [(0, NINE, 1)]})
+    for world, party in ((full, 2), (clinic(), 4)):
+        for problem in problems(world, [wants(1, 0, 90, seats=party)]):
+            result = planned(problem)
+            [reason] = result.reasons
+            assert (result.placements, reason.code) == ((), Reason.LIMIT)
+            assert (reason.lane, reason.start) == (0, NINE)
+            assert reason.sentence.endswith("the group has fewer seats left than they need")
+
+
+def test_a_party_beyond_the_seats_is_found():
+    for session in (None, [(0, NINE, 2)]):
+        busy = {"ann": [(NINE, NINE + 90)]} if session else {}
+        world = clinic(busy=busy, sessions={"ann": session} if session else {})
+        entries = [wants(n, 0, 90) for n in range(2)]
+        for problem in problems(world, entries):
+            result = planned(problem)
+            assert len(result.placements) == 2
+            grown = replace(problem, entries=tuple(replace(entry, seats=2) for entry in problem.entries))
+            assert Rule.OVERLAP in {violation.rule for violation in check(grown, result)}

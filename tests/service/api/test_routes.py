@@ -263,6 +263,13 @@ async def test_a_client_waits_and_leaves(api, client_id):
         [str(BEN)],
     )
     assert entry["windows"] == [{"start": MORNING["from"], "end": MORNING["to"]}]
+    assert entry["seats"] == 1
+    pair = {
+        "client_id": client_id,
+        "service_id": str(CUT),
+        "windows": [{"start": MORNING["from"], "end": MORNING["to"]}],
+    }
+    refused(await api.post(f"{BASE}/waitlist", json={**pair, "seats": 2}), 422, "outside-policy")
     assert (await api.delete(f"{BASE}/waitlist/{entry_id}")).status_code == 204
     assert (await api.get(f"{BASE}/waitlist")).json() == []
 

@@ -13,6 +13,7 @@ from service.commands.catalogue import NewService, NewStaff
 from service.commands.changes import Change, change_service
 from service.db.command import Scope
 from service.db.views import Views
+from service.queries import waitlist
 from tests.service.worlds import ANA, BEN, COLOUR, CUT, MONDAY_10, NOW, WEEK, client, salon
 
 pytestmark = pytest.mark.anyio
@@ -185,6 +186,19 @@ async def test_two_people_take_two_seats_and_pay_for_two(db, browser):
     assert [row["seats"] for row in await items(db, scope.business_id)] == [1, 2]
     kept = plain((await browser.get(answer.headers["location"])).text)
     assert "€24.00 · 2 people" in kept
+
+
+@pytest.mark.parametrize(("people", "seats"), [(2, 2), (9, 3)])
+async def test_who_comes_with_company_waits_with_them(db, browser, people, seats):
+    scope = await studio(db)
+    address = STUDIO.replace("/b/salon", "/b/salon/waitlist").replace("people=2", f"people={people}")
+    assert f"{seats} people" in plain((await browser.get(address)).text)
+    days = {"first": "2026-03-02", "last": "2026-03-06", "after": "09:00", "before": "12:00", "weekdays": [0, 1]}
+    answer = await browser.post(address, data={**days, "name": "Wim", "phone": "+31 20 123"})
+    assert "You are on the waitlist" in answer.text
+    [entry] = await waitlist.waiting(db, scope.business_id)
+    assert entry.seats == seats
+    assert f"{seats} people" in plain((await browser.get("/b/salon/me")).text)
 
 
 async def test_seats_that_somebody_took_meanwhile_are_refused_under_the_guard(db, browser):
