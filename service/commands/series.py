@@ -8,10 +8,9 @@ from zoneinfo import ZoneInfo
 
 from uuid_utils.compat import uuid7
 
-from models.errors import Closed, InterlockError, InvalidInput
+from models.errors import Closed, InterlockError, InvalidInput, NotFound
 from models.recurrence import occurrences
 from models.states import Party
-from service.commands.clients import check_known
 from service.commands.legality import Wanted, legal_items, with_item
 from service.commands.limits import Tally
 from service.commands.nearest import nearest, offering_nearest
@@ -24,7 +23,8 @@ from service.db.views import View
 
 INSERT = """
 INSERT INTO series (business_id, id, client_id, service_id, staff_id, rule, first_day, minute, zone)
-VALUES (%(business)s, %(id)s, %(client)s, %(service)s, %(staff)s, %(rule)s, %(first)s, %(minute)s, %(zone)s)
+SELECT %(business)s, %(id)s, %(client)s, %(service)s, %(staff)s, %(rule)s, %(first)s, %(minute)s, %(zone)s
+FROM client c WHERE c.business_id = %(business)s AND c.id = %(client)s AND c.deleted_at IS NULL AND c.erased_at IS NULL
 """
 
 
@@ -115,7 +115,6 @@ async def book_series(tx: Transaction, request: SeriesRequest, *, view: View, no
     InterlockError
         Nothing of it can be had: why the first cannot, as `bookings.book`.
     """
-    await check_known(tx, request.client_id)
     zone = view.snapshot.zone
     first = request.starts_at.astimezone(zone)
     dates = occurrences(request.rule, first.date())
@@ -157,7 +156,8 @@ async def _insert(tx: Transaction, request: SeriesRequest, first: datetime, zone
     series_id = uuid7()
     own = {"id": series_id, "client": request.client_id, "service": request.service_id, "staff": request.staff_id}
     when = {"rule": request.rule, "first": first.date(), "minute": first.hour * 60 + first.minute, "zone": zone.key}
-    await tx.execute(INSERT, own | when | {"business": tx.business_id})
+    if not await tx.execute(INSERT, own | when | {"business": tx.business_id}):
+        raise NotFound("There is no such client.")
     return series_id
 
 
