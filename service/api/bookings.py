@@ -10,7 +10,20 @@ from models.errors import InvalidInput
 from models.permissions import Principal, Role
 from models.zones import zone_named
 from service.api.bodies import StrictRoute
-from service.api.context import Booker, By, Commanding, Db, Expected, Fresh, Now, OfPath, Seen, StaffAsked, tagged
+from service.api.context import (
+    AllViews,
+    Booker,
+    By,
+    Commanding,
+    Db,
+    Expected,
+    Fresh,
+    Now,
+    OfPath,
+    Seen,
+    StaffAsked,
+    tagged,
+)
 from service.api.optimisation import allowed
 from service.api.paging import Paged
 from service.api.schemas import (
@@ -68,7 +81,9 @@ async def explain_slots(
 
 
 @router.post("/holds", status_code=201, operation_id="holdSlot")
-async def hold(request: Request, who: Who, scope: Commanding, view: Fresh, now: Now, body: HoldBody) -> commands.Hold:
+async def hold(
+    request: Request, who: Who, scope: Commanding, views: AllViews, now: Now, body: HoldBody
+) -> commands.Hold:
     """Keep a time for some minutes; the answer's token confirms or releases it.
 
     Three live ones at the most for a client, or an address without an account; for who books for many, for each
@@ -83,7 +98,7 @@ async def hold(request: Request, who: Who, scope: Commanding, view: Fresh, now: 
         _items(body.more),
         _counted_by(request, who, body.client_key),
     )
-    return await commands.hold(scope, wanted, view=view, now=now)
+    return await views.decided(scope.business_id, now, lambda view: commands.hold(scope, wanted, view=view, now=now))
 
 
 def _counted_by(request: Request, who: Principal, client_key: str | None) -> str | None:
@@ -113,7 +128,9 @@ async def release(scope: Commanding, hold_id: UUID, hold_token: Annotated[str, H
 
 
 @router.post("/bookings", status_code=201, operation_id="book")
-async def book(response: Response, scope: Commanding, by: Booker, view: Fresh, now: Now, body: BookingBody) -> Booking:
+async def book(
+    response: Response, scope: Commanding, by: Booker, views: AllViews, now: Now, body: BookingBody
+) -> Booking:
     """Confirm a hold, or book a time at once; `allowance` says how the optimiser may move it."""
     given = None if body.allowance is None else allowed(body.allowance)
     if body.hold_id is not None and body.token is not None:
@@ -128,7 +145,8 @@ async def book(response: Response, scope: Commanding, by: Booker, view: Fresh, n
     wanted = commands.BookRequest(
         *place, body.client_id, by=by, allowed=given, seats=body.seats, more=_items(body.more)
     )
-    return tagged(response, await commands.book(scope, wanted, view=view, now=now))
+    booked = await views.decided(scope.business_id, now, lambda view: commands.book(scope, wanted, view=view, now=now))
+    return tagged(response, booked)
 
 
 def _new_client(body: ClientBody | None) -> clients.NewClient | None:

@@ -1,4 +1,8 @@
-"""What every route needs: the business of the path, the scope of a command, a fresh view."""
+"""What every route needs: the business of the path, the scope of a command, a fresh view.
+
+All of them are coroutines: FastAPI runs each plain function in a thread of its own, which costs a booking more than the
+function does.
+"""
 
 import ipaddress
 from datetime import datetime
@@ -32,7 +36,7 @@ async def business_of_path(request: Request, business: Slug) -> Business:
 OfPath = Annotated[Business, Depends(business_of_path)]
 
 
-def database(request: Request) -> Database:
+async def database(request: Request) -> Database:
     """Return the app's database."""
     db: Database = request.app.state.interlock.db
     return db
@@ -41,7 +45,7 @@ def database(request: Request) -> Database:
 Db = Annotated[Database, Depends(database)]
 
 
-def origin_of_request(request: Request, x_request_id: Annotated[str | None, Header()] = None) -> Origin:
+async def origin_of_request(request: Request, x_request_id: Annotated[str | None, Header()] = None) -> Origin:
     """Return from where a request comes; its id is the caller's if that can be kept, else one of ours."""
     try:
         address = str(ipaddress.ip_address(request.client.host)).partition("%")[0] if request.client else None
@@ -64,7 +68,7 @@ async def scope_of_request(db: Db, business: OfPath, who: Who, origin: FromWhere
 Commanding = Annotated[Scope, Depends(scope_of_request)]
 
 
-def party_of(who: Who) -> Party:
+async def party_of(who: Who) -> Party:
     """Return as whom someone acts on an appointment; a key acts as those who work there."""
     if who.role is Role.CLIENT:
         return Party.CLIENT
@@ -74,7 +78,7 @@ def party_of(who: Who) -> Party:
 By = Annotated[Party, Depends(party_of)]
 
 
-def deleted_asked(
+async def deleted_asked(
     who: Who, *, deleted: Annotated[bool, Query(description="The deleted ones, for those who work there.")] = False
 ) -> bool:
     """Return whether the deleted rows of a list are asked for, by somebody of the house.
@@ -92,17 +96,25 @@ def deleted_asked(
 Deleted = Annotated[bool, Depends(deleted_asked)]
 
 
-def booker_of(who: Who) -> Party:
+async def booker_of(who: Who) -> Party:
     """Return as whom someone books: without an account, or with a key of a booking page, as a client."""
-    return Party.CLIENT if who.role is None else party_of(who)
+    return Party.CLIENT if who.role is None else await party_of(who)
 
 
 Booker = Annotated[Party, Depends(booker_of)]
 
 
-async def fresh_view(request: Request, business: OfPath) -> View:
-    """Return arrays that hold every change committed before this request."""
+async def views_of(request: Request) -> Views:
+    """Return the arrays of all businesses."""
     views: Views = request.app.state.interlock.views
+    return views
+
+
+AllViews = Annotated[Views, Depends(views_of)]
+
+
+async def fresh_view(request: Request, views: AllViews, business: OfPath) -> View:
+    """Return arrays that hold every change committed before this request."""
     return await views.current(business.id, request.app.state.interlock.clock())
 
 
@@ -120,6 +132,7 @@ Seen = Annotated[View, Depends(seen_view)]
 async def recent_view(
     request: Request,
     db: Db,
+    views: AllViews,
     business: OfPath,
     who: Who,
     hold_token: Annotated[str | None, Header(max_length=200)] = None,
@@ -130,17 +143,16 @@ async def recent_view(
     That is who comes with a credential or a hold's token, or asks with `no-cache` (RFC 9111, 5.2.1.4).
     """
     if hold_token is not None:
-        return await seen_view(db, await fresh_view(request, business), hold_token)
+        return await seen_view(db, await fresh_view(request, views, business), hold_token)
     if not who.is_anonymous or "no-cache" in (cache_control or ""):
-        return await fresh_view(request, business)
-    views: Views = request.app.state.interlock.views
+        return await fresh_view(request, views, business)
     return await views.recent(business.id, request.app.state.interlock.clock())
 
 
 Recent = Annotated[View, Depends(recent_view)]
 
 
-def clock(request: Request) -> datetime:
+async def clock(request: Request) -> datetime:
     """Return the present moment by the installation's clock."""
     now: datetime = request.app.state.interlock.clock()
     return now
@@ -149,7 +161,7 @@ def clock(request: Request) -> datetime:
 Now = Annotated[datetime, Depends(clock)]
 
 
-def version_of(if_match: Annotated[str | None, Header()] = None) -> int | None:
+async def version_of(if_match: Annotated[str | None, Header()] = None) -> int | None:
     """Return the version that If-Match demands, None without the header or for `*`."""
     if if_match is None or if_match.strip() == "*":
         return None

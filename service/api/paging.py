@@ -13,17 +13,8 @@ T = TypeVar("T")
 class Pages:
     """The page that a request asks for."""
 
-    def __init__(
-        self,
-        request: Request,
-        response: Response,
-        limit: Annotated[Digits, Query(ge=1, le=1000, description="Rows of a page.")] = 100,
-        cursor: Annotated[
-            str | None,
-            Query(min_length=1, max_length=2000, pattern=r"^[A-Za-z0-9_-]+$", description="From the Link header."),
-        ] = None,
-    ) -> None:
-        self.page = Page(limit, cursor)
+    def __init__(self, request: Request, response: Response, page: Page) -> None:
+        self.page = page
         self._request, self._response = request, response
 
     def linked(self, rows: PageOf[T]) -> PageOf[T]:
@@ -34,4 +25,17 @@ class Pages:
         return rows
 
 
-Paged = Annotated[Pages, Depends()]
+async def pages_asked(
+    request: Request,
+    response: Response,
+    limit: Annotated[Digits, Query(ge=1, le=1000, description="Rows of a page.")] = 100,
+    cursor: Annotated[
+        str | None,
+        Query(min_length=1, max_length=2000, pattern=r"^[A-Za-z0-9_-]+$", description="From the Link header."),
+    ] = None,
+) -> Pages:
+    """Return the page that a request asks for."""
+    return Pages(request, response, Page(limit, cursor))
+
+
+Paged = Annotated[Pages, Depends(pages_asked)]

@@ -138,8 +138,10 @@ class Transaction:
         If it is the first as well, BEGIN and COMMIT travel with it, in one message; whatever comes after is another
         transaction.
         """
-        if self._begun or not self.is_command:
-            return await self.row(sql, params)
+        return await (self.row if self._begun or not self.is_command else self.only_row)(sql, params)
+
+    async def only_row(self, sql: LiteralString, params: Mapping[str, object]) -> DictRow | None:
+        """Run the one statement of a transaction and return its first row: BEGIN and COMMIT travel in its message."""
         before, self._queued, self._begun, self.committing = self._queued, [], True, True
         cursor = await _simple(self.connection, "; ".join([*before, written(sql, params, self._quote), "COMMIT"]))
         await cursor.set_result(len(before))
@@ -191,6 +193,10 @@ class Transaction:
     def act_as(self, account_id: UUID) -> None:
         """Queue whose own rows it sees beside its business's, before the first statement."""
         self._queued.append(f"SELECT set_config('app.account', '{account_id}', true)")
+
+    def show_key(self, prefix: str) -> None:
+        """Queue which API key it may look at, before the first statement."""
+        self._queued.append(f"SELECT set_config('app.key', {self._quote(prefix)}, true)")
 
     async def begin(self) -> None:
         """Send BEGIN, the tenant and the locks queued since."""

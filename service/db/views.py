@@ -2,19 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Hashable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import groupby, islice
 from math import inf
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from psycopg.rows import DictRow
 
-from models.errors import NotFound, Unavailable
+from models.errors import InterlockError, NotFound, Unavailable
 from service.db.database import Database, Transaction
 from service.db.following import Follower, following
 from service.db.rows import (
@@ -36,6 +36,8 @@ from service.db.rows import (
 from service.db.session import seconds_left
 from solver.clock import utc_day
 from solver.snapshot import Hours, Limits, Service, Snapshot
+
+T = TypeVar("T")
 
 DAYS_BACK = 1
 DAYS_AHEAD = 127
@@ -178,6 +180,31 @@ class Views:
             await self._follower.ended(PATIENCE_S)
             view = self._kept(business_id, now, moment)
         return view or await self.current(business_id, now)
+
+    async def decided(self, business_id: UUID, now: datetime, work: Callable[[View], Awaitable[T]]) -> T:
+        """Do what the database decides, with a view at hand, and once more with a fresh one before it is refused.
+
+        So nobody is refused for what was changed a moment ago elsewhere, and most changes need no look of their own.
+
+        Raises
+        ------
+        NotFound
+            There is no such business.
+        InterlockError
+            What `work` is refused with.
+        """
+        view = self.at_hand(business_id, now)
+        if view is None:
+            return await work(await self.current(business_id, now))
+        try:
+            return await work(view)
+        except Unavailable:
+            raise
+        except InterlockError:
+            fresh = await self.current(business_id, now)
+            if fresh.snapshot is view.snapshot:
+                raise
+        return await work(fresh)
 
     def at_hand(self, business_id: UUID, now: datetime) -> View | None:
         """Return what `recent` does if no look at the database is needed for it, else None."""

@@ -54,7 +54,7 @@ async def of_session(
     """Return the principal of a live session of an account; raises `Unauthenticated`."""
     async with db.transaction(business_id or NOBODY) as tx:
         tx.act_as(account_id)
-        row = await tx.row(OF_ACCOUNT, {"account": account_id, "session": session_id, "business": business_id})
+        row = await tx.only_row(OF_ACCOUNT, {"account": account_id, "session": session_id, "business": business_id})
     if row is None:
         raise Unauthenticated("The session is over; sign in again.")
     role = Role.PLATFORM_ADMIN if row["platform_admin"] else Role(row["role"]) if row["role"] else None
@@ -95,8 +95,8 @@ async def _of_key_token(db: Database, prefix: str, scopes: frozenset[str] | None
 
 async def _key_row(db: Database, prefix: str) -> dict[str, Any] | None:
     async with db.transaction(NOBODY) as tx:
-        await tx.execute("SELECT set_config('app.key', %s, true)", [prefix])
-        return await tx.row(LIVE_KEY, {"prefix": prefix})
+        tx.show_key(prefix)
+        return await tx.only_row(LIVE_KEY, {"prefix": prefix})
 
 
 def _of_key_row(row: dict[str, Any], scopes: frozenset[str] | None) -> Principal:

@@ -46,7 +46,7 @@ def _problems(typed: Details) -> Iterator[tuple[str, str]]:
         yield "phone", "bad_phone"
 
 
-def typed_details(
+async def typed_details(
     name: Annotated[str, Form(max_length=2000)] = "",
     email: Annotated[str, Form(max_length=2000)] = "",
     phone: Annotated[str, Form(max_length=2000)] = "",

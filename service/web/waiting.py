@@ -63,7 +63,7 @@ def _span(day: date, after: time, before: time, visit: Visit) -> tuple[datetime,
     return start, end
 
 
-def typed_days(
+async def typed_days(
     first: Annotated[str, Form(max_length=10)] = "",
     last: Annotated[str, Form(max_length=10)] = "",
     after: Annotated[str, Form(max_length=8)] = "",

@@ -7,6 +7,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from models.states import Party
 from service.api.slots import parsed
 from service.commands import availability, bookings
 from service.db.command import Scope
@@ -167,3 +168,36 @@ async def test_only_plain_questions_are_read_here():
     for more in odd:
         assert parsed((good + more).encode()) is None, more
     assert parsed(good.replace("%2B", "+").encode()) is None, "a plus sign is a space"
+
+
+async def booked_though_freed_elsewhere_a_moment_ago(api, anybody, scope, app, app_url) -> int:
+    """Another process gives back a time that the view at hand still shows as taken; return what a booking is told."""
+    who, views = await client(scope), app.state.interlock.views
+    view = await views.current(scope.business_id, NOW)
+    taken = await bookings.book(scope, bookings.BookRequest(CUT, ANA, MONDAY_10, who), view=view, now=NOW)
+    assert not offers(await anybody.get(f"{BASE}/slots", params=ASKED))
+    async with Database(app_url) as elsewhere:
+        there = Scope(elsewhere, scope.business_id)
+        await bookings.cancel(there, bookings.Cancellation(taken.id, None, Party.STAFF), now=NOW)
+    assert views.at_hand(scope.business_id, NOW) is not None
+    body = {"service_id": str(CUT), "staff_id": str(ANA), "starts_at": MONDAY_10.isoformat(), "client_id": str(who)}
+    return (await api.post(f"{BASE}/bookings", json=body)).status_code
+
+
+async def test_nobody_is_refused_for_what_changed_elsewhere_a_moment_ago(api, anybody, scope, app, app_url):
+    assert await booked_though_freed_elsewhere_a_moment_ago(api, anybody, scope, app, app_url) == 201
+
+
+async def test_by_the_view_at_hand_alone_they_would_be(api, anybody, scope, app, app_url, monkeypatch):
+    monkeypatch.setattr(Views, "decided", lambda views, business, now, work: work(views.at_hand(business, now)))
+    assert await booked_though_freed_elsewhere_a_moment_ago(api, anybody, scope, app, app_url) == 409
+
+
+async def test_a_booking_asks_who_books_and_books(api, anybody, scope, sent):
+    who = str(await client(scope))
+    body = {"service_id": str(CUT), "staff_id": str(ANA), "starts_at": MONDAY_10.isoformat(), "client_id": who}
+    assert (await api.post(f"{BASE}/bookings", json=body | {"staff_id": str(BEN)})).status_code == 201
+    await anybody.get(f"{BASE}/slots", params=ASKED)
+    sent.clear()
+    assert (await api.post(f"{BASE}/bookings", json=body)).status_code == 201
+    assert len(sent) == 2, "two messages, whatever travels in each"
