@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator
+from typing import Annotated
 
 from fastapi import Depends, FastAPI
 from fastapi.dependencies.models import Dependant
@@ -12,7 +13,12 @@ from service.bootstrap import server_app
 
 def in_threads(app: FastAPI) -> set[str]:
     """Return the routes and dependencies that FastAPI would run in a thread each."""
-    called = {call for route in iter_route_contexts(app.routes) if (of := route.dependant) for call in calls(of)}
+    called = {
+        call
+        for route in iter_route_contexts(app.routes)
+        if (of := getattr(route, "dependant", None))
+        for call in calls(of)
+    }
     return {str(call) for call in called if not inspect.iscoroutinefunction(inspect.unwrap(_function(call)))}
 
 
@@ -37,11 +43,11 @@ def test_a_plain_function_and_a_class_are_found():
     class Asked:
         pass
 
-    def clock(asked: Asked = Depends()) -> int:
+    def clock(asked: Annotated[Asked, Depends()]) -> int:
         return 1
 
     @app.get("/")
-    async def show(now: int = Depends(clock)) -> int:
+    async def show(now: Annotated[int, Depends(clock)]) -> int:
         return now
 
     assert len(in_threads(app)) == 2
