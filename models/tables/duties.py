@@ -38,7 +38,21 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT id, slug, zone, CASE WHEN deleted_at IS NULL THEN settings ELSE '{}' END FROM business ORDER BY slug
 $$
 """
-# A transaction's rows come once: with the first look that can see it.
+# A transaction's rows come once: with the first look that can see it. The element of `transactions` beside a business's
+# in `changed` says which: a view that was read since may hold it.
+CHANGES_SINCE = """
+CREATE FUNCTION changes_since(known pg_snapshot)
+RETURNS TABLE (horizon pg_snapshot, looked_at timestamptz, changed uuid[], transactions bigint[])
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT pg_current_snapshot(), clock_timestamp(), coalesce(array_agg(c.business_id), '{}'),
+           coalesce(array_agg(c.xid::text::bigint), '{}')
+    FROM (
+        SELECT DISTINCT l.business_id, l.xid FROM change_log l
+        WHERE l.xid >= pg_snapshot_xmin(known) AND NOT pg_visible_in_snapshot(l.xid, known)
+    ) AS c
+$$
+"""
+# What processes of the version before ask, while they are replaced.
 CHANGED_SINCE = """
 CREATE FUNCTION changed_since(known pg_snapshot)
 RETURNS TABLE (horizon pg_snapshot, looked_at timestamptz, changed uuid[])
@@ -74,6 +88,7 @@ def statements() -> Iterator[str]:
     yield from of_app(DUE_BUSINESSES, "due_businesses(timestamptz)")
     yield from of_app(EVERY_BUSINESS, "every_business()")
     yield from of_app(CHANGED_SINCE, "changed_since(pg_snapshot)")
+    yield from of_app(CHANGES_SINCE, "changes_since(pg_snapshot)")
     yield SEALED_ONCE
     yield SEALED_ONCE_TRIGGER
     yield f"GRANT UPDATE (position, hash) ON audit_entry TO {APP_ROLE}"

@@ -18,8 +18,8 @@ ASLEEP_S = 1.0
 """After nobody has asked for so long, nobody looks."""
 LONGEST_GAP = timedelta(minutes=10)
 """By the database's clock: after so long without a look, what was pruned meanwhile could be missed."""
-LOOK = "SELECT horizon::text AS horizon, looked_at, changed FROM changed_since(%s::pg_snapshot)"
-NOW = "SELECT pg_current_snapshot()::text AS horizon, clock_timestamp() AS looked_at, '{}'::uuid[] AS changed"
+LOOK = "SELECT horizon::text AS horizon, looked_at, changed, transactions FROM changes_since(%s::pg_snapshot)"
+NOW = "SELECT pg_current_snapshot()::text AS horizon, clock_timestamp() AS looked_at"
 
 
 @dataclass(slots=True)
@@ -31,6 +31,8 @@ class Follower:
 
     Attributes
     ----------
+    lacks : callable
+        Whether there is a view of a business that does not hold a transaction; where there is none, nobody is told.
     since : float
         The moment, by the monotonic clock, at which the last look began: what was committed before has been told.
     at : datetime or None
@@ -39,6 +41,7 @@ class Follower:
 
     db: Database
     told: Callable[[UUID | None], None]
+    lacks: Callable[[UUID, int], bool] = lambda *_: True
     since: float = -inf
     at: datetime | None = None
     _horizon: str | None = None
@@ -73,7 +76,8 @@ class Follower:
         if known is None or self.at is None or row["looked_at"] - self.at > LONGEST_GAP:
             self.told(None)
         else:
-            for business_id in row["changed"]:
+            told = zip(row["changed"], row["transactions"], strict=True)
+            for business_id in {business for business, transaction in told if self.lacks(business, transaction)}:
                 self.told(business_id)
         self._horizon, self.at, self.since = row["horizon"], row["looked_at"], began
 
@@ -90,11 +94,19 @@ class Follower:
                 self._wanted.clear()
 
 
+def is_visible(transaction: int, snapshot: str) -> bool:
+    """Return whether a transaction is in one of the database's snapshots, as `pg_visible_in_snapshot`."""
+    xmin, xmax, running = snapshot.split(":")
+    return transaction < int(xmin) or (transaction < int(xmax) and str(transaction) not in running.split(","))
+
+
 @contextlib.asynccontextmanager
-async def following(db: Database, told: Callable[[UUID | None], None]) -> AsyncIterator[Follower]:
+async def following(
+    db: Database, told: Callable[[UUID | None], None], lacks: Callable[[UUID, int], bool]
+) -> AsyncIterator[Follower]:
     """Yield a follower of a database's changes, on a connection of its own: no request's turn comes before its."""
     async with Database(db.url, size=1) as own:
-        follower = Follower(own, told)
+        follower = Follower(own, told, lacks)
         task = asyncio.create_task(follower.follow())
         try:
             yield follower

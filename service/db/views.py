@@ -16,7 +16,7 @@ from psycopg.rows import DictRow
 
 from models.errors import InterlockError, NotFound, Unavailable
 from service.db.database import Database, Transaction
-from service.db.following import Follower, following
+from service.db.following import Follower, following, is_visible
 from service.db.rows import (
     ALLOCATIONS,
     BUSINESS,
@@ -232,7 +232,7 @@ class Views:
     async def followed(self) -> AsyncIterator[None]:
         """Follow the changes of all businesses."""
         try:
-            async with following(self._db, self._changed) as self._follower:
+            async with following(self._db, self._changed, self._lacks) as self._follower:
                 yield
         finally:
             self._follower = None
@@ -240,6 +240,11 @@ class Views:
     def _changed(self, business_id: UUID | None) -> None:
         for latest in self._latest.values() if business_id is None else filter(None, [self._latest.get(business_id)]):
             latest.changes += 1
+
+    def _lacks(self, business_id: UUID, transaction: int) -> bool:
+        """Return whether there is a view that does not hold a transaction: what this process did, it mostly does."""
+        latest = self._latest.get(business_id)
+        return latest is not None and (latest.view is None or not is_visible(transaction, latest.view.horizon))
 
     def _of(self, business_id: UUID) -> Latest:
         latest = self._latest.pop(business_id, None) or Latest()

@@ -10,11 +10,12 @@ from models.errors import Unavailable
 from service.commands import bookings
 from service.db import following
 from service.db import views as views_of
+from service.db.command import Scope
 from service.db.database import Database
 from service.db.following import Follower
 from service.db.views import MOST_KEPT, Views
 from tests.faults.proxy import Proxy
-from tests.service.worlds import ANA, CUT, MONDAY_10, NOW, client, salon
+from tests.service.worlds import ANA, BEN, CUT, MONDAY_10, NOW, client, salon
 
 pytestmark = pytest.mark.anyio
 
@@ -47,8 +48,9 @@ async def test_a_transaction_that_commits_late_is_told(db, app_url):
 async def test_after_the_highest_number_seen_it_would_be_missed(db, app_url, monkeypatch):
     careless = (
         "SELECT pg_current_snapshot()::text AS horizon, clock_timestamp() AS looked_at, "
-        "ARRAY(SELECT DISTINCT business_id FROM changed_since('1:1:'), unnest(changed) AS business_id "
-        "WHERE pg_snapshot_xmax(pg_current_snapshot()) <> pg_snapshot_xmax(%s::pg_snapshot)) AS changed"
+        "changed, transactions FROM changes_since("
+        "CASE WHEN pg_snapshot_xmax(pg_current_snapshot()) = pg_snapshot_xmax(%s::pg_snapshot) "
+        "THEN pg_current_snapshot() ELSE '1:1:' END)"
     )
     monkeypatch.setattr(following, "LOOK", careless)
     with pytest.raises(AssertionError):
@@ -112,6 +114,46 @@ async def test_after_a_long_silence_all_views_are_read_again(db, monkeypatch):
     follower.at -= following.LONGEST_GAP + timedelta(seconds=1)
     await follower.look()
     assert told == [None, None]
+
+
+async def looks_again_after_a_booking_of_its_own(db, lacks) -> bool:
+    """A process books, reads its view again, and is then told of what it did itself."""
+    scope, views = await salon(db), Views(db)
+    view = await views.current(scope.business_id, NOW)
+    follower = views._follower = Follower(db, views._changed, lacks or views._lacks)
+    await follower.look()
+    who = await client(scope)
+    await bookings.book(scope, bookings.BookRequest(CUT, ANA, MONDAY_10, who), view=view, now=NOW)
+    await views.current(scope.business_id, NOW)
+    await follower.look()
+    looks_again = views.at_hand(scope.business_id, NOW) is None
+    async with Database(db.url) as elsewhere:
+        there = Scope(elsewhere, scope.business_id)
+        await bookings.book(there, bookings.BookRequest(CUT, BEN, MONDAY_10, who), view=view, now=NOW)
+    await follower.look()
+    assert views.at_hand(scope.business_id, NOW) is None, "what others did is told"
+    return looks_again
+
+
+async def test_what_a_view_holds_already_is_not_looked_at_again(db, monkeypatch):
+    monkeypatch.setattr("service.db.views.STALEST_S", 600.0)
+    assert not await looks_again_after_a_booking_of_its_own(db, None)
+
+
+async def test_told_of_everything_it_would_look_again(db, monkeypatch):
+    monkeypatch.setattr("service.db.views.STALEST_S", 600.0)
+    assert await looks_again_after_a_booking_of_its_own(db, lambda *_: True)
+
+
+async def test_a_transaction_is_visible_as_the_database_says(db):
+    snapshot = "100:105:101,103"
+    known = [n for n in range(98, 107) if following.is_visible(n, snapshot)]
+    told = await db.anywhere(
+        "SELECT n FROM generate_series(98, 106) AS n WHERE pg_visible_in_snapshot(n::text::xid8, %s::pg_snapshot)"
+        " ORDER BY n",
+        [snapshot],
+    )
+    assert known == [row["n"] for row in told] == [98, 99, 100, 102, 104]
 
 
 async def test_a_hold_that_has_run_out_is_looked_for(db, monkeypatch):
