@@ -33,11 +33,20 @@ def query(number: int) -> str:
     return urlencode({"service_id": CUT, "limit": 30, **times})
 
 
+def limited(url: str) -> FastAPI:
+    """Return the whole application with the product's limits but one: every request of a benchmark has one address."""
+    edge.ADDRESS = Limit("address", 10**9, lease=10_000)
+    return _wired(url)
+
+
 def interlock(url: str) -> FastAPI:
     """Return the whole application; its rate limits are on, and higher than the load."""
-    edge.ADDRESS = Limit("address", 10**9, lease=10_000)
     security.limits.BUSINESS = slots.BUSINESS = Limit("business", 10**9, lease=10_000)
     security.limits.KEY = Limit("key", 10**9, lease=10_000)
+    return limited(url)
+
+
+def _wired(url: str) -> FastAPI:
 
     @asynccontextmanager
     async def running() -> AsyncIterator[Interlock]:
@@ -78,7 +87,7 @@ def main(kind: str, url: str, port: int, body: str) -> None:
     import uvicorn  # noqa: PLC0415 - the benchmark itself does without
 
     logs.install(logging.WARNING)
-    app = {"interlock": lambda: interlock(url), "one row": lambda: one_row(url)}.get(
+    app = {"interlock": lambda: interlock(url), "limited": lambda: limited(url), "one row": lambda: one_row(url)}.get(
         kind, lambda: ready(Path(body).read_bytes())
     )()
     uvicorn.run(app, host="127.0.0.1", port=port, log_config=None, server_header=False)

@@ -10,11 +10,14 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+LATEST_S = 1.0
+"""How late a generator may be with a request."""
 Request = Callable[[int], bytes]
 
 
@@ -110,6 +113,64 @@ async def capacity(
     return done / elapsed, used / done * 1e6
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request that is due some seconds after the beginning."""
+
+    due: float
+    kind: str
+    request: bytes
+
+
+@dataclass
+class Met:
+    """What an open model met: seconds from when each answered well was due, by kind; statuses; the generator's lag."""
+
+    times: dict[str, list[float]] = field(default_factory=dict)
+    statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
+    late: float = 0.0
+
+    def __add__(self, other: "Met") -> "Met":
+        kinds = self.times.keys() | other.times.keys()
+        times = {kind: self.times.get(kind, []) + other.times.get(kind, []) for kind in kinds}
+        return Met(times, self.statuses + other.statuses, max(self.late, other.late))
+
+
+async def driven(server: Server, arrivals: Iterable[Arrival], connections: int = 64) -> Met:
+    """Send each request when it is due, or as soon as a connection is free.
+
+    Raises
+    ------
+    RuntimeError
+        The generator itself lags: such a run is void.
+    """
+    idle: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
+    for _ in range(connections):
+        idle.put_nowait(await Connection(server.port).open())
+    met, tasks, began = Met(), set[asyncio.Task[None]](), time.perf_counter() + 0.05
+
+    async def one(arrival: Arrival) -> None:
+        connection = await idle.get()
+        status, _, _ = await connection.ask(arrival.request)
+        if status < 400:
+            met.times.setdefault(arrival.kind, []).append(time.perf_counter() - began - arrival.due)
+        met.statuses[arrival.kind, status] += 1
+        idle.put_nowait(connection)
+
+    for arrival in arrivals:
+        if (wait := began + arrival.due - time.perf_counter()) > 0:
+            await asyncio.sleep(wait)
+        met.late = max(met.late, time.perf_counter() - began - arrival.due)
+        tasks.add(task := asyncio.create_task(one(arrival)))
+        task.add_done_callback(tasks.discard)
+    await asyncio.gather(*tasks)
+    while not idle.empty():
+        idle.get_nowait().writer.close()
+    if met.late > LATEST_S:
+        raise RuntimeError(f"the generator was {met.late:.1f} s late: the run is void")
+    return met
+
+
 async def latencies(
     server: Server, request: Request, rate: float, seconds: float, beside: Request | None = None, every: int = 20
 ) -> tuple[list[float], int]:
@@ -147,7 +208,7 @@ async def latencies(
     await asyncio.gather(*tasks)
     while not idle.empty():
         idle.get_nowait().writer.close()
-    if late > 1:
+    if late > LATEST_S:
         raise RuntimeError(f"the generator was {late:.1f} s late: the run is void")
     return times, others
 
