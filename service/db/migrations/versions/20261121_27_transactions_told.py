@@ -4,8 +4,8 @@ from alembic import op
 
 from models.roles import APP_ROLE
 
-revision = "20261121_26_transactions_told"
-down_revision = "20261121_25_said"
+revision = "20261121_27_transactions_told"
+down_revision = "20261121_26_waiting_seats"
 branch_labels = None
 depends_on = None
 
