@@ -7,7 +7,6 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from models.errors import InvalidInput
-from models.permissions import Principal, Role
 from models.zones import zone_named
 from service.api.bodies import StrictRoute
 from service.api.context import (
@@ -96,16 +95,9 @@ async def hold(
         body.minutes,
         body.seats,
         _items(body.more),
-        _counted_by(request, who, body.client_key),
+        commands.counted_by(who, address_of(request.scope), body.client_key),
     )
     return await views.decided(scope.business_id, now, lambda view: commands.hold(scope, wanted, view=view, now=now))
-
-
-def _counted_by(request: Request, who: Principal, client_key: str | None) -> str | None:
-    """Return whose live holds are counted: who is a client could name another key each time."""
-    if who.is_anonymous:
-        return f"address {address_of(request.scope)}"
-    return who.actor if who.role in (Role.CLIENT, None) and not who.is_key else client_key
 
 
 def _items(more: Iterable[ItemBody]) -> tuple[Wanted, ...]:

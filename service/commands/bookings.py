@@ -8,6 +8,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from models.errors import HoldExpired, InvalidInput, LimitReached, NotFound
+from models.permissions import Principal, Role
 from models.states import AppointmentStatus, Party, sources
 from service.commands.allowances import Allowed, store_allowed
 from service.commands.attendance import Booking, Step, step
@@ -194,12 +195,23 @@ async def hold(tx: Transaction, request: HoldRequest, *, view: View, now: dateti
     return replace(answer, expires_at=outcome["expires_at"])
 
 
+def counted_by(who: Principal, address: str, client_key: str | None = None) -> str | None:
+    """Return whose live holds are counted together: a client's, an address's where nobody is signed in.
+
+    Who books for many may name a key for each; a client could name another one each time.
+    """
+    if who.is_anonymous:
+        return f"address {address}"
+    return who.actor if who.role in (Role.CLIENT, None) and not who.is_key else client_key
+
+
 async def _limit_holds(tx: Transaction, key: str) -> None:
     # One after the other, or two at once would each count the same.
     tx.lock_name(f"holds/{key}")
     row = await tx.row(LIVE_OF_KEY, [tx.business_id, key])
     if row is not None and row["live"] >= LIVE_HOLDS:
-        raise LimitReached(f"There are {LIVE_HOLDS} live holds already; confirm or release one of them first.")
+        words = f"There are {LIVE_HOLDS} live holds already; confirm or release one of them first."
+        raise LimitReached(words, live_holds=row["live"])
 
 
 @command

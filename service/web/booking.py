@@ -11,11 +11,13 @@ from models.errors import InterlockError, InvalidInput, LimitReached, NotFound, 
 from service.commands import bookings
 from service.commands.bookings import Hold, HoldRequest, Release
 from service.commands.legality import Wanted
+from service.db.limits import address_of
 from service.db.own_time import seen_by_holder
 from service.queries import businesses, storefronts
 from service.queries.storefronts import OwnHold
 from service.web.offer import MONTH, WEEK, Wish, by_part
 from service.web.pages import PageRoute
+from service.web.session import signed_in
 from service.web.visit import Chosen, Visit, Visiting, most_people, performers
 from solver.visits import MAXIMUM_ITEMS
 
@@ -49,10 +51,15 @@ async def hold(visit: Visiting, at: Annotated[str, Form(max_length=1000)]) -> Re
 
 
 async def held_instead(visit: Visit, chosen: Chosen) -> Hold:
-    """Hold a time in place of the one that this client holds already; raises as `bookings.hold`."""
+    """Hold a time in place of the one that this client holds already; raises as `bookings.hold`.
+
+    As over the API: three live ones at the most for a client, or an address without an account.
+    """
     view = await visit.view()
     first, *more = await wanted(visit, chosen)
-    request = HoldRequest(first.service_id, first.staff_id, first.starts_at, HELD_MINUTES, first.seats, tuple(more))
+    who = bookings.counted_by(await signed_in(visit.request, visit.store.id), address_of(visit.request.scope))
+    place = (first.service_id, first.staff_id, first.starts_at)
+    request = HoldRequest(*place, HELD_MINUTES, first.seats, tuple(more), who)
     own = await own_hold(visit)
     try:
         held = await bookings.hold(visit.scope, request, view=view, now=visit.now)
@@ -105,8 +112,10 @@ async def times_page(visit: Visit, refused: tuple[Chosen, InterlockError] | None
     if own is not None and [item.service_id for item in own[0].items] == [service.id for service in services]:
         context |= {"own": own[0], "own_token": own[1]}
     if refused is not None:
-        context |= {"refused": refused[0], "taken": isinstance(refused[1], SlotTaken)}
-        context["near"] = wish.nearest(refused[0].starts_at)
+        crowded = "live_holds" in refused[1].fields
+        sentence = "taken" if isinstance(refused[1], SlotTaken) else "held_enough" if crowded else "offer_gone"
+        near = [] if crowded else wish.nearest(refused[0].starts_at)
+        context |= {"refused": refused[0], "sentence": sentence, "near": near}
     return visit.page(
         "times.html",
         409 if refused else 200,

@@ -7,10 +7,11 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
 
 import httpx
 
-STARTS_S = 30
+STARTS_S = 120
 """On a busy machine; how long a start really took is what a test looks at."""
 
 
@@ -59,6 +60,12 @@ class Running:
         await self._signalled(signal.SIGTERM)
         return self._process.returncode
 
+    def cpu_s(self) -> float:
+        """Return the seconds of CPU that it has taken so far: what a start costs, however busy the machine is."""
+        stat = Path(f"/proc/{self._process.pid}/stat").read_text()
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     async def ended(self) -> int:
         """Wait until it ends by itself and return its exit code."""
         return await self._process.wait()
@@ -75,12 +82,12 @@ def environment(app_url: str, owner_url: str) -> dict[str, str]:
 
 
 async def ready(port: int) -> float:
-    """Wait until a server answers on a port; returns how long that took, in seconds."""
+    """Wait until a server on a port says that it is ready; returns how long that took, in seconds."""
     began = time.monotonic()
     async with httpx.AsyncClient(timeout=2) as client:
         while time.monotonic() - began < STARTS_S:
             with contextlib.suppress(httpx.TransportError):
-                await client.get(f"http://127.0.0.1:{port}/api/v1/businesses/nobody")
-                return time.monotonic() - began
+                if (await client.get(f"http://127.0.0.1:{port}/health/ready")).is_success:
+                    return time.monotonic() - began
             await asyncio.sleep(0.02)
     raise AssertionError(f"nothing answers on port {port} after {STARTS_S} s")

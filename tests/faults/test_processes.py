@@ -15,7 +15,7 @@ import pytest
 
 from service.db.database import Database
 from tests.faults.serving import Running, environment, free_port, ready
-from tests.races.conftest import sized
+from tests.races.conftest import FRACTION, sized
 from tests.races.races import MEET_BEFORE_COMMIT, assert_invariants, count, owner_does
 from tests.races.test_one_slot import WITHOUT_CONSTRAINT
 from tests.service.people import everything
@@ -24,6 +24,8 @@ from tests.service.worlds import ANA, BEN, CUT, client, salon
 pytestmark = pytest.mark.anyio
 
 CROWD = 64
+READY_S = 5
+"""How long a killed API may take to be ready again."""
 
 
 def next_monday() -> date:
@@ -131,14 +133,15 @@ async def registered_by_now(owner: psycopg.AsyncConnection) -> int:
 
 async def killed_and_insisted(
     server: Served, owner_url: str, kills: int, *, keyed: bool, between: int = 40
-) -> tuple[set[str], int, float]:
+) -> tuple[set[str], int, list[tuple[float, float]]]:
     """Kill the server, `between` registrations after the last time, under callers who ask again until answered.
 
     Each registers a client, books the caller's own time for them and cancels it, again and again. Returns who was
-    registered, how many bookings were answered for, and the longest time from a start to the first answer.
+    registered, how many bookings were answered for, and of each start how long it took to be ready, and how much CPU.
     """
     registered: set[str] = set()
-    booked, slowest, number = 0, 0.0, numbers()
+    starts: list[tuple[float, float]] = []
+    booked, number = 0, numbers()
     done = asyncio.Event()
 
     async def register_book_cancel(http: httpx.AsyncClient, staff: str, start: str) -> None:
@@ -166,15 +169,19 @@ async def killed_and_insisted(
                 await registered_more(owner, between)
                 await server.process.kill()
                 await server.process.start()
-                slowest = max(slowest, await ready(server.port))
+                starts.append((await ready(server.port), server.process.cpu_s()))
         done.set()
-    return registered, booked, slowest
+    return registered, booked, starts
 
 
 async def test_a_killed_api_loses_nothing_and_does_nothing_twice(app_url, owner_url):
     async with served(app_url, owner_url) as server:
-        registered, booked, slowest = await killed_and_insisted(server, owner_url, sized(100, 1), keyed=True)
-    print(f"{booked} bookings; ready after at most {slowest:.1f} s")  # noqa: T201 - shown with -s
+        registered, booked, starts = await killed_and_insisted(server, owner_url, sized(100, 1), keyed=True)
+    took, cpu = ([round(seconds, 1) for seconds in sorted(figures)] for figures in zip(*starts, strict=True))
+    print(f"{booked} bookings; ready after {took} s, {cpu} s of CPU, the callers beside it")  # noqa: T201 - with -s
+    # How long it takes by the clock is the affair of the machine, too; what it has to do is its own.
+    if FRACTION >= 1:
+        assert cpu[len(cpu) // 2] <= READY_S, cpu
     assert count(owner_url, "SELECT count(*) FROM client") == len(registered) + 1
     assert count(owner_url, "SELECT count(*) FROM appointment") == booked
     assert count(owner_url, "SELECT count(*) FROM appointment WHERE status = 'cancelled'") == booked

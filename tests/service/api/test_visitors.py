@@ -45,6 +45,29 @@ async def test_an_address_without_an_account_has_three_live_holds_whatever_keys_
         assert (await other.post(f"{BASE}/holds", json=bodies[3])).status_code == 201
 
 
+async def test_holds_of_the_pages_and_of_the_api_count_together(app, scope):
+    places = [(staff, MONDAY_10 + timedelta(hours=hours)) for hours in (0, 1, 4) for staff in (ANA, BEN)]
+    page = f"/b/salon/hold?service={CUT}&lang=en"
+
+    async def on_page(caller: httpx.AsyncClient, place) -> httpx.Response:
+        caller.cookies.clear()
+        return await caller.post(page, data={"at": f"{place[0]}~{place[1].isoformat()}"})
+
+    async with visitor(app, "10.0.0.1") as one, visitor(app, "10.0.0.2") as other:
+        for place in places[:2]:
+            assert (await on_page(one, place)).status_code == 303
+        body = {**AT_10, "staff_id": str(places[2][0]), "starts_at": places[2][1].isoformat()}
+        assert (await one.post(f"{BASE}/holds", json=body)).status_code == 201
+        fourth = await on_page(one, places[3])
+        assert (fourth.status_code, "Three times are held from here" in fourth.text) == (409, True)
+        body |= {"staff_id": str(places[3][0]), "starts_at": places[3][1].isoformat()}
+        refused(await one.post(f"{BASE}/holds", json=body), 429, "limit-reached")
+        assert (await on_page(other, places[3])).status_code == 303
+        # Who holds one may change it for another.
+        again = await other.post(page, data={"at": f"{places[4][0]}~{places[4][1].isoformat()}"})
+        assert again.status_code == 303
+
+
 async def test_a_confirmation_that_fails_leaves_no_client(app, scope, anybody, owner_url):
     hold = await held(anybody)
     before = row_counts(owner_url)
