@@ -14,7 +14,7 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from service import bootstrap
 from service.bootstrap import Interlock
@@ -25,6 +25,7 @@ from tests.service.people import cookie
 from tests.service.worlds import NOW, salon
 
 PHONE, TABLET, DESK = {"width": 390, "height": 844}, {"width": 768, "height": 1024}, {"width": 1440, "height": 900}
+expect.set_options(timeout=20_000)
 FLAGS = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -130,7 +131,8 @@ class Visitor:
         """Return a page in a context of its own: another visitor."""
         options = {"viewport": PHONE, "locale": "en-GB", "timezone_id": "Europe/Lisbon", **options}
         context = self.chromium.new_context(base_url=self.world.address, **options)
-        context.set_default_timeout(8000)
+        # A busy machine may be slow; it is only waited for so long where something is wrong.
+        context.set_default_timeout(30_000)
         self.contexts.append(context)
         page = context.new_page()
         page.on("console", self._console)

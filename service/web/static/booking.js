@@ -33,13 +33,25 @@
     link.hidden = false;
   };
 
+  // Arrow keys pass one choice after the other: who uses them says with the button when it is the right one.
+  let byKey = false;
+  addEventListener("keydown", () => { byKey = true; }, true);
+  addEventListener("pointerdown", () => { byKey = false; }, true);
+  const chosen = (select) => {
+    const form = select.form;
+    if (!byKey) return form.requestSubmit();
+    form.classList.remove("scripted");
+    // The page that answers has the focus where the choice was made; a frame may have no other memory.
+    form.setAttribute("action", `${form.getAttribute("action").split("#")[0]}#${select.id}`);
+  };
+
   const started = () => {
     ownZone();
     for (const select of document.querySelectorAll("select[data-go]")) {
       if (select.dataset.ready) continue;
       select.dataset.ready = "1";
       select.form.classList.add("scripted");
-      select.addEventListener("change", () => select.form.requestSubmit());
+      select.addEventListener("change", () => chosen(select));
     }
   };
 
@@ -53,6 +65,7 @@
   });
   document.addEventListener("htmx:after:swap", started);
   started();
+  document.querySelector("select:target")?.focus();
   countDown();
   const alarm = document.querySelector("[data-focus]");
   if (alarm) alarm.focus();

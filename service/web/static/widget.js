@@ -11,7 +11,10 @@
   }
   frame.src = address.href;
   frame.title = tag.dataset.title || "Booking";
-  frame.style.cssText = "border:0;width:100%;height:640px;display:block;color-scheme:normal";
+  frame.style.cssText = "border:0;width:100%;height:640px;display:block";
+  // Light or dark as the page around it is, not as the visitor's other pages are.
+  const scheme = getComputedStyle(tag).colorScheme;
+  frame.style.colorScheme = scheme === "normal" ? "light" : scheme;
   tag.after(frame);
   let seen = false;
   addEventListener("message", (event) => {
