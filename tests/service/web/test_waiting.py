@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from service.commands.changes import Change, change_service
-from tests.service.web.test_visits import plain
+from tests.service.web.test_visits import STUDIO, plain, studio
 from tests.service.worlds import ANA, BEN, COLOUR, CUT, salon
 
 pytestmark = pytest.mark.anyio
@@ -80,6 +80,16 @@ async def test_who_wants_several_services_is_told_that_each_is_waited_for_by_its
     assert not any("also=" in link for link in links)
     alone = (await browser.get(f"/b/salon?service={CUT}&lang=en")).text
     assert "one service at a time" not in alone
+
+
+async def test_a_party_waits_for_as_many_seats(db, browser):
+    scope = await studio(db)
+    address = STUDIO.replace("/b/salon", "/b/salon/waitlist")
+    assert "€24.00 · 2 people" in plain((await browser.get(address)).text)
+    assert "Yoga 2 people" in plain((await browser.post(address, data={**WEEK, **WHO})).text)
+    assert "· 2 people" in plain((await browser.get("/b/salon/me")).text)
+    async with db.transaction(scope.business_id) as tx:
+        assert (await tx.row("SELECT seats FROM waitlist_entry"))["seats"] == 2
 
 
 async def test_where_nothing_is_free_the_waitlist_stands_first(db, browser):
