@@ -19,8 +19,11 @@ from service.jobs import events, worker
 from service.jobs.events import Consumer
 from service.jobs.queue import queue_on
 from tests.races.conftest import sized
-from tests.service.worlds import NOW, salon
+from tests.service.api.conftest import app
+from tests.service.people import caller
+from tests.service.worlds import CUT, NOW, salon
 
+__all__ = ["app"]
 pytestmark = pytest.mark.anyio
 SEEN = "SELECT business_id FROM client"
 TIMES_50 = 50
@@ -168,6 +171,40 @@ async def test_what_is_over_a_businesses_limit_is_refused_before_it_costs_anythi
 async def test_a_limit_that_all_share_would_refuse_the_quiet_one(db, monkeypatch):
     monkeypatch.setattr(Limiter, "take", lambda self, limit, _, take=Limiter.take: take(self, limit, "everybody"))
     assert (await refused_of(Limiter(db), Limit("business", 20, 6000), TIMES_50))[1] > 0
+
+
+async def answered(app, db) -> Counter[tuple[str, int]]:
+    """Ask over HTTP for slots of a busy business fifty times for each time of a quiet one; count statuses."""
+    for slug in ("busy", "quiet"):
+        await salon(db, slug=slug)
+    told: Counter[tuple[str, int]] = Counter()
+    asked = {"service_id": str(CUT), "from": "2026-03-02T09:00:00Z", "to": "2026-03-04T12:30:00Z"}
+    async with caller(app) as anybody:
+        for _ in range(5):
+            for slug in ["busy"] * TIMES_50 + ["quiet"]:
+                answer = await anybody.get(f"/api/v1/businesses/{slug}/slots", params=asked)
+                told[slug, answer.status_code] += 1
+    return told
+
+
+@pytest.fixture
+def of_twenty(app, monkeypatch):
+    """The application with its limits on: a business may ask for twenty things in a long while."""
+    limit = Limit("business", 20, 6000)
+    monkeypatch.setattr("service.api.slots.BUSINESS", limit)
+    monkeypatch.setattr("service.db.limits.BUSINESS", limit)
+    app.state.limiter.is_on = True
+    return app
+
+
+async def test_over_http_a_busy_business_is_refused_and_a_quiet_one_answered(of_twenty, db):
+    busy = {("busy", 200): 20, ("busy", 429): 5 * TIMES_50 - 20}
+    assert await answered(of_twenty, db) == {**busy, ("quiet", 200): 5}
+
+
+async def test_without_limits_all_of_the_busy_ones_requests_stand_before_the_quiet_ones(of_twenty, db):
+    of_twenty.state.limiter.is_on = False
+    assert (await answered(of_twenty, db))["busy", 200] == 5 * TIMES_50
 
 
 async def heard_before_the_quiet_one(db, app_url) -> int:
