@@ -1,5 +1,6 @@
 """The applications that are compared: ours, a route that returns ready bytes, a route that reads one indexed row."""
 
+import gc
 import logging
 import sys
 from collections.abc import AsyncIterator
@@ -94,6 +95,7 @@ def main(kind: str, url: str, port: int, body: str) -> None:
     app = {"interlock": lambda: interlock(url), "limited": lambda: limited(url), "one row": lambda: one_row(url)}.get(
         kind, lambda: ready(Path(body).read_bytes())
     )()
+    gc.freeze()
     uvicorn.run(app, host="127.0.0.1", port=port, log_config=None, server_header=False)
 
 

@@ -1,7 +1,8 @@
 """What do others feel of one business at fifty times their load, and what does a quarter of an hour at 70 % look like?
 
-Twelve businesses on one server process with a limit for each (`_http_apps.limited`); twenty slot queries to a booking, arrivals at random (Poisson), latency from when each was due. A run whose generator
-lags is void. INTERLOCK_LOAD=0.02 measures for a fiftieth of the time.
+Twelve businesses on one server process with a limit for each (`_http_apps.limited`); twenty slot queries to a booking,
+arrivals at random (Poisson), latency from when each was due. A run whose generator lags is void. INTERLOCK_LOAD=0.02
+measures for a fiftieth of the time.
 """
 
 import asyncio

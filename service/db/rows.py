@@ -135,7 +135,13 @@ async def hours_of(tx: Transaction, lanes: list[int], first_day: date, days: int
         days_of = (only if r["only"] else overrides)[r["lane_no"]]
         span = () if r["opens"] is None else ((r["opens"], r["closes"]),)
         days_of[r["day"]] = (*days_of.get(r["day"], ()), *span)
-    return {lane: Hours(tuple(weekly[lane]), overrides[lane], only[lane]) for lane in lanes}
+    # Those who work alike share their hours: what these are in UTC is worked out once.
+    alike: dict[tuple[object, ...], Hours] = {}
+    found = {}
+    for lane in lanes:
+        key = tuple(weekly[lane]), tuple(overrides[lane].items()), tuple(only[lane].items())
+        found[lane] = alike.setdefault(key, Hours(tuple(weekly[lane]), overrides[lane], only[lane]))
+    return found
 
 
 async def holidays_of(tx: Transaction, first_day: date, days: int) -> frozenset[date]:
