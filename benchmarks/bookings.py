@@ -44,7 +44,9 @@ PLANNED = 12
 """Times that a connection has run a statement before it keeps the plan (the server makes five of its own first)."""
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 BARE = "INSERT INTO bare (business_id, id, note) VALUES (%s, %s, %s)"
-BARE_AT_ONCE = "INSERT INTO bare (business_id, id, note) VALUES (%(business)s, %(id)s, %(note)s) RETURNING id"
+BARE_AT_ONCE = (
+    "INSERT INTO bare (business_id, id, note) VALUES (%(business)s::uuid, %(id)s::uuid, %(note)s) RETURNING id"
+)
 Work = Callable[[int], Awaitable[object]]
 
 

@@ -1,50 +1,50 @@
 """The guard inside the database: `claim_time` gives lane time or nothing, `book` makes an appointment of it.
 
-A function's statements each see what has been committed before them, so that a lock is taken before what it protects
-is read; and what a booking does not need, such as rooms, costs it nothing. The functions run with the caller's rights,
-under its row-level security. See docs/decisions/0018-a-booking-is-one-message.md.
+A function's statements each see what has been committed before them; a lane is locked by the statement that reads its
+version, which is looked at again if it changed while that waited. What a booking does not need, such as rooms, costs
+it nothing. The functions run with the caller's rights, under its row-level security. See
+docs/decisions/0018-a-booking-is-one-message.md.
 """
 
 from collections.abc import Iterator
 
-# Arrays stand in for rows: the items, one element each, and the lane time that they claim, first the items' own in
-# their order, then their rooms'. Who joins a group takes a seat and no lane time.
-ITEMS = """
-    of_business uuid, item_ids uuid[], services uuid[], staffs uuid[], item_starts timestamptz[],
-    item_ends timestamptz[], capacities int[], seat_counts int[], sessions uuid[], joins bool[],
-    at_items uuid[], at_lanes int[], at_versions int[], at_starts timestamptz[], at_ends timestamptz[]"""
-
+# An item and the lane time that it claims, buffers included. Who joins a group takes a seat and no lane time. A room's
+# lane time stands behind the items, with its item's id and session and no service.
+WANTED = """
+CREATE TYPE wanted AS (
+    item_id uuid, service_id uuid, staff_id uuid, starts_at timestamptz, ends_at timestamptz, capacity int, seats int,
+    session_id uuid, joins bool, lane_no int, availability_version int, claim_starts_at timestamptz,
+    claim_ends_at timestamptz)
+"""
+_VARIABLES = """
+    item wanted;
+    rival_ends timestamptz;
+    rival_expires timestamptz;
+    rival_session uuid;
+    approves bool;
+    needs_room bool;
+    asks_first bool := false;
+    furnished bool := false;"""
 # A rival that is plain to see spares the locks: live claims of a lane never overlap, so the last that begins before the
 # end is the only one to look at. That is haste, no guard; the constraint decides. The lanes' locks wait for a
-# concurrent change of hours, whose outcome the statements after them see. Items that are `kept` take as long as they
-# did, whatever their service takes by now.
-CLAIM_TIME = f"""
-CREATE FUNCTION claim_time({ITEMS},
-    kept uuid[], expiry timestamptz, OUT allowed bool, OUT taken bool, OUT rivals_expired bool, OUT asks_first bool
-) LANGUAGE plpgsql AS $$
-DECLARE
-    items int := cardinality(item_ids);
-    rival record;
-    found_service record;
-    furnished bool := cardinality(at_items) > items;
-    session uuid;
-BEGIN
+# concurrent change of hours, after which the version is another. Items that are `kept` take as long as they did,
+# whatever their service takes by now. One text stands in both functions, for a call costs as much as a look-up.
+_GUARD = """
     allowed := false;
     taken := false;
-    asks_first := false;
-    FOR n IN 1..cardinality(at_items) LOOP
-        CONTINUE WHEN n <= items AND joins[n];
-        SELECT c.ends_at, c.expires_at, c.session_id INTO rival FROM claim c
-        WHERE c.business_id = of_business AND c.lane_no = at_lanes[n] AND c.released_at IS NULL
-          AND c.starts_at < at_ends[n]
+    FOREACH item IN ARRAY items LOOP
+        CONTINUE WHEN item.joins;
+        SELECT c.ends_at, c.expires_at, c.session_id INTO rival_ends, rival_expires, rival_session FROM claim c
+        WHERE c.business_id = of_business AND c.lane_no = item.lane_no AND c.released_at IS NULL
+          AND c.starts_at < item.claim_ends_at
         ORDER BY c.starts_at DESC LIMIT 1;
-        IF rival.ends_at > at_starts[n] THEN
+        IF rival_ends > item.claim_starts_at THEN
             rivals_expired := rivals_expired IS NOT FALSE AND CASE
-                WHEN rival.session_id IS NULL THEN rival.expires_at <= clock_timestamp() IS TRUE
+                WHEN rival_session IS NULL THEN rival_expires <= clock_timestamp() IS TRUE
                 ELSE NOT EXISTS (
                     SELECT FROM appointment_item i
                     JOIN appointment a ON a.business_id = i.business_id AND a.id = i.appointment_id
-                    WHERE i.business_id = of_business AND i.session_id = rival.session_id
+                    WHERE i.business_id = of_business AND i.session_id = rival_session
                       AND (a.status <> 'hold' OR a.expires_at > clock_timestamp())
                       AND a.status IN ('hold', 'pending', 'confirmed', 'checked_in', 'completed')) END;
         END IF;
@@ -52,70 +52,79 @@ BEGIN
     IF rivals_expired IS NOT NULL THEN
         RETURN;
     END IF;
-    PERFORM FROM lane l WHERE l.business_id = of_business AND l.lane_no = ANY (at_lanes) ORDER BY l.lane_no FOR SHARE;
-    FOR n IN 1..items LOOP
+    IF cardinality(items) > 1 THEN
+        PERFORM FROM lane l
+        WHERE l.business_id = of_business AND l.lane_no = ANY (ARRAY(SELECT w.lane_no FROM unnest(items) w))
+        ORDER BY l.lane_no FOR SHARE OF l;
+    END IF;
+    FOREACH item IN ARRAY items LOOP
+        IF item.service_id IS NULL THEN
+            furnished := true;
+            CONTINUE;
+        END IF;
         SELECT v.needs_approval, EXISTS (
-                   SELECT FROM requirement q WHERE q.business_id = of_business AND q.service_id = v.id) AS furnished
-        INTO found_service
+                   SELECT FROM requirement q WHERE q.business_id = of_business AND q.service_id = v.id)
+        INTO approves, needs_room
         FROM lane l
-        JOIN staff s ON s.business_id = of_business AND s.id = staffs[n] AND s.lane_no = l.lane_no AND s.active
-        JOIN allocation a ON a.business_id = of_business AND a.service_id = services[n] AND a.staff_id = s.id
-        JOIN service v ON v.business_id = of_business AND v.id = services[n] AND v.active AND v.seats = capacities[n]
-         AND (item_ids[n] = ANY (kept)
-              OR item_ends[n] = item_starts[n] + coalesce(a.duration, v.duration) * interval '1 minute'
-             AND at_starts[n] = item_starts[n] - v.buffer_before * interval '1 minute'
-             AND at_ends[n] = item_ends[n] + v.buffer_after * interval '1 minute')
-        WHERE l.business_id = of_business AND l.lane_no = at_lanes[n] AND l.availability_version = at_versions[n];
+        JOIN staff s ON s.business_id = of_business AND s.id = item.staff_id AND s.lane_no = l.lane_no AND s.active
+        JOIN allocation a ON a.business_id = of_business AND a.service_id = item.service_id AND a.staff_id = s.id
+        JOIN service v ON v.business_id = of_business AND v.id = item.service_id AND v.active
+         AND v.seats = item.capacity
+         AND (item.item_id = ANY (kept)
+              OR item.ends_at = item.starts_at + coalesce(a.duration, v.duration) * interval '1 minute'
+             AND item.claim_starts_at = item.starts_at - v.buffer_before * interval '1 minute'
+             AND item.claim_ends_at = item.ends_at + v.buffer_after * interval '1 minute')
+        WHERE l.business_id = of_business AND l.lane_no = item.lane_no
+          AND l.availability_version = item.availability_version
+        FOR SHARE OF l;
         IF NOT FOUND THEN
             RETURN;
         END IF;
-        asks_first := asks_first OR found_service.needs_approval;
-        furnished := furnished OR found_service.furnished;
+        asks_first := asks_first OR approves;
+        furnished := furnished OR needs_room;
     END LOOP;
-    IF furnished AND NOT rooms_suffice(of_business, item_ids, services, item_starts, item_ends, joins, at_items,
-                                       at_lanes, at_versions, at_starts, at_ends) THEN
+    IF furnished AND NOT rooms_suffice(of_business, items) THEN
         RETURN;
     END IF;
     allowed := true;
-    FOR n IN 1..cardinality(at_items) LOOP
-        CONTINUE WHEN n <= items AND joins[n];
-        session := sessions[array_position(item_ids, at_items[n])];
+    FOREACH item IN ARRAY items LOOP
+        CONTINUE WHEN item.joins;
         INSERT INTO claim (business_id, lane_no, starts_at, ends_at, kind, item_id, session_id, expires_at)
-        VALUES (of_business, at_lanes[n], at_starts[n], at_ends[n],
-                CASE WHEN session IS NULL THEN 'item' ELSE 'session' END,
-                CASE WHEN session IS NULL THEN at_items[n] END, session, CASE WHEN session IS NULL THEN expiry END)
+        VALUES (of_business, item.lane_no, item.claim_starts_at, item.claim_ends_at,
+                CASE WHEN item.session_id IS NULL THEN 'item' ELSE 'session' END,
+                CASE WHEN item.session_id IS NULL THEN item.item_id END, item.session_id,
+                CASE WHEN item.session_id IS NULL THEN expiry END)
         ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN
             RETURN;
         END IF;
-    END LOOP;
-    FOR n IN 1..items LOOP
-        CONTINUE WHEN joins[n] OR sessions[n] IS NULL;
+        CONTINUE WHEN item.session_id IS NULL OR item.service_id IS NULL;
         INSERT INTO group_session (business_id, id, service_id, staff_id, starts_at, ends_at, seats, taken)
-        VALUES (of_business, sessions[n], services[n], staffs[n], item_starts[n], item_ends[n], capacities[n],
-                seat_counts[n]);
+        VALUES (of_business, item.session_id, item.service_id, item.staff_id, item.starts_at, item.ends_at,
+                item.capacity, item.seats);
     END LOOP;
-    taken := true;
+    taken := true;"""
+
+CLAIM_TIME = f"""
+CREATE FUNCTION claim_time(
+    of_business uuid, items wanted[], kept uuid[], expiry timestamptz,
+    OUT allowed bool, OUT taken bool, OUT rivals_expired bool
+) LANGUAGE plpgsql AS $$
+DECLARE{_VARIABLES}
+BEGIN{_GUARD}
 END $$
 """
 
 ROOMS_SUFFICE = """
-CREATE FUNCTION rooms_suffice(
-    of_business uuid, item_ids uuid[], services uuid[], item_starts timestamptz[], item_ends timestamptz[],
-    joins bool[], at_items uuid[], at_lanes int[], at_versions int[], at_starts timestamptz[], at_ends timestamptz[]
-) RETURNS bool LANGUAGE sql AS $$
-    WITH wanted AS (
-        SELECT * FROM unnest(item_ids, services, item_starts, item_ends, joins)
-            AS w(item_id, service_id, starts_at, ends_at, joined)
-    ), room AS (
-        SELECT * FROM unnest(at_items, at_lanes, at_versions, at_starts, at_ends)
-            WITH ORDINALITY AS r(item_id, lane_no, availability_version, starts_at, ends_at, n)
-        WHERE n > cardinality(item_ids)
+CREATE FUNCTION rooms_suffice(of_business uuid, items wanted[]) RETURNS bool LANGUAGE sql AS $$
+    WITH room AS (
+        SELECT w.item_id, w.lane_no, w.availability_version, w.claim_starts_at AS starts_at, w.claim_ends_at AS ends_at
+        FROM unnest(items) w WHERE w.service_id IS NULL
     ), needed AS (
         SELECT w.item_id, q.kind, w.starts_at + q.after * interval '1 minute' AS starts_at,
                coalesce(w.starts_at + (q.after + q.length) * interval '1 minute', w.ends_at) AS ends_at
-        FROM wanted w JOIN requirement q ON q.business_id = of_business AND q.service_id = w.service_id
-        WHERE NOT w.joined AND (q.length IS NOT NULL OR w.starts_at + q.after * interval '1 minute' < w.ends_at)
+        FROM unnest(items) w JOIN requirement q ON q.business_id = of_business AND q.service_id = w.service_id
+        WHERE NOT w.joins AND (q.length IS NOT NULL OR w.starts_at + q.after * interval '1 minute' < w.ends_at)
     ), lacking AS (
         SELECT * FROM needed EXCEPT ALL
         SELECT r.item_id, s.kind, r.starts_at, r.ends_at FROM room r
@@ -128,65 +137,72 @@ $$
 """
 
 # The claims, and only if all of them stand, the appointment with its items, event, audit and, where there is one, the
-# key under which it was asked for, with the sealed answer and, beside it, what only the database knew of it.
+# key under which it was asked for, with the sealed answer and, beside it, what only the database knew of it. It says
+# whose rows it is about itself, because it may be a transaction of its own. Who is deleted is nobody to book for: as
+# for a client who never was, that is a reference to nothing.
 BOOK = f"""
-CREATE FUNCTION book({ITEMS},
+CREATE FUNCTION book(
+    of_business uuid, items wanted[],
     appointment_id uuid, client uuid, wanted_status text, by_source text, held_by text, counted_by text, of_series uuid,
-    on_day date, hold_minutes int, asks_approval bool, by_actor text,
+    on_day date, hold_minutes int, asks_approval bool, by_actor text, from_address text, by_request text,
     by_principal text, on_route text, under_key text, hashed text, answer text,
     OUT allowed bool, OUT taken bool, OUT rivals_expired bool, OUT status text, OUT expires_at timestamptz,
     OUT deposit_cents int
 ) LANGUAGE plpgsql AS $$
 DECLARE
-    claimed record;
-    owes bool := false;
+    tenant text := set_config('app.business', of_business::text, true);
+    kept uuid[];
+    expiry timestamptz := clock_timestamp() + hold_minutes * interval '1 minute';
+    owes bool;
     told jsonb := '[]';
-BEGIN
-    expires_at := clock_timestamp() + hold_minutes * interval '1 minute';
-    claimed := claim_time(of_business, item_ids, services, staffs, item_starts, item_ends, capacities, seat_counts,
-                          sessions, joins, at_items, at_lanes, at_versions, at_starts, at_ends, NULL, expires_at);
-    allowed := claimed.allowed;
-    taken := claimed.taken;
-    rivals_expired := claimed.rivals_expired;
-    IF NOT taken THEN
-        RETURN;
+    n int := 0;{_VARIABLES}
+BEGIN{_GUARD}
+    IF client IS NOT NULL THEN
+        SELECT (b.settings ->> 'no_show_threshold')::int <= CASE WHEN asks_approval THEN (
+                   SELECT count(*) FROM appointment a
+                   WHERE a.business_id = of_business AND a.client_id = client AND a.status = 'no_show') END,
+               nullif((b.settings ->> 'no_show_deposit_cents')::int, 0)
+        INTO owes, deposit_cents FROM client c JOIN business b ON b.id = of_business
+        WHERE c.business_id = of_business AND c.id = client AND c.deleted_at IS NULL AND c.erased_at IS NULL;
+        IF NOT FOUND THEN
+            RAISE foreign_key_violation USING CONSTRAINT = 'fk_appointment_client_business_id_client_id';
+        END IF;
     END IF;
-    IF asks_approval THEN
-        SELECT nullif(coalesce((b.settings ->> 'no_show_deposit_cents')::int, 0), 0) INTO deposit_cents FROM business b
-        WHERE b.id = of_business AND (b.settings ->> 'no_show_threshold')::int <= (
-            SELECT count(*) FROM appointment a
-            WHERE a.business_id = of_business AND a.client_id = client AND a.status = 'no_show');
-        owes := FOUND;
+    IF owes IS NOT TRUE THEN
+        deposit_cents := NULL;
     END IF;
-    status := CASE WHEN asks_approval AND (claimed.asks_first OR owes) THEN 'pending' ELSE wanted_status END;
+    status := CASE WHEN asks_approval AND (asks_first OR owes) THEN 'pending' ELSE wanted_status END;
+    expires_at := expiry;
     INSERT INTO appointment (business_id, id, client_id, status, source, holder, client_key, series_id, occurrence,
                              expires_at, deposit_cents)
-    VALUES (of_business, appointment_id, client, status, by_source, held_by, counted_by, of_series, on_day, expires_at,
+    VALUES (of_business, appointment_id, client, status, by_source, held_by, counted_by, of_series, on_day, expiry,
             deposit_cents);
-    FOR n IN 1..cardinality(item_ids) LOOP
+    FOREACH item IN ARRAY items LOOP
+        EXIT WHEN item.service_id IS NULL;
+        n := n + 1;
         INSERT INTO appointment_item
             (business_id, id, appointment_id, position, service_id, staff_id, starts_at, ends_at, session_id, seats)
-        VALUES (of_business, item_ids[n], appointment_id, n, services[n], staffs[n], item_starts[n], item_ends[n],
-                sessions[n], seat_counts[n]);
-        told := told || jsonb_build_object('service_id', services[n], 'staff_id', staffs[n],
-                                           'starts_at', item_starts[n], 'ends_at', item_ends[n]);
+        VALUES (of_business, item.item_id, appointment_id, n, item.service_id, item.staff_id, item.starts_at,
+                item.ends_at, item.session_id, item.seats);
+        told := told || jsonb_build_object('service_id', item.service_id, 'staff_id', item.staff_id,
+                                           'starts_at', item.starts_at, 'ends_at', item.ends_at);
     END LOOP;
     told := jsonb_build_object('status', status, 'client_id', client, 'items', told)
          || CASE WHEN deposit_cents IS NULL THEN '{{}}' ELSE jsonb_build_object('deposit_cents', deposit_cents) END;
-    INSERT INTO outbox_event (business_id, topic, aggregate_id, aggregate_version, payload)
-    VALUES (of_business, 'appointment.' || status, appointment_id, 1, told);
-    INSERT INTO audit_entry (business_id, actor, action, aggregate_id, after)
-    VALUES (of_business, by_actor, 'appointment.' || status, appointment_id, told);
+    INSERT INTO outbox_event (business_id, topic, aggregate_id, aggregate_version, payload, request_id)
+    VALUES (of_business, 'appointment.' || status, appointment_id, 1, told, by_request);
+    INSERT INTO audit_entry (business_id, actor, action, aggregate_id, after, address, request_id)
+    VALUES (of_business, by_actor, 'appointment.' || status, appointment_id, told, from_address, by_request);
     IF under_key IS NOT NULL THEN
         INSERT INTO idempotency_key (business_id, principal, route, key, request_hash, response)
         VALUES (of_business, by_principal, on_route, under_key, decode(hashed, 'hex'),
                 jsonb_build_object('answer', answer, 'status', status, 'deposit_cents', deposit_cents,
-                                   'expires_at', expires_at));
+                                   'expires_at', expiry));
     END IF;
 END $$
 """
 
 
 def statements() -> Iterator[str]:
-    """Yield the functions, each after those that it calls."""
-    yield from (ROOMS_SUFFICE, CLAIM_TIME, BOOK)
+    """Yield the functions, each after those that it calls, and first what they are given."""
+    yield from (WANTED, ROOMS_SUFFICE, CLAIM_TIME, BOOK)

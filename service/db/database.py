@@ -135,10 +135,17 @@ class Transaction:
     async def last_row(self, sql: LiteralString, params: Mapping[str, object]) -> DictRow | None:
         """Run a command's last statement and return its first row.
 
-        If it is the first as well, BEGIN and COMMIT travel with it, in one message; whatever comes after is another
-        transaction.
+        If it is the first as well, it is a transaction of its own, in one message, prepared: then it has to tell the
+        database itself whose rows it is about. Whatever comes after is another transaction.
         """
-        return await (self.row if self._begun or not self.is_command else self.only_row)(sql, params)
+        if self._begun or self._queued[2:] or not self.is_command:
+            return await self.row(sql, params)
+        self.committing = True
+        # Texts alone, so that one plan serves, whatever is left out.
+        texts = {name: None if value is None else str(value) for name, value in params.items()}
+        cursor = await run(self.connection, sql, texts, prepare=True)
+        self.committing = False
+        return await cursor.fetchone()
 
     async def only_row(self, sql: LiteralString, params: Mapping[str, object]) -> DictRow | None:
         """Run the one statement of a transaction and return its first row: BEGIN and COMMIT travel in its message."""

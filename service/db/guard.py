@@ -12,11 +12,6 @@ OWED = """, owed AS (
         SELECT count(*) FROM appointment
         WHERE business_id = %(business)s AND client_id = %(client_id)s AND status = 'no_show')
 )"""
-# The arguments of `claim_time`, in the database: what is wanted, and the lane time that it takes.
-_ITEMS = """%(business)s::uuid, %(items)s::uuid[], %(services)s::uuid[], %(staff)s::uuid[], %(starts)s::timestamptz[],
-    %(ends)s::timestamptz[], %(capacities)s::int[], %(seats)s::int[], %(sessions)s::uuid[], %(joined)s::bool[],
-    %(at_items)s::uuid[], %(at_lanes)s::int[], %(at_versions)s::int[], %(at_starts)s::timestamptz[],
-    %(at_ends)s::timestamptz[]"""
 # Seats given back by `leaving` (session_id, seats); a group that nobody is left in gives its lane time back too.
 _LEAVE = """, quitted AS (
     UPDATE group_session s SET taken = s.taken - l.seats,
@@ -28,18 +23,16 @@ _LEAVE = """, quitted AS (
     FROM quitted WHERE c.business_id = %(business)s AND c.session_id = quitted.id AND quitted.closed_at IS NOT NULL
 )"""
 # One statement: the claims, and only if all of them stand, the appointment with its items, event, audit and key.
-BOOK = (
-    "SELECT * FROM book("
-    + _ITEMS
-    + """, %(id)s::uuid, %(client_id)s::uuid, %(status)s, %(source)s, %(holder)s, %(client_key)s, %(series_id)s::uuid,
-    %(occurrence)s::date, %(hold_minutes)s::int, %(asks_approval)s::bool, %(actor)s,
-    %(principal)s, %(route)s, %(key)s, %(hash)s, %(answer)s)"""
-)
+BOOK = """
+SELECT * FROM book(%(business)s::uuid, %(wanted)s::wanted[], %(id)s::uuid, %(client_id)s::uuid, %(status)s, %(source)s,
+    %(holder)s, %(client_key)s, %(series_id)s::uuid, %(occurrence)s::date, %(hold_minutes)s::int,
+    %(asks_approval)s::bool, %(actor)s, %(address)s, %(request_id)s, %(principal)s, %(route)s, %(key)s, %(hash)s,
+    %(answer)s)
+"""
 # A seat in a group that has begun to fill; who finds none opens the group, and the constraint lets one of them.
 JOIN_SESSIONS = """
 UPDATE group_session s SET taken = s.taken + w.seats
-FROM unnest(%(items)s::uuid[], %(services)s::uuid[], %(staff)s::uuid[], %(starts)s::timestamptz[], %(seats)s::int[])
-     AS w(item_id, service_id, staff_id, starts_at, seats)
+FROM unnest(%(wanted)s::wanted[]) AS w
 WHERE s.business_id = %(business)s AND s.service_id = w.service_id AND s.staff_id = w.staff_id
   AND s.starts_at = w.starts_at AND s.closed_at IS NULL AND s.taken + w.seats <= s.seats
 RETURNING w.item_id, s.id
@@ -70,16 +63,13 @@ SELECT FROM quitted
 )
 # Gives appointments other times, their claims having been given back before in the same transaction; `kept` are items
 # that take as long as they did, whatever their service takes by now.
-MOVE = (
-    "WITH outcome AS MATERIALIZED (SELECT * FROM claim_time("
-    + _ITEMS
-    + """, %(kept)s::uuid[], NULL)), taken AS (
+MOVE = """
+WITH outcome AS MATERIALIZED (
+    SELECT * FROM claim_time(%(business)s::uuid, %(wanted)s::wanted[], %(kept)s::uuid[], NULL)
+), taken AS (
     SELECT FROM outcome WHERE outcome.taken
-), wanted AS (
-    SELECT * FROM unnest(
-        %(items)s::uuid[], %(services)s::uuid[], %(staff)s::uuid[], %(starts)s::timestamptz[],
-        %(ends)s::timestamptz[], %(sessions)s::uuid[]
-    ) AS w(item_id, service_id, staff_id, starts_at, ends_at, session_id)
+), given AS (
+    SELECT * FROM unnest(%(wanted)s::wanted[]) WHERE service_id IS NOT NULL
 ), moved AS (
     UPDATE appointment a SET version = a.version + 1
     FROM taken WHERE a.business_id = %(business)s AND a.id = ANY(%(ids)s::uuid[])
@@ -90,7 +80,7 @@ MOVE = (
 ), itemised AS (
     UPDATE appointment_item i
     SET staff_id = g.staff_id, starts_at = g.starts_at, ends_at = g.ends_at, session_id = g.session_id
-    FROM wanted g, taken WHERE i.business_id = %(business)s AND i.id = g.item_id
+    FROM given g, taken WHERE i.business_id = %(business)s AND i.id = g.item_id
 ), told AS (
     SELECT moved.id, moved.version, 'appointment.rescheduled' AS topic,
            (SELECT jsonb_build_object('items', jsonb_agg(jsonb_build_object('service_id', service_id,
@@ -99,7 +89,7 @@ MOVE = (
            (SELECT jsonb_build_object('status', moved.status, 'client_id', moved.client_id, 'items', jsonb_agg(
                 jsonb_build_object('service_id', g.service_id, 'staff_id', g.staff_id, 'starts_at', g.starts_at,
                 'ends_at', g.ends_at) ORDER BY was.position))
-            FROM was JOIN wanted g ON g.item_id = was.id WHERE was.appointment_id = moved.id) AS after
+            FROM was JOIN given g ON g.item_id = was.id WHERE was.appointment_id = moved.id) AS after
     FROM moved
 ), event AS (
     INSERT INTO outbox_event (business_id, topic, aggregate_id, aggregate_version, payload)
@@ -110,7 +100,6 @@ MOVE = (
 )
 SELECT allowed, taken, rivals_expired FROM outcome
 """
-)
 
 # Moves one or more appointments from one state to the next with every condition in the WHERE, gives back or keeps
 # their claims, and leaves event and audit; rows that another transaction changed meanwhile are seen changed.

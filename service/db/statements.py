@@ -14,8 +14,13 @@ LONG = 3000
 """Characters of a statement that takes longer to plan than to run: it is prepared when it is first sent."""
 
 
-async def run(connection: AsyncConnection[DictRow], sql: str, params: Params | None) -> AsyncCursor[DictRow]:
-    """Run one statement with its values, `%(name)s` or `%s`; `%%` is a percent sign."""
+async def run(
+    connection: AsyncConnection[DictRow], sql: str, params: Params | None, *, prepare: bool = False
+) -> AsyncCursor[DictRow]:
+    """Run one statement with its values, `%(name)s` or `%s`; `%%` is a percent sign.
+
+    With `prepare` the connection keeps its plan from the first time on.
+    """
     if connection.cursor_factory is not AsyncCursor:
         # Cursors that trace: they read the statement as it is written.
         return await connection.execute(sql.encode(), params)
@@ -23,7 +28,7 @@ async def run(connection: AsyncConnection[DictRow], sql: str, params: Params | N
     values = [params[name] for name in names] if isinstance(params, Mapping) else params
     # The driver would search a long text for placeholders each time anew: a third of a booking's time on this side.
     cursor = AsyncRawCursor(connection)
-    return await cursor.execute(text, values, prepare=True if len(text) > LONG else None)
+    return await cursor.execute(text, values, prepare=prepare or len(text) > LONG or None)
 
 
 @lru_cache(maxsize=2000)

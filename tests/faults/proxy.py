@@ -1,7 +1,8 @@
-"""A TCP proxy before PostgreSQL that reads the client's messages, and cuts where it hears COMMIT.
+"""A TCP proxy before PostgreSQL that reads the client's messages, and cuts where it hears COMMIT, said or meant.
 
 Only for tests. It knows the frontend's framing (PostgreSQL's protocol 3.0, section "Message Formats"): after the
-start-up packets, which have no type, every message is a type, a length that counts itself, and a body.
+start-up packets, which have no type, every message is a type, a length that counts itself, and a body. A prepared
+statement outside BEGIN and COMMIT ("Extended Query") commits when the Sync behind it arrives.
 """
 
 import asyncio
@@ -11,7 +12,8 @@ from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
 SSL_OR_CANCEL = {80877103, 80877104, 80877102}
-COMMIT = b"COMMIT\0"
+BEGIN, COMMIT, ROLLBACK = b"BEGIN", b"COMMIT\0", b"ROLLBACK\0"
+QUERY, EXECUTE, SYNC = b"Q", b"E", b"S"
 Cut = Callable[[], str | None]
 
 
@@ -98,11 +100,18 @@ class Proxy:
         answered: asyncio.Event,
     ) -> None:
         await self._start_up(reader, to)
+        begun = executed = False
         while True:
             head = await reader.readexactly(5)
             body = await reader.readexactly(int.from_bytes(head[1:]) - 4)
             await self._flowing.wait()
-            where = self._cut() if head[:1] == b"Q" and body.endswith(COMMIT) else None
+            kind = head[:1]
+            executed = (executed and kind != QUERY) or kind == EXECUTE
+            commits = body.endswith(COMMIT) if kind == QUERY else kind == SYNC and executed and not begun
+            if kind == QUERY:
+                begun = (begun or body.startswith(BEGIN)) and not body.endswith((COMMIT, ROLLBACK))
+            executed = executed and kind != SYNC
+            where = self._cut() if commits else None
             if where == "before":
                 self.cuts += 1
                 return

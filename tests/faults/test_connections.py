@@ -132,11 +132,12 @@ async def test_without_a_transaction_what_was_cut_is_there(app_url, owner_url, m
 
     def autocommitted(tx: Transaction) -> None:
         begin(tx)
-        tx._queued[0] = "SELECT 1"
+        # The proxy takes it for a transaction.
+        tx._queued[0] = "BEGIN; COMMIT"
         tx._queued[1] = tx._queued[1].replace("true)", "false)")
 
     monkeypatch.setattr(Transaction, "__post_init__", autocommitted)
-    # In one message with its COMMIT a booking would be cut whole.
+    # A booking that is one message would be cut whole.
     monkeypatch.setattr(Transaction, "last_row", Transaction.row)
     with pytest.raises(AssertionError):
         await cut_before_commit(app_url, owner_url, 40)

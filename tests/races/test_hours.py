@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from models.errors import Displaces, InterlockError, StaleSnapshot
-from models.tables.guarding import CLAIM_TIME
+from models.tables.guarding import BOOK
 from service.commands import availability, bookings
 from service.db import views
 from service.db.views import Views
@@ -110,7 +110,7 @@ async def test_withdrawing_hours_waits_for_a_booking_and_sees_it(crowd, owner_ur
 
 
 async def test_without_the_share_lock_the_booking_ends_up_outside(crowd, owner_url):
-    breaks_function(owner_url, CLAIM_TIME, "FOR SHARE")
+    breaks_function(owner_url, BOOK, "FOR SHARE OF l")
     with pytest.raises(AssertionError, match="outside the hours"):
         await hours_withdrawn_before_the_booking_commits(crowd, owner_url)
 
@@ -135,7 +135,7 @@ async def test_a_booking_waits_for_a_withdrawal_and_sees_it(crowd, owner_url):
 
 
 async def test_without_the_version_the_booking_does_not_see_it(crowd, owner_url):
-    breaks_function(owner_url, CLAIM_TIME, "AND l.availability_version = at_versions[n]")
+    breaks_function(owner_url, BOOK, "AND l.availability_version = item.availability_version")
     with pytest.raises(AssertionError, match="outside the hours"):
         await booked_before_the_withdrawal_commits(crowd, owner_url)
 

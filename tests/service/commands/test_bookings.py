@@ -11,6 +11,7 @@ import pytest
 from models.errors import (
     Closed,
     HoldExpired,
+    InvalidInput,
     KeyReused,
     NotAllocated,
     NotAllowed,
@@ -21,7 +22,7 @@ from models.errors import (
     StaleSnapshot,
     StaleVersion,
 )
-from service.commands import availability, bookings
+from service.commands import availability, bookings, clients
 from service.db.views import Views
 from tests.service.worlds import ANA, BEN, COLOUR, CUT, MONDAY_10, NOW, client, salon
 
@@ -57,6 +58,42 @@ async def test_a_booking_leaves_claim_with_buffers_event_and_audit(db, owner_url
     assert claim == (MONDAY_10, MONDAY_10 + timedelta(minutes=40), None)
     assert event == [("appointment.confirmed", 1)]
     assert audit == [("test", "appointment.confirmed")]
+
+
+async def test_a_nul_is_refused_and_nothing_is_written(db, owner_url):
+    scope = await salon(db)
+    who, before = await client(scope), counts(owner_url)
+    with pytest.raises(InvalidInput):
+        await book(replace(scope, key="one\0two"), who=who)
+    assert counts(owner_url) == before
+    assert (await book(replace(scope, key="one"), who=who)).version == 1
+
+
+async def test_texts_arrive_as_they_are(db, owner_url):
+    scope = await salon(db)
+    who = await client(scope)
+    for n, key in enumerate(("it's", "'); DROP TABLE claim; --", "back\\slash %s $1 $$", "línea\nnueva\t\u2028")):
+        await book(replace(scope, key=key), MONDAY_10 + timedelta(days=n), who=who)
+        with psycopg.connect(owner_url) as connection:
+            kept = connection.execute("SELECT count(*) FROM idempotency_key WHERE key = %s", [key]).fetchone()
+        assert kept == (1,)
+
+
+@pytest.mark.parametrize("gone", [clients.delete, clients.erase])
+async def test_nobody_books_for_a_client_who_is_gone(db, owner_url, gone):
+    scope = await salon(db)
+    who, view = await client(scope), await view_of(scope)
+    held = await bookings.hold(scope, bookings.HoldRequest(CUT, BEN, MONDAY_10), view=view, now=NOW)
+    await gone(scope, who)
+    before = counts(owner_url)
+    with pytest.raises(NotFound):
+        await book(scope, who=who, view=view)
+    with pytest.raises(NotFound, match="no such client"):
+        await bookings.confirm(scope, bookings.Confirmation(held.id, held.token, who))
+    assert counts(owner_url) == before
+    if gone is clients.delete:
+        await clients.restore(scope, who)
+        assert (await book(scope, who=who, view=view)).version == 1
 
 
 async def test_the_same_time_is_not_sold_twice_even_on_a_stale_view(db, owner_url):
