@@ -20,7 +20,7 @@ from models.errors import (
 )
 from service.db.claims import Item, Room
 from service.db.views import View
-from solver.clock import epoch_minute, moment
+from solver.clock import MINUTE, epoch_minute, moment
 from solver.rules import booked
 from solver.slots import SlotQuery, find_slots
 from solver.whynot import Ruled, ruled_out
@@ -54,7 +54,7 @@ def legal_items(view: View, wanted: Sequence[Wanted], now: datetime, *, by_staff
         item = legal_item(view, want.service_id, want.staff_id, want.starts_at, now, by_staff=by_staff)
         if want.seats > item.capacity:
             raise OutsidePolicy(f"The service has {item.capacity} seat(s) at a time.")
-        items.append(replace(item, seats=want.seats))
+        items.append(item if item.seats == want.seats else replace(item, seats=want.seats))
         if len(wanted) > 1:
             view = with_item(view, items[-1])
     return items
@@ -91,18 +91,20 @@ def legal_item(
     if staff_id not in snapshot.staff_index:
         raise NotFound("There is no such staff member.")
     start = epoch_minute(starts_at)
-    query = SlotQuery(service_id, moment(start), moment(start + 1), [staff_id], by_staff=by_staff)
+    since = moment(start)
+    query = SlotQuery(service_id, since, since + MINUTE, (staff_id,), by_staff=by_staff)
     found = find_slots(snapshot, query, now)
-    if len(found) == 0 or moment(start) != starts_at:
+    if len(found) == 0 or since != starts_at:
         raise _broken_rule(view, query, starts_at, now)
-    lane, service, end = view.lanes[staff_id], found.service, int(found.end[0])
+    lane, service = view.lanes[staff_id], found.service
+    end = start + int(found.offer.durations[snapshot.staff_index[staff_id]])
     return Item(
         uuid7(),
         service_id,
         staff_id,
         lane.lane_no,
         lane.availability_version,
-        moment(start),
+        since,
         moment(end),
         moment(start - service.buffer_before),
         moment(end + service.buffer_after),
