@@ -11,7 +11,6 @@ import pytest
 from models.errors import (
     Closed,
     HoldExpired,
-    InvalidInput,
     KeyReused,
     NotAllocated,
     NotAllowed,
@@ -58,15 +57,6 @@ async def test_a_booking_leaves_claim_with_buffers_event_and_audit(db, owner_url
     assert claim == (MONDAY_10, MONDAY_10 + timedelta(minutes=40), None)
     assert event == [("appointment.confirmed", 1)]
     assert audit == [("test", "appointment.confirmed")]
-
-
-async def test_a_nul_is_refused_and_nothing_is_written(db, owner_url):
-    scope = await salon(db)
-    who, before = await client(scope), counts(owner_url)
-    with pytest.raises(InvalidInput):
-        await book(replace(scope, key="one\0two"), who=who)
-    assert counts(owner_url) == before
-    assert (await book(replace(scope, key="one"), who=who)).version == 1
 
 
 async def test_texts_arrive_as_they_are(db, owner_url):
