@@ -162,7 +162,7 @@ PERMISSIONS = {
     "markNoShow": workers("bookings:write"),
     "linkBooking": workers("bookings:write"),
     "askForBooking": workers("bookings:write", clients=True),
-    "readBookingRequest": workers("bookings:read"),
+    "readBookingRequest": workers("bookings:read", clients=True),
     "readAllowance": workers("bookings:read", clients=True),
     "setAllowance": workers("bookings:write", clients=True),
     # clients and the waitlist

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from service.api.bodies import StrictRoute
-from service.api.context import Commanding, Db, Fresh, OfPath
+from service.api.context import Booker, Commanding, Db, Fresh, OfPath
 from service.api.paging import Paged
 from service.api.schemas import AskBody
 from service.commands import jobs as commands
@@ -21,10 +21,16 @@ JobNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 @router.post("/booking-requests", status_code=202, operation_id="askForBooking")
 async def ask(
-    request: Request, scope: Commanding, business: OfPath, view: Fresh, response: Response, body: AskBody
+    request: Request,
+    scope: Commanding,
+    by: Booker,
+    business: OfPath,
+    view: Fresh,
+    response: Response,
+    body: AskBody,
 ) -> request_queries.BookingRequest:
     """Ask for a booking without waiting for it: answered in order of arrival; `Location` says where to look."""
-    wanted = BookRequest(body.service_id, body.staff_id, body.starts_at, body.client_id)
+    wanted = BookRequest(body.service_id, body.staff_id, body.starts_at, body.client_id, by=by, seats=body.seats)
     request_id = await requests.ask(scope, wanted, view=view, now=request.app.state.interlock.clock())
     response.headers["Location"] = f"/api/v1/businesses/{business.slug}/booking-requests/{request_id}"
     response.headers["Retry-After"] = "1"

@@ -141,6 +141,7 @@ class AskBody(Body):
     service_id: UUID
     staff_id: UUID
     starts_at: Instant
+    seats: Annotated[int, Field(ge=1, le=1000, strict=True)] = 1
 
 
 class RescheduleBody(Body):

@@ -2,13 +2,15 @@
 
 import pytest
 
+from models.permissions import Role
 from service.bootstrap import Interlock
 from service.db.views import Views
 from service.jobs import worker
 from service.jobs.events import Consumer
 from tests.races.races import owner_does
 from tests.service.api.conftest import BASE, refused
-from tests.service.worlds import ANA, CUT, MONDAY_10, NOW
+from tests.service.people import caller, somebody
+from tests.service.worlds import ANA, BEN, CUT, MONDAY_10, NOW, client
 
 pytestmark = pytest.mark.anyio
 SHOWN = {
@@ -63,6 +65,36 @@ async def test_asking_twice_under_one_key_is_asking_once(api, client_id):
 
 async def test_anothers_request_is_not_there(api, rival):
     refused(await api.get(f"{BASE}/booking-requests/{rival.ids['request']}"), 404, "not-found")
+
+
+async def test_a_client_asks_for_themselves_and_polls_what_they_asked_for(app, scope, client_id, work, owner_url):
+    """What they ask for may have to be approved, as what they book; what the house asks for does not."""
+    owner_does(owner_url, "UPDATE service SET needs_approval = true")
+    mine, others = [await somebody(scope, Role.CLIENT, client_id=who) for who in (client_id, await client(scope))]
+    owner = await somebody(scope, Role.OWNER)
+    async with caller(app, mine) as me, caller(app, others) as other, caller(app, owner) as house:
+        asked = await me.post(f"{BASE}/booking-requests", json={**AT_10, "client_id": client_id})
+        assert asked.status_code == 202
+        refused(await other.post(f"{BASE}/booking-requests", json={**AT_10, "client_id": client_id}), 403, "forbidden")
+        theirs = {**AT_10, "staff_id": str(BEN), "client_id": client_id}
+        at_the_desk = await house.post(f"{BASE}/booking-requests", json=theirs)
+        await work()
+        told = await me.get(asked.headers["Location"])
+        assert (told.status_code, told.json()["booking"]["status"]) == (200, "pending")
+        refused(await other.get(asked.headers["Location"]), 404, "not-found")
+        assert (await me.get(at_the_desk.headers["Location"])).json()["booking"]["status"] == "confirmed"
+
+
+async def test_seats_are_asked_for_together(api, client_id, work, owner_url):
+    owner_does(owner_url, "UPDATE service SET seats = 3")
+    wanted = {**AT_10, "client_id": client_id, "seats": 2}
+    first, second = [await api.post(f"{BASE}/booking-requests", json=wanted) for _ in range(2)]
+    refused(await api.post(f"{BASE}/booking-requests", json={**wanted, "seats": 4}), 422, "outside-policy")
+    await work()
+    assert [(await api.get(one.headers["Location"])).json()["status"] for one in (first, second)] == [
+        "booked",
+        "refused",
+    ]
 
 
 async def test_a_full_queue_is_429(api, client_id, monkeypatch):
