@@ -29,7 +29,7 @@ async def check(request: Request, principal: Principal, business_id: UUID) -> No
     NotFound
         Another client's booking or entry: whether it exists is not told.
     Forbidden
-        Another's name in the body, or nothing of one's own.
+        Another's name in the path, the query or the body; or nothing of one's own.
     """
     if principal.role is Role.STAFF:
         if principal.staff_id is None or str(principal.staff_id) != request.path_params.get("staff_id"):
@@ -40,12 +40,14 @@ async def check(request: Request, principal: Principal, business_id: UUID) -> No
         for name in CLIENT_OF
         if name in request.path_params
     ]
-    named = await _named_client(request)
-    if named is not None and named != str(principal.client_id):
+    elsewhere, said = request.query_params.getlist("client_id"), await _said_client(request)
+    if any(named != str(principal.client_id) for named in [*elsewhere, *said]):
         raise Forbidden("Clients may do this for themselves alone.")
     if not all(owned):
         raise NotFound("There is no such thing of yours.")
-    if not owned and (named is None or principal.booking_id is not None):
+    # What a query says counts where the operation reads it: a write's client is in its path or body.
+    named = [*said, *elsewhere] if request.method == "GET" else said
+    if not owned and (not named or principal.booking_id is not None):
         raise Forbidden("Clients may do this for themselves alone: say for whom.")
 
 
@@ -61,13 +63,10 @@ async def _is_theirs(db: Database, business_id: UUID, principal: Principal, name
     return row is not None and row["client_id"] is not None and row["client_id"] == principal.client_id
 
 
-async def _named_client(request: Request) -> str | None:
-    if "client_id" in request.path_params:
-        return str(request.path_params["client_id"])
-    if "client_id" in request.query_params:
-        return request.query_params["client_id"]
-    body = await _json_object(request)
-    return None if body.get("client_id") is None else str(body["client_id"])
+async def _said_client(request: Request) -> list[str]:
+    """Return the clients that the path and the body name."""
+    places = (request.path_params, await _json_object(request))
+    return [str(place["client_id"]) for place in places if place.get("client_id") is not None]
 
 
 async def check_hold(request: Request) -> None:

@@ -320,13 +320,23 @@ async def test_a_client_reaches_their_own_bookings_alone(app, scope, api, client
         refused(await maria.get(f"{BASE}/bookings/{theirs}"), 404)
         refused(await maria.post(f"{BASE}/bookings/{theirs}/cancel", json={}), 404)
         slot = {**AT_10, "starts_at": MONDAY_10.replace(hour=15).isoformat()}
-        refused(await maria.post(f"{BASE}/bookings", json={**slot, "client_id": other}), 403)
-        refused(await maria.post(f"{BASE}/bookings", json=slot), 403)
+        own = {"client_id": client_id}
+        for params in ({}, own):
+            refused(await maria.post(f"{BASE}/bookings", json={**slot, "client_id": other}, params=params), 403)
+            refused(await maria.post(f"{BASE}/bookings", json=slot, params=params), 403)
+            refused(await maria.get(f"{BASE}/clients/{other}", params=params), 403)
+        refused(await maria.get(f"{BASE}/clients/{client_id}", params={"client_id": [client_id, other]}), 403)
         assert (await maria.post(f"{BASE}/bookings", json={**slot, "client_id": client_id})).status_code == 201
         assert (await maria.post(f"{BASE}/bookings/{mine}/cancel", json={})).status_code == 200
         window = {"start": "2026-03-02T09:00:00Z", "end": "2026-03-02T12:00:00Z"}
         wish = {"service_id": str(CUT), "windows": [window]}
-        refused(await maria.post(f"{BASE}/waitlist", json={**wish, "client_id": other}), 403)
+        for path, wanted in (
+            ("waitlist", wish),
+            ("series", {**slot, "rule": "FREQ=WEEKLY;COUNT=2"}),
+            ("booking-requests", slot),
+        ):
+            for params in ({}, own):
+                refused(await maria.post(f"{BASE}/{path}", json={**wanted, "client_id": other}, params=params), 403)
         entry = (await maria.post(f"{BASE}/waitlist", json={**wish, "client_id": client_id})).json()["id"]
         others = (await api.post(f"{BASE}/waitlist", json={**wish, "client_id": other})).json()["id"]
         refused(await maria.delete(f"{BASE}/waitlist/{others}"), 404)
