@@ -3,8 +3,9 @@
 A booking is what `commands.bookings.book` does under an idempotency key: claim, appointment, item, event, audit entry,
 change log, key; each booking is of a slot of its own. The bare INSERT is one row of a table without any constraint but
 its key, sent by the same driver through the same pool, between BEGIN and COMMIT as any command's statement; in one
-message with them it is as cheap as this driver can make it. pgbench sends that INSERT without Python. Beside each rate
-stands the time of the processor that one of them took, in this process and in the server's.
+message, a transaction of its own as a booking is, it is as cheap as this driver can make it. pgbench sends that INSERT
+without Python. Beside each rate stands the time of the processor that one of them took, in this process and in the
+server's.
 """
 
 import asyncio
@@ -107,7 +108,7 @@ class Bench:
         await self.db.transact(self.scope.business_id, insert)
 
     async def bare_at_once(self, _: int) -> None:
-        """Insert one row in one message with BEGIN and COMMIT, as a booking is sent."""
+        """Insert one row in one message, as a booking is sent."""
 
         async def insert(tx: Transaction) -> None:
             tx.is_command = True
