@@ -8,6 +8,7 @@ from itertools import groupby
 from uuid import UUID
 
 from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
 from models.errors import (
@@ -20,6 +21,7 @@ from models.errors import (
     StaleVersion,
 )
 from models.optimisation import MoveKind
+from models.sentences import Sentence
 from service.commands.limits import locked_limits, within_limits
 from service.db import claims, rescheduling
 from service.db.claims import Item, Room
@@ -69,10 +71,10 @@ ON CONFLICT (business_id, appointment_id) DO UPDATE SET moves = allowance.moves 
 """
 APPLIED = "UPDATE planned_move SET status = 'applied' WHERE business_id = %s AND id = ANY(%s)"
 REFUSE = """
-UPDATE planned_move m SET status = 'stale', refusal = CASE WHEN m.id = c.culprit THEN c.why
-    ELSE 'Goes together with a move that is refused: ' || c.why END
-FROM (SELECT %s::uuid AS culprit, %s::text AS why) AS c
-WHERE m.business_id = %s AND m.id = ANY(%s)
+UPDATE planned_move m SET status = 'stale', refusal = r.why,
+    said = coalesce(m.said, '{}') || jsonb_build_object('refusal', r.parts)
+FROM unnest(%(ids)s::uuid[], %(why)s::text[], %(parts)s::jsonb[]) AS r(id, why, parts)
+WHERE m.business_id = %(business)s AND m.id = r.id
 """
 WORDS: dict[type[InterlockError], str] = {
     SlotTaken: "Someone else holds that time now.",
@@ -87,7 +89,9 @@ class Refused(Exception):
 
     def __init__(self, line: "Line", detail: str) -> None:
         super().__init__(detail)
-        self.line, self.detail = line, detail
+        self.line = line
+        # What has no parts of its own is one, to be said whole in another language.
+        self.why = detail if isinstance(detail, Sentence) else Sentence.of("{detail}", detail=detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +145,15 @@ async def apply_components(tx: Transaction, request: list[UUID], *, now: datetim
                     await within_limits(tx, [limit for id_, limit in of_line if id_ == line.id])
         except Refused as refusal:
             await tx.execute("ROLLBACK TO SAVEPOINT component")
-            culprit = [refusal.line.id, refusal.detail]
-            await tx.execute(REFUSE, [*culprit, tx.business_id, [line.id for line in component]])
+            await _refuse(tx, component, refusal)
         await tx.execute("RELEASE SAVEPOINT component")
+
+
+async def _refuse(tx: Transaction, component: list["Line"], refusal: Refused) -> None:
+    along = Sentence.of("Goes together with a move that is refused: {why}", why=[refusal.why])
+    why = [refusal.why if line.id == refusal.line.id else along for line in component]
+    said = {"ids": [line.id for line in component], "why": why, "parts": [Jsonb(one.parts) for one in why]}
+    await tx.execute(REFUSE, said | {"business": tx.business_id})
 
 
 async def _lines(tx: Transaction, request: list[UUID]) -> list[Line]:

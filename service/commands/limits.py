@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from psycopg.rows import DictRow
 
 from models.errors import LimitReached
+from models.sentences import Sentence
 from models.states import LIVE
 from service.db.claims import Item
 from service.db.database import Transaction
@@ -87,7 +88,7 @@ class _Limit:
     most: int
     start: datetime
     end: datetime
-    words: str
+    words: Sentence
 
     def lock(self) -> int:
         """Return the advisory lock under which visits in that time are counted and added."""
@@ -250,8 +251,8 @@ def _spans(
     for most, each, first, days in ((limits[0], "day", day, 1), (limits[1], "week", monday, 7)):
         if most is not None:
             span = _midnight(first, zone), _midnight(first + timedelta(days=days), zone)
-            words = f"{WORDS[what]} {most} times a {each} at most, and does so already; choose another {each}."
-            yield _Limit(what, of, service_id, most, *span, words)
+            words = f"{WORDS[what]} {{n}} times a {each} at most, and does so already; choose another {each}."
+            yield _Limit(what, of, service_id, most, *span, Sentence.of(words, n=most))
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

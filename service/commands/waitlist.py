@@ -14,6 +14,8 @@ from service.db.command import command
 from service.db.database import Transaction
 from service.db.ledger import record
 
+MOST_WINDOWS = 62
+"""Of one entry."""
 # Whoever deletes the client waits for this, or this sees them gone.
 INSERT = """
 INSERT INTO waitlist_entry (business_id, id, client_id, service_id, staff_ids, windows, priority, since,
@@ -58,8 +60,8 @@ class Joining:
     seats: int = 1
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.windows) <= 62:
-            raise InvalidInput("An entry has 1 to 62 windows.")
+        if not 1 <= len(self.windows) <= MOST_WINDOWS:
+            raise InvalidInput(f"An entry has 1 to {MOST_WINDOWS} windows.")
         if not 1 <= self.seats <= 1000:
             raise InvalidInput("An entry waits for 1 to 1000 seats.")
         for start, end in self.windows:

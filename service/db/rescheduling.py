@@ -10,6 +10,7 @@ from uuid import UUID
 from psycopg.rows import DictRow
 
 from models.errors import NotAllowed, NotFound, StaleVersion
+from models.sentences import Sentence
 from models.states import MOVABLE
 from service.db.claims import Item, LaneSpan, guarded, lane_days, lane_spans
 from service.db.database import Transaction
@@ -131,8 +132,8 @@ def check_step(present: Standing, version: int | None) -> None:
 def check(read: Standing, present: DictRow) -> None:
     """Raise `StaleVersion` or `NotAllowed` unless an appointment is as it was read, and may be moved."""
     if present["status"] not in MOVABLE:
-        words = present["status"].replace("_", " ")
-        raise NotAllowed(f"The booking is {words}; only one that is pending or confirmed can be moved.")
+        only = "The booking is {status}; only one that is pending or confirmed can be moved."
+        raise NotAllowed(Sentence.of(only, status=present["status"].replace("_", " ")))
     if present["version"] != read.version:
         raise StaleVersion(f"The booking is at version {present['version']} now.", version=present["version"])
 

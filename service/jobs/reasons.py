@@ -87,7 +87,8 @@ class Words:
             times = "once" if booked.moves == 1 else "{n} times"
             parts.append(Sentence.of(f"Moved {times} before.", n=booked.moves))
         if account.gain:
-            parts.append(Sentence.of("Without it the plan is worth at least {n} points less.", n=account.gain))
+            least = "Without it the plan is worth at least {n} points less."
+            parts.append(Sentence.of(least if account.gain > 1 else "Without it the plan is worth less.", n=account.gain))
         return Sentence.all(parts)
 
     def _how_far(self, p: Placement, booked: Booked) -> Sentence:
@@ -163,9 +164,8 @@ class Words:
             return None
         rest = "and leaves out {names}" if insistence.loses else "and leaves nobody else out"
         names = [self._name(loser) for loser in insistence.loses]
-        return Sentence.of(
-            f"A plan that places them is worth {{n}} points less, {rest}.", n=insistence.cost, names=names
-        )
+        worth = "{n} points less" if insistence.cost else "as much"
+        return Sentence.of(f"A plan that places them is worth {worth}, {rest}.", n=insistence.cost, names=names)
 
     def _at(self, lane: int, start: int) -> dict[str, str | datetime]:
         local = moment(start).astimezone(self.night.view.snapshot.zone)

@@ -87,7 +87,7 @@ def ghosts(
             m.ends_at,
             m.client,
             m.service,
-            f"{m.starts_at.astimezone(zone):%H:%M} {m.client}: {m.service}. {m.refusal or _reason(m, reasons)}",
+            f"{m.starts_at.astimezone(zone):%H:%M} {m.client}: {m.service}. {_why(m, reasons)}",
             m.status,
             _before(m) if arrows else None,
         )
@@ -95,8 +95,9 @@ def ghosts(
     ]
 
 
-def _reason(move: Move, reasons: Reasons | None) -> str:
-    return (reasons and reasons(move.id, "reason", move.reason)) or move.reason
+def _why(move: Move, reasons: Reasons | None) -> str:
+    what, english = ("refusal", move.refusal) if move.refusal else ("reason", move.reason)
+    return (reasons and reasons(move.id, what, english)) or english
 
 
 def _before(move: Move) -> tuple[UUID, datetime, datetime] | None:

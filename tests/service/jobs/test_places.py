@@ -130,6 +130,8 @@ async def test_a_limit_reached_meanwhile_refuses(db, owner_url):
     await booked(scope, monday(15))
     outcome = await accepted(scope, run)
     assert (outcome.applied, ["1 times a day at most" in why for _, why in outcome.stale]) == (0, [True])
+    said = (await queries.said(db, scope.business_id, run.id))[run.moves[0].id]
+    assert [fields for _, fields in said["refusal"]] == [{"n": 1}], "it can be said in other languages"
     assert count(owner_url, "SELECT count(*) FROM appointment WHERE status = 'confirmed'") == 1
 
 

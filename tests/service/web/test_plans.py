@@ -94,6 +94,10 @@ async def test_what_went_stale_is_refused_and_said(scope, db, run, browser):
     assert "2 refused: the book had changed since" in page
     assert "Someone else holds that time now" in page
     assert await confirmed(db, scope) == before
+    for language, words in (("de", "Jemand anderes hält"), ("es", "Otra persona retiene"), ("fa", "برای دیگری نگه")):
+        other = (await browser.get(f"/board/salon/plans/{run}?lang={language}")).text
+        assert words in other
+        assert "Someone else" not in other
 
 
 async def test_a_run_is_started_followed_and_found_in_the_list(scope, browser):
