@@ -37,8 +37,8 @@ SELECT %(business)s, %(lane)s, %(start)s, %(end)s, 'time_off' ON CONFLICT DO NOT
 END_TIME_OFF = """
 UPDATE claim c SET released_at = clock_timestamp()
 FROM staff s
-WHERE c.business_id = %s AND c.id = %s AND c.kind = 'time_off' AND c.released_at IS NULL
-  AND s.business_id = c.business_id AND s.lane_no = c.lane_no
+WHERE c.business_id = %(business)s AND c.id = %(id)s AND c.kind = 'time_off' AND c.released_at IS NULL
+  AND s.business_id = c.business_id AND s.lane_no = c.lane_no AND (%(of)s::uuid IS NULL OR s.id = %(of)s)
 RETURNING s.id AS staff_id
 """
 # What begins later is replaced, what began earlier ends where the new hours begin.
@@ -220,9 +220,9 @@ async def take_time_off(tx: Transaction, request: TimeOff) -> HoursSet:
 
 
 @command
-async def end_time_off(tx: Transaction, claim_id: int) -> None:
-    """Give claimed time off back. Raises `NotFound` where there is none of that id."""
-    row = await tx.row(END_TIME_OFF, [tx.business_id, claim_id])
+async def end_time_off(tx: Transaction, claim_id: int, *, of: UUID | None = None) -> None:
+    """Give claimed time off back. Raises `NotFound` where there is none of that id, or not of that staff member."""
+    row = await tx.row(END_TIME_OFF, {"business": tx.business_id, "id": claim_id, "of": of})
     if row is None:
         raise NotFound("There is no such time off.")
     await record(tx, "availability.time_off_ended", row["staff_id"], None, after={"claim_id": claim_id})

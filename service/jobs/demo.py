@@ -7,7 +7,8 @@ from uuid import UUID
 
 from models.errors import NotFound
 from models.permissions import Role
-from service.commands import accounts, members, sessions
+from service.commands import accounts, changes, members, sessions
+from service.commands.changes import Change
 from service.db.command import Scope
 from service.db.database import Database
 from service.db.views import Views, load
@@ -38,6 +39,8 @@ STAFF = (
     "Dr Horta",
 )
 SERVICES = ("Vaccination", "Check-up", "Consultation", "Wound care")
+PLACE, TELEPHONE, CURRENCY = "Rua das Flores 12, São Paulo", "+55 11 4000 0000", "BRL"
+PRICES = {"Vaccination": 9000, "Check-up": 15000, "Consultation": 28000, "Wound care": 12000}
 FIRST = ("Ana", "Bruno", "Carla", "Diego", "Elisa", "Fábio", "Gilda", "Hugo", "Iris", "João", "Kátia", "Luís", "Marta")
 LAST = ("Costa", "Dias", "Faria", "Gomes", "Leal", "Lima", "Matos", "Melo", "Nunes", "Pires", "Reis", "Rocha", "Serra")
 
@@ -94,8 +97,17 @@ async def _open(db: Database, requests: list[Request]) -> Simulation:
     calendar = Calendar.of(requests)
     clinic = _named(_short_of_one(draw(NAME, requests, SEED)))
     opened = await open_clinic(db, clinic, requests, calendar, SEED, slug=SLUG, client_name=_client_name)
+    await _furnish(opened.scope)
     view = await load(db, opened.scope.business_id, *calendar.horizon)
     return Simulation(clinic, requests, opened, OwnViews(db, view), Effort(SEED, 1.0))
+
+
+async def _furnish(scope: Scope) -> None:
+    """Give the clinic an address and prices."""
+    own = {"currency": CURRENCY, "settings": {"place": PLACE, "phone": TELEPHONE}}
+    await changes.change_business(scope, Change(scope.business_id, own))
+    for service in await businesses.services(scope.db, scope.business_id):
+        await changes.change_service(scope, Change(service.id, {"price_cents": PRICES[service.name]}))
 
 
 def _short_of_one(clinic: Clinic) -> Clinic:

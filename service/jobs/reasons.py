@@ -88,7 +88,9 @@ class Words:
             parts.append(Sentence.of(f"Moved {times} before.", n=booked.moves))
         if account.gain:
             least = "Without it the plan is worth at least {n} points less."
-            parts.append(Sentence.of(least if account.gain > 1 else "Without it the plan is worth less.", n=account.gain))
+            parts.append(
+                Sentence.of(least if account.gain > 1 else "Without it the plan is worth less.", n=account.gain)
+            )
         return Sentence.all(parts)
 
     def _how_far(self, p: Placement, booked: Booked) -> Sentence:

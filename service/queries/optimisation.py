@@ -183,6 +183,8 @@ class Alternative:
     kind: str
     policy: str
     status: str
+    start: datetime
+    end: datetime
     phase: str
     elapsed: float
     objective: float | None
@@ -272,11 +274,13 @@ async def _with_plan(tx: Transaction, row: dict[str, Any]) -> Run:
 
 
 def _alternative(row: dict[str, Any]) -> Alternative:
-    names = ("id", "kind", "policy", "status", "phase", "elapsed", "objective", "bound", "gap", "same_as", "error")
+    names = ("id", "kind", "policy", "status", "start", "end", "phase", "elapsed", "objective", "bound", "gap")
     counts = row["counts"] or {}
     return Alternative(
         **{name: row[name] for name in names},
         terms=tuple(Term(**term) for term in row["terms"]),
+        same_as=row["same_as"],
+        error=row["error"],
         created_at=row["created_at"],
         placed=counts.get("place", 0),
         moved=counts.get("move", 0),

@@ -75,10 +75,10 @@ class Board:
         return self.house.url(path, **{**self.asked.kept(), **changes})
 
 
-def on_board(operation: str) -> object:
-    """Return the dependency of a route on the board, for who may do an operation."""
+def on_board(operation: str, *, own: bool = False) -> object:
+    """Return the dependency of a route on the board, for who may do an operation; `own` as `session.may`."""
 
-    async def found(here: Annotated[House, house(operation)], asked: Annotated[Asked, Query()]) -> Board:
+    async def found(here: Annotated[House, house(operation, own=own)], asked: Annotated[Asked, Query()]) -> Board:
         return Board(here, asked)
 
     return Depends(found)

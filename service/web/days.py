@@ -89,10 +89,11 @@ def _overlap(work: Minutes, claimed: Sequence[tuple[int, int]]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One lane on one date of a week: its column, and bars in hundredths of the hours drawn."""
+    """One lane on one date of a week: its column, and its work and bars in hundredths of the hours drawn."""
 
     day: date
     column: Column
+    work: tuple[tuple[float, float], ...]
     bars: tuple[tuple[float, float, str], ...]
     visits: int
 
@@ -121,10 +122,12 @@ def _cell(view: View, lane: LaneRow, claims: Sequence[Claim], day: date, span: S
     of_day = [claim for claim in claims if claim.claim_starts_at < span[1] and claim.claim_ends_at > span[0]]
     opened, closed = span[0].replace(hour=6), span[0].replace(hour=22)
     whole = (closed - opened).total_seconds()
-    edges = [(max(c.claim_starts_at, opened), min(c.claim_ends_at, closed), c.status or "off") for c in of_day]
-    bars = tuple(
-        (round(100 * (a - opened).total_seconds() / whole, 2), round(100 * (b - a).total_seconds() / whole, 2), kind)
-        for a, b, kind in edges
-        if b > a
-    )
-    return Cell(day, column(view, lane, of_day, span), bars, len({c.id for c in of_day if c.id}))
+
+    def bar(start: datetime, end: datetime) -> tuple[float, float]:
+        a, b = max(start, opened), min(end, closed)
+        return round(100 * (a - opened).total_seconds() / whole, 2), round(100 * (b - a).total_seconds() / whole, 2)
+
+    own = column(view, lane, of_day, span)
+    work = tuple(found for edges in own.work if (found := bar(*edges))[1] > 0)
+    claimed = [(*bar(c.claim_starts_at, c.claim_ends_at), c.status or "off") for c in of_day]
+    return Cell(day, own, work, tuple(b for b in claimed if b[1] > 0), len({c.id for c in of_day if c.id}))

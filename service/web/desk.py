@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Response
 from fastapi.responses import RedirectResponse
 
-from models.errors import InterlockError, InvalidInput, NotFound, Unavailable
+from models.errors import Forbidden, InterlockError, InvalidInput, NotFound, Unavailable
 from models.states import Party
 from service.commands import attendance, availability, bookings, clients, deposits
 from service.commands.attendance import Step
@@ -121,14 +121,16 @@ async def _client(here: House, details: Details) -> UUID:
 
 @router.post("/board/{slug}/blocks")
 async def block(
-    board: Annotated[Board, on_board("takeTimeOff")],
+    board: Annotated[Board, on_board("takeTimeOff", own=True)],
     staff: Annotated[UUID, Form()],
     day: Annotated[date, Form()],
     opens: Annotated[time, Form()],
     closes: Annotated[time, Form()],
 ) -> Response:
-    """Block time of one staff member."""
+    """Block time of one staff member; staff block their own."""
     here = board.house
+    if not here.may("takeTimeOff", staff):
+        raise Forbidden("Staff block their own time alone.")
     start, end = (typed_time(here, staff, day, clock).starts_at for clock in (opens, closes))
     try:
         await availability.take_time_off(here.scope, availability.TimeOff(staff, start, end))
@@ -140,7 +142,9 @@ async def block(
 
 
 @router.post("/board/{slug}/blocks/{claim_id}/end")
-async def end_block(board: Annotated[Board, on_board("takeTimeOff")], claim_id: int) -> Response:
-    """Free blocked time."""
-    await availability.end_time_off(board.house.scope, claim_id)
+async def end_block(board: Annotated[Board, on_board("takeTimeOff", own=True)], claim_id: int) -> Response:
+    """Free blocked time; staff free their own."""
+    here = board.house
+    own = None if here.may("takeTimeOff") else here.principal.staff_id or UUID(int=0)
+    await availability.end_time_off(here.scope, claim_id, of=own)
     return back(board, said="freed")

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request, Response
 
-from models.permissions import PERMISSIONS, Principal, refusal
+from models.permissions import PERMISSIONS, Principal, only_own, refusal
 from service.db.command import Scope
 from service.db.database import Database
 from service.db.views import View
@@ -48,9 +49,14 @@ class House:
         """The language that the pages speak."""
         return house_words(self.request)
 
-    def may(self, operation: str) -> bool:
-        """Return whether whoever looks at the page may do an operation."""
-        return refusal(self.principal, PERMISSIONS[operation], self.business.id) is None
+    def may(self, operation: str, staff_id: UUID | None = None) -> bool:
+        """Return whether whoever looks at the page may do an operation, if need be on a staff member's rows."""
+        permission = PERMISSIONS[operation]
+        if refusal(self.principal, permission, self.business.id) is not None:
+            return False
+        return not only_own(self.principal, permission) or (
+            staff_id is not None and staff_id == self.principal.staff_id
+        )
 
     async def view(self) -> View:
         """Return arrays that hold every change committed before now."""
@@ -78,10 +84,10 @@ class House:
         return house_page(self.request, template, shared | context, status)
 
 
-def house(operation: str) -> Any:  # noqa: ANN401 - FastAPI types Depends so
-    """Return the dependency of a page for who may do an operation of the permission table."""
+def house(operation: str, *, own: bool = False) -> Any:  # noqa: ANN401 - FastAPI types Depends so
+    """Return the dependency of a page for who may do an operation of the permission table; `own` as `session.may`."""
 
-    async def found(request: Request, visitor: Annotated[Visitor, may(operation)]) -> House:
+    async def found(request: Request, visitor: Annotated[Visitor, may(operation, own=own)]) -> House:
         now = request.app.state.interlock.clock()
         return House(request, visitor.business, visitor.principal, visitor.scope, now)
 

@@ -132,7 +132,8 @@ class PageRoute(APIRoute):
 def sorry(request: Request, status: int, code: str, detail: str = "") -> Response:
     """Return the page of an error: what happened, and where to go."""
     query = request.query_params
-    words = chosen_language(query.get("lang"), request.headers.get("accept-language"))
+    asked = query.get("lang"), request.headers.get("accept-language")
+    words = chosen_language(*asked) if request.url.path.startswith("/b/") else house_words(request)
     text = _sentence(words, code)
     # What went wrong is written in English; where a sentence of the reader's says it already, it is not said twice.
     shown = detail if text == words("error_other") and words.language == "en" and status < 500 else ""

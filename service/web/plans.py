@@ -11,14 +11,9 @@ from pydantic import BaseModel, Field
 
 from models.errors import InterlockError, NotFound, Unavailable
 from models.optimisation import POLICY_NAMES, RunKind
-from service.commands import bookings, optimisation, plans, waitlist
-from service.commands.bookings import BookRequest
-from service.queries import businesses
+from service.commands import optimisation, plans
 from service.queries import optimisation as queries
-from service.queries import waitlist as entries
 from service.queries.optimisation import Run
-from service.queries.slots import SlotsWanted, find
-from service.web.board import nearest
 from service.web.days import lanes_of_day
 from service.web.house import House, house
 from service.web.pages import PageRoute
@@ -173,58 +168,3 @@ async def stop(here: Annotated[House, house("stopRun")], run_id: UUID) -> Respon
     """End a running search with its best plan so far."""
     await plans.stop_run(here.scope, run_id)
     return RedirectResponse(here.url(f"/plans/{run_id}"), status_code=303)
-
-
-@router.get("/board/{slug}/waitlist/{entry_id}")
-async def relax(
-    here: Annotated[House, house("listWaitlist")],
-    entry_id: UUID,
-    at: Annotated[str | None, Query(max_length=100)] = None,
-) -> Response:
-    """The time that a plan names for somebody left out, and the nearest ones, their own wishes aside."""
-    return await _relaxed(here, entry_id, at)
-
-
-async def _relaxed(here: House, entry_id: UUID, at: str | None, problem: str | None = None) -> Response:
-    entry = await _entry(here, entry_id)
-    wanted = Chosen.of(at) if at else None
-    start = wanted.starts_at if wanted else max(entry.windows[0][0], here.now)
-    near = await nearest(here, entry.service_id, start, entry.seats)
-    free = wanted is not None and await _is_free(here, entry, wanted)
-    staff = {member.id: member.name for member in await businesses.staff(here.db, here.business.id)}
-    context = {"entry": entry, "near": near, "wanted": wanted, "free": free, "staff": staff, "problem": problem}
-    context["of"] = Chosen
-    return here.page("relax.html", 409 if problem else 200, **context)
-
-
-async def _is_free(here: House, entry: entries.WaitingEntry, wanted: Chosen) -> bool:
-    start, who = wanted.starts_at, (wanted.staff_id,)
-    query = SlotsWanted(entry.service_id, start, start + timedelta(minutes=1), who, by_staff=True, seats=entry.seats)
-    return len(find(await here.view(), query, here.now, limit=1)) > 0
-
-
-async def _entry(here: House, entry_id: UUID) -> entries.WaitingEntry:
-    waiting = await entries.waiting(here.db, here.business.id)
-    found = next((entry for entry in waiting if entry.id == entry_id), None)
-    if found is None:
-        raise NotFound("Nobody waits there any more.")
-    return found
-
-
-@router.post("/board/{slug}/waitlist/{entry_id}")
-async def place(
-    here: Annotated[House, house("book")], entry_id: UUID, at: Annotated[str, Form(max_length=100)]
-) -> Response:
-    """Book a time for somebody who waits, and take them off the list."""
-    entry, chosen = await _entry(here, entry_id), Chosen.of(at)
-    place, source = (entry.service_id, chosen.staff_id, chosen.starts_at), "board"
-    request = BookRequest(*place, entry.client_id, source, seats=entry.seats)
-    try:
-        booked = await bookings.book(here.scope, request, view=await here.view(), now=here.now)
-    except (NotFound, Unavailable):
-        raise
-    except InterlockError as refusal:
-        return await _relaxed(here, entry_id, at, refusal.detail)
-    await waitlist.leave(here.scope, entry_id)
-    day = chosen.starts_at.astimezone(here.zone).date()
-    return RedirectResponse(here.url("", day=day, open=booked.id, said="booked"), status_code=303)

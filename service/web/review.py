@@ -131,11 +131,6 @@ class Dot:
     y: float
     plans: tuple[Alternative, ...]
 
-    @property
-    def label(self) -> str:
-        """The policies' names."""
-        return ", ".join(plan.policy for plan in self.plans)
-
 
 def trade_off(plans: Sequence[Alternative]) -> list[Dot]:
     """Return the plans that are done, as dots: gentler to the left, fuller towards the top."""

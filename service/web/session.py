@@ -27,15 +27,16 @@ class Visitor:
     scope: Scope
 
 
-def may(operation: str) -> Any:  # noqa: ANN401 - FastAPI types Depends so
+def may(operation: str, *, own: bool = False) -> Any:  # noqa: ANN401 - FastAPI types Depends so
     """Return the dependency of a page below ``/…/{slug}``: a `Visitor` who may do an operation of the permission table.
 
-    Who is not signed in is sent to the sign-in page and comes back; who may not is refused (403).
+    Who is not signed in is sent to the sign-in page and comes back; who may not is refused (403). With `own` who may do
+    it to their own rows alone comes in, and the page looks whose they are.
     """
-    return Depends(_visitor(operation))
+    return Depends(_visitor(operation, own=own))
 
 
-def _visitor(operation: str) -> Callable[..., Awaitable[Visitor]]:
+def _visitor(operation: str, *, own: bool) -> Callable[..., Awaitable[Visitor]]:
     permission = PERMISSIONS[operation]
 
     async def visitor(request: Request, slug: str) -> Visitor:
@@ -47,7 +48,7 @@ def _visitor(operation: str) -> Callable[..., Awaitable[Visitor]]:
             raise HTTPException(303, headers={"Location": f"/login?next={quote(_wanted(request))}"})
         if (refused := refusal(principal, permission, business.id)) is not None:
             raise refused
-        if only_own(principal, permission):
+        if only_own(principal, permission) and not own:
             raise Forbidden("This page is for who works here.")
         return Visitor(principal, business, Scope(interlock.db, business.id, actor=principal.actor))
 

@@ -146,6 +146,10 @@ class Words:
         amount, own = cents / 100, "default"
         return self.digits(numbers.format_currency(amount, currency, locale=self.locale, numbering_system=own))
 
+    def money(self, cents: int) -> str:
+        """Return an amount in a currency that is named beside it."""
+        return self.digits(numbers.format_decimal(cents / 100, "#,##0.00", locale=self.locale))
+
     def zone(self, zone: "ZoneInfo", at: datetime) -> tuple[str, str]:
         """Return the name of a zone and its offset at a moment."""
         offset = f"{at.astimezone(zone):%z}"

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from uuid import UUID
 
 import httpx
 import pytest
@@ -16,15 +18,18 @@ import uvicorn
 from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
+from models.permissions import Role
 from service import bootstrap
 from service.bootstrap import Interlock
+from service.commands import bookings, waitlist
 from service.db.command import Scope
 from service.db.database import Database
 from service.db.views import Views
 from tests.service.people import cookie
-from tests.service.worlds import NOW, salon
+from tests.service.worlds import ANA, COLOUR, CUT, MONDAY_10, NOW, client, salon
 
 PHONE, TABLET, DESK = {"width": 390, "height": 844}, {"width": 768, "height": 1024}, {"width": 1440, "height": 900}
+BOARD = "/board/salon?day=2026-03-02"
 expect.set_options(timeout=20_000)
 FLAGS = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking"]
 
@@ -45,12 +50,13 @@ def chromium() -> Iterator[Browser]:
 
 
 class World:
-    """The server's address, and a way to change its database from a test."""
+    """The server's address and clock, and a way to change its database from a test."""
 
     def __init__(self, app_url: str) -> None:
         self.app_url = app_url
         self.address = ""
         self.app: FastAPI | None = None
+        self.now = NOW
 
     def do(self, work: Callable[[Database], object]) -> object:
         """Run an async function of a database."""
@@ -70,13 +76,13 @@ class World:
 
 @pytest.fixture
 def world(app_url: str) -> Iterator[World]:
-    """A server with nothing in it yet; its clock stands at `NOW`, a Sunday."""
+    """A server with nothing in it yet; its clock stands at `NOW`, a Sunday, until a test sets it."""
     world = World(app_url)
 
     @asynccontextmanager
     async def running():
         async with Database(app_url, 5) as db:
-            interlock = Interlock(db, Views(db), lambda: NOW)
+            interlock = Interlock(db, Views(db), lambda: world.now)
             yield interlock
             await interlock.close()
 
@@ -108,6 +114,25 @@ def salon_id(world: World) -> object:
     return world.do(make)
 
 
+@pytest.fixture
+def busy(world, salon_id):
+    """Ana has Bea at 10:00 and Cem at 11:00; two wait for the morning."""
+
+    async def fill(db):
+        scope = world.scope_of(db, salon_id)
+        for name, hours in (("Bea", 0), ("Cem", 1)):
+            view = await Views(db).current(salon_id, NOW)
+            start = MONDAY_10 + timedelta(hours=hours)
+            request = bookings.BookRequest(CUT, ANA, start, await client(scope, name))
+            await bookings.book(scope, request, view=view, now=NOW)
+        for name, service in (("Wim", CUT), ("Eva", COLOUR)):
+            window = ((MONDAY_10 - timedelta(hours=1), MONDAY_10 + timedelta(hours=3)),)
+            await waitlist.join(scope, waitlist.Joining(await client(scope, name), service, window), now=NOW)
+
+    world.do(fill)
+    return salon_id
+
+
 class Visitor:
     """Opens pages, and keeps what the browser complained about."""
 
@@ -118,11 +143,16 @@ class Visitor:
 
     def manager(self, salon_id: object, **options: object) -> Page:
         """Return a page of somebody who is signed in as the owner."""
+        return self.member(salon_id, Role.OWNER, **{"viewport": DESK, **options})
+
+    def member(self, salon_id: object, role: Role, who: UUID | None = None, **options: object) -> Page:
+        """Return a page of somebody who is signed in with a role, as a staff member if `who` is given."""
 
         async def sign_in(db: Database) -> dict[str, str]:
-            return await cookie(self.world.scope_of(db, salon_id))
+            own = {} if who is None else {"staff_id": who}
+            return await cookie(self.world.scope_of(db, salon_id), role, **own)
 
-        page = self.page(**{"viewport": DESK, **options})
+        page = self.page(**options)
         cookies = self.world.do(sign_in)
         page.context.add_cookies([{"name": n, "value": v, "url": self.world.address} for n, v in cookies.items()])
         return page

@@ -1,5 +1,6 @@
 """The board: a day's lanes, what is done there, and a kind answer to what cannot be."""
 
+import re
 from datetime import date, timedelta
 from uuid import uuid4
 
@@ -125,6 +126,9 @@ async def test_blocked_time_is_hatched_and_can_be_freed(scope, db, browser):
     form = {"staff": str(BEN), "day": str(MONDAY), "opens": "14:00", "closes": "15:00"}
     assert (await browser.post("/board/salon/blocks", data=form)).status_code == 303
     assert 'class="block off"' in (await browser.get(f"/board/salon?{DAY}")).text
+    assert re.search(
+        r"<b>14:00 to 15:00</b> <bdi>Ben</bdi>.*?/blocks/\d+/end", (await browser.get(f"/board/salon?{DAY}")).text
+    )
     page = (await browser.get(f"/board/salon?{DAY}&span=list")).text
     claim = page.split("/blocks/")[1].split("/")[0]
     await browser.post(f"/board/salon/blocks/{claim}/end")

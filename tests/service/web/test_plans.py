@@ -123,7 +123,8 @@ async def test_who_is_left_out_can_be_given_another_time(scope, db, run, browser
     offered = (await browser.get(path)).text
     at = re.search(r'name="at" value="([^"]+)"', offered).group(1)
     assert "Another time for" in offered
-    assert (await browser.post(path, data={"at": at})).status_code == 303
+    assert (await browser.post(path, data={"at": at, "version": "9"})).status_code == 409
+    assert (await browser.post(path, data={"at": at, "version": "1"})).status_code == 303
     assert await confirmed(db, scope) == 1
     assert (await browser.get(path)).status_code == 404
 
@@ -145,10 +146,32 @@ async def test_the_relaxation_leads_to_the_very_place_that_it_names(scope, db, b
     fast = bookings.BookRequest(CUT, left.relaxed_staff_id, left.relaxed_starts_at, await client(scope, "Fast Fred"))
     gone = await bookings.book(scope, fast, view=view, now=NOW)
     assert "not free as the book stands" in (await browser.get(path)).text
-    assert (await browser.post(path.split("?")[0], data={"at": at})).status_code == 409
+    form = {"at": at, "version": "1"}
+    assert (await browser.post(path.split("?")[0], data=form)).status_code == 409
     await bookings.cancel(scope, bookings.Cancellation(gone.id, gone.version), now=NOW)
-    assert (await browser.post(path.split("?")[0], data={"at": at})).status_code == 303
+    assert (await browser.post(path.split("?")[0], data=form)).status_code == 303
     assert await confirmed(db, scope) == 1
+
+
+async def test_a_concession_is_written_into_the_entry_and_the_next_run_places_it(scope, db, browser):
+    narrow = ((MONDAY_10, MONDAY_10 + timedelta(minutes=20)),)
+    await waitlist.join(scope, waitlist.Joining(await client(scope, "Narrow Nel"), CUT, narrow, (BEN,)), now=NOW)
+    first = await plan_waitlist(scope, Views(db), (MONDAY, MONDAY), NOW)
+    page = (await browser.get(f"/board/salon/plans/{first}")).text
+    path = unescape(re.search(r'href="([^"]+at=[^"]+)">Offer', page).group(1))
+    offered = (await browser.get(path)).text
+    form = offered[offered.index("/widen") :]
+    sent = dict(re.findall(r'name="(version|at|day|opens|closes)" value="([^"]*)"', form))
+    assert sent["day"] == str(MONDAY)
+    answer = await browser.post(f"{path.split('?')[0]}/widen", data=sent)
+    assert answer.status_code == 303
+    assert "They wait for that too now" in (await browser.get(answer.headers["location"])).text
+    second = await queries.read(db, scope.business_id, await plan_waitlist(scope, Views(db), (MONDAY, MONDAY), NOW))
+    assert "Narrow Nel" in {move.client for move in second.moves}
+    late = await browser.post(f"{path.split('?')[0]}/widen", data=sent)
+    assert late.status_code == 409, "somebody else has changed the entry"
+    backwards = await browser.post(f"{path.split('?')[0]}/widen", data=sent | {"closes": "00:00", "version": "2"})
+    assert (backwards.status_code, "ends before it starts" in backwards.text) == (409, True)
 
 
 async def test_days_in_the_wrong_order_are_refused_in_words(scope, browser):

@@ -105,13 +105,14 @@ def test_who_is_not_there_though_it_began_is_late():
 def a_plan(policy: str, placed: int, moved: int) -> Alternative:
     """Return a plan in a line."""
     return Alternative(
-        UUID(int=hash(policy) % 1000), "rebalance", policy, "planned", "done", 1.0, 1.0, 1.0, 0.0, (), None, None,
+        UUID(int=hash(policy) % 1000), "rebalance", policy, "planned", MIDNIGHT, MIDNIGHT, "done", 1.0, 1.0, 1.0,
+        0.0, (), None, None,
         datetime.now(UTC), placed, moved, 0, 0,
     )  # fmt: skip
 
 
 def test_plans_with_the_same_figures_are_one_dot():
     dots = trade_off([a_plan("gentle", 3, 3), a_plan("balanced", 9, 16), a_plan("full", 9, 16)])
-    assert [dot.label for dot in dots] == ["gentle", "balanced, full"]
+    assert [[plan.policy for plan in dot.plans] for dot in dots] == [["gentle"], ["balanced", "full"]]
     assert dots[0].x < dots[1].x
     assert dots[0].y > dots[1].y
