@@ -25,7 +25,23 @@ STARTS = (570, 645, 720, 795, 870, 945)
 """Local minutes at which each stylist's cuts of 45 minutes begin: between them half an hour lies idle."""
 PRIORITIES = (5, 5, 3, 2, 2, 1, 1, 1, 1)
 BOOKED = ("Ada", "Bento", "Clara", "Duarte", "Eva", "Filipe", "Gloria", "Heitor", "Ines", "Jaime", "Lia", "Mario")
-WAITING = ("Nina", "Otto", "Pia", "Quim", "Rosa", "Saul", "Tina", "Ugo", "Vera")
+SURNAMES = (
+    "Sousa",
+    "Pinto",
+    "Moreira",
+    "Tavares",
+    "Lopes",
+    "Neves",
+    "Teixeira",
+    "Correia",
+    "Antunes",
+    "Vaz",
+    "Cardoso",
+)
+WAITING = (
+    *("Nina Rocha", "Otto Brandão", "Pia Salgado", "Quim Ferraz", "Rosa Amaral", "Saul Paiva", "Tina Guerra"),
+    *("Ugo Barreto", "Vera Falcão"),
+)
 LOCKED, EASY = 3, 8
 """Among the booked: one who must not be moved, and one who would come to anyone."""
 
@@ -70,7 +86,7 @@ async def _book(scope: Scope, midnight: datetime, now: datetime) -> None:
     views = Views(scope.db)
     places = [(stylist, minute) for stylist in STYLISTS for minute in STARTS]
     for number, (stylist, minute) in enumerate(places):
-        name = f"{BOOKED[number % len(BOOKED)]} {'Sousa' if number < len(BOOKED) else 'Pinto'}"
+        name = f"{BOOKED[number % len(BOOKED)]} {SURNAMES[number % len(SURNAMES)]}"
         client = await clients.register(scope, clients.NewClient(name))
         at, allowed = midnight + timedelta(minutes=minute), Allowed(locked=True) if number == LOCKED else None
         if number == EASY:
@@ -83,6 +99,6 @@ async def _book(scope: Scope, midnight: datetime, now: datetime) -> None:
 async def _queue(scope: Scope, midnight: datetime, now: datetime) -> None:
     """Clients who wait for a colour on that day: an hour and a half, which no gap has."""
     for number, (name, priority) in enumerate(zip(WAITING, PRIORITIES, strict=True)):
-        client = await clients.register(scope, clients.NewClient(f"{name} Rocha"))
+        client = await clients.register(scope, clients.NewClient(name))
         wish = waitlist.Joining(client, COLOUR, ((midnight, midnight + timedelta(days=1)),), None, priority)
         await waitlist.join(scope, wish, now=now - timedelta(days=number))
