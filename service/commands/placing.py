@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from models.errors import InvalidInput, NotAllocated, NotAllowed, NotFound, Past
 from models.states import AppointmentStatus
 from service.commands.attendance import Booking
-from service.commands.components import LOCK_ENTRIES, PLACED
+from service.commands.components import PLACED
 from service.commands.legality import Wanted, legal_items
 from service.commands.limits import respect_limits
 from service.commands.nearest import offering_nearest
@@ -23,7 +23,10 @@ from service.db.database import Transaction
 from service.db.ledger import record
 from service.db.views import View
 
-ENTRY = "SELECT client_id, service_id, seats, status, version FROM waitlist_entry WHERE business_id = %s AND id = %s"
+# Locked before limits and lanes, as plans lock it.
+ENTRY = """
+SELECT client_id, service_id, seats, status, version FROM waitlist_entry WHERE business_id = %s AND id = %s FOR UPDATE
+"""
 WIDEN = """
 UPDATE waitlist_entry w SET windows = w.windows + tstzmultirange(%(window)s), version = w.version + 1,
     staff_ids = CASE WHEN w.staff_ids IS NULL OR %(staff)s::uuid IS NULL OR %(staff)s::uuid = ANY(w.staff_ids)
@@ -79,8 +82,6 @@ async def place(tx: Transaction, request: Placing, *, view: View, now: datetime)
         items = legal_items(view, wanted, now, by_staff=True)
         await respect_limits(tx, view, items, entry["client_id"])
         outcome = await claims.take(tx, made, items)
-    # After the time, as plans lock them; a plan may have placed them meanwhile.
-    _waiting(await tx.row(LOCK_ENTRIES, [tx.business_id, [request.entry_id]]), request.version)
     placed = {"entries": [request.entry_id], "appointments": [made.id]}
     await tx.execute(PLACED, placed | {"business": tx.business_id, "actor": tx.actor})
     return Booking(made.id, AppointmentStatus(outcome["status"]), 1, deposit_cents=outcome["deposit_cents"])
@@ -99,7 +100,7 @@ async def widen(tx: Transaction, request: Widening, *, now: datetime) -> Entry:
     """
     if request.end <= now:
         raise Past("That time has passed.")
-    entry = _waiting(await tx.row(f"{ENTRY} FOR UPDATE", [tx.business_id, request.entry_id]), request.version)
+    entry = _waiting(await tx.row(ENTRY, [tx.business_id, request.entry_id]), request.version)
     performs = [tx.business_id, entry["service_id"], request.staff_id]
     if request.staff_id is not None and await tx.row(PERFORMS, performs) is None:
         raise NotAllocated("That staff member does not perform the service.")
