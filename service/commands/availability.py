@@ -1,7 +1,6 @@
 """When staff work: weekly hours, single days, time off, holidays; checked against live bookings under locks."""
 
-import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -263,7 +262,11 @@ async def remove_holiday(tx: Transaction, day: date, *, version: int | None = No
     return HoursSet(version=now_at)
 
 
-def public_holidays(country: str, subdivision: str | None, years: Iterable[int]) -> list[tuple[date, str]]:
+ALL_KNOWN = {"IN": (2001, 2035)}
+"""Years outside of which the package leaves out a country's moving feasts; it warns of it, to the whole process."""
+
+
+def public_holidays(country: str, subdivision: str | None, years: Collection[int]) -> list[tuple[date, str]]:
     """Return a country's public holidays (ISO 3166 codes) of some years, as the `holidays` package knows them.
 
     It may take a second the first time: not on the loop that answers others.
@@ -277,12 +280,14 @@ def public_holidays(country: str, subdivision: str | None, years: Iterable[int])
 
     where = f"{country}{'-' + subdivision if subdivision else ''}"
     try:
-        with warnings.catch_warnings(record=True, action="always") as incomplete:
-            found = holidays.country_holidays(country, subdiv=subdivision, years=years)
+        # Without years it computes nothing yet; it fills itself as years are asked for.
+        known = holidays.country_holidays(country, subdiv=subdivision, expand=False)
+        first, last = ALL_KNOWN.get(country, (known.start_year, known.end_year))
+        if not all(first <= year <= last for year in years):
+            raise InvalidInput(f"All holidays of {where} are known from {first} to {last}; or name the days.")
+        found = holidays.country_holidays(country, subdiv=subdivision, years=years)
     except NotImplementedError as error:
         raise InvalidInput(f"No holidays are known for {where}.") from error
-    if incomplete:
-        raise InvalidInput(f"Not all holidays of {where} are known in those years; choose others, or name the days.")
     return sorted((day, name[:200]) for day, name in found.items())
 
 
