@@ -183,6 +183,7 @@ class Versioned(Protocol):
         """The present one, None where it has none."""
 
 
+T = TypeVar("T")
 V = TypeVar("V", bound=Versioned)
 
 
@@ -191,6 +192,13 @@ def tagged(response: Response, written: V) -> V:
     if written.version is not None:
         response.headers["ETag"] = f'"{written.version}"'
     return written
+
+
+def tagged_beside(response: Response, written: tuple[T, int]) -> T:
+    """Return what was written, the version that it left its business at as the answer's ETag."""
+    value, version = written
+    response.headers["ETag"] = f'"{version}"'
+    return value
 
 
 async def staff_asked(

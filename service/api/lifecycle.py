@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from service.api.bodies import StrictRoute
-from service.api.context import By, Commanding, Db, Expected, Fresh, Now, OfPath, tagged
+from service.api.context import By, Commanding, Db, Expected, Fresh, Now, OfPath, tagged, tagged_beside
 from service.api.schemas import NoShowRulesBody, RescheduleBody, SwapBody
 from service.commands import attendance, deposits
 from service.commands import reschedule as moves
@@ -102,6 +102,4 @@ async def set_no_show_rules(
 ) -> NoShowRules:
     """Set what clients who failed to come too often have to do first: pay a deposit, or be approved."""
     wanted = NoShowRules(body.threshold, body.deposit_cents)
-    rules, version = await deposits.set_no_show_rules(scope, wanted, version=expected)
-    response.headers["ETag"] = f'"{version}"'
-    return rules
+    return tagged_beside(response, await deposits.set_no_show_rules(scope, wanted, version=expected))

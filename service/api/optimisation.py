@@ -9,7 +9,7 @@ from models.errors import NotFound
 from models.optimisation import Rules, RunKind
 from models.states import RunStatus
 from service.api.bodies import StrictRoute
-from service.api.context import Commanding, Db, Expected, OfPath, tagged
+from service.api.context import Commanding, Db, Expected, OfPath, tagged, tagged_beside
 from service.api.paging import Paged
 from service.api.schemas import AllowanceBody, ApplyBody, RulesBody, RunBody
 from service.commands import allowances, plans
@@ -138,6 +138,4 @@ async def rules(db: Db, response: Response, business: OfPath) -> Rules:
 @router.put("/optimisation-rules", operation_id="setRules")
 async def set_rules(response: Response, scope: Commanding, expected: Expected, body: RulesBody) -> Rules:
     """Set the rules, all of them."""
-    rules, version = await allowances.set_rules(scope, Rules(**body.model_dump()), version=expected)
-    response.headers["ETag"] = f'"{version}"'
-    return rules
+    return tagged_beside(response, await allowances.set_rules(scope, Rules(**body.model_dump()), version=expected))

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from pydantic import Field, StringConstraints
 
 from service.api.bodies import StrictRoute
-from service.api.context import Commanding, Db, Expected, OfPath, tagged
+from service.api.context import Commanding, Db, Expected, OfPath, tagged, tagged_beside
 from service.api.schemas import Body
 from service.commands import origins as commands
 from service.queries import own_settings
@@ -31,6 +31,5 @@ async def read(db: Db, response: Response, business: OfPath) -> AllowedOrigins:
 @router.put("/origins", operation_id="setOrigins")
 async def write(response: Response, scope: Commanding, expected: Expected, body: AllowedOrigins) -> AllowedOrigins:
     """Say which sites' pages may call this business's API; they do without cookies."""
-    origins, version = await commands.allow(scope, tuple(body.origins), version=expected)
-    response.headers["ETag"] = f'"{version}"'
-    return AllowedOrigins(origins=list(origins))
+    allowed = tagged_beside(response, await commands.allow(scope, tuple(body.origins), version=expected))
+    return AllowedOrigins(origins=list(allowed))
