@@ -1,5 +1,6 @@
 """The OpenAPI document: what the routes say of themselves, and what all of them have in common."""
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -55,15 +56,24 @@ def _document(app: FastAPI) -> Described:
         schemas = document["components"]["schemas"]
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
+        for described in schemas.values():
+            # What a docstring says of attributes is for who reads the code.
+            described["description"] = described.get("description", "").partition("\n\nAttributes\n")[0]
         schemas["Problem"] = PROBLEM
         for methods in document["paths"].values():
             for method, operation in methods.items():
                 if (permission := PERMISSIONS.get(operation["operationId"])) is not None:
                     describe(operation, permission)
+                    operation["summary"] = _summary(operation["operationId"])
                 _answers(operation, method)
                 _examples(operation, schemas)
     schema: Described = app.openapi_schema or {}
     return schema
+
+
+def _summary(operation_id: str) -> str:
+    """Return an operation's id in words: "Read booking request"."""
+    return re.sub("[A-Z]", lambda letter: f" {letter[0].lower()}", operation_id).capitalize()
 
 
 def _answers(operation: Described, method: str) -> None:

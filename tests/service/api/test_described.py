@@ -73,6 +73,13 @@ def test_an_example_that_is_none_is_found(document, monkeypatch):
     assert "holdSlot application/json" in refused(server_app().openapi())
 
 
+def test_every_operation_is_called_what_its_id_says(document):
+    called = {operation["operationId"]: operation["summary"] for _, operation in operations(document)}
+    assert (called["readBookingRequest"], called["book"]) == ("Read booking request", "Book")
+    assert len(set(called.values())) == len(called)
+    assert not [name for name, schema in document["components"]["schemas"].items() if "---" in schema["description"]]
+
+
 def test_what_is_in_a_path_or_required_has_an_example(document):
     for _, operation in operations(document):
         for parameter in operation.get("parameters", []):
