@@ -60,7 +60,7 @@ async def days_of_slots(
     zone: Annotated[str | None, Query(max_length=64)] = None,
 ) -> list[slot_queries.DayOfSlots]:
     """How many starts are free on each local date, and the first of them; for a week strip or a month."""
-    chosen = zone_named(zone or business.zone)
+    chosen = zone_named(business.zone if zone is None else zone)
     wanted = slot_queries.whole_days(service_id, first_day, last_day, chosen, staff)
     return slot_queries.by_day(view, wanted, now, first_day, last_day, chosen)
 
@@ -167,7 +167,7 @@ async def bookings_between(
 async def read(db: Db, response: Response, business: OfPath, booking_id: UUID) -> list[queries.BookedItem]:
     """One booking, item by item; its version is the ETag."""
     items = await queries.read(db, business.id, booking_id)
-    response.headers["ETag"] = f'"{items[0].version}"'
+    tagged(response, items[0])
     return items
 
 

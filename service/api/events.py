@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
+from pydantic import StringConstraints
 
 from models.errors import LimitReached, Unavailable
 from service.api.bodies import StrictRoute
@@ -27,6 +28,7 @@ LASTS_S = 600.0
 """Then a stream ends and the browser comes back by itself: a credential is looked at again at least that often."""
 Waiting = asyncio.Queue[tuple[Cursor, dict[str, Any]] | None]
 router = APIRouter(tags=["events"], route_class=StrictRoute)
+Topic = Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z_]+(\.[a-z_]+)*$")]
 
 
 @dataclass(slots=True)
@@ -94,7 +96,7 @@ async def stream(
     db: Db,
     business: OfPath,
     last_event_id: Annotated[str | None, Header(max_length=40)] = None,
-    topic: Annotated[list[str] | None, Query(max_length=20)] = None,
+    topic: Annotated[list[Topic] | None, Query(max_length=20)] = None,
 ) -> StreamingResponse:
     """What happens from now on, or since the last event that the reader has seen.
 

@@ -29,8 +29,8 @@ class VisitBody(Body):
     items: Annotated[list[VisitItemBody], Field(min_length=1, max_length=8)]
     start: Instant
     end: Instant
-    any_order: bool = False
-    same_staff: bool = False
+    any_order: Annotated[bool, Field(strict=True)] = False
+    same_staff: Annotated[bool, Field(strict=True)] = False
     maximum_wait: Annotated[int, Field(ge=0, le=1440, strict=True)] = 0
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import Field, StringConstraints
 
+from models.contact import ONE_LINE
 from service.api.bodies import StrictRoute
 from service.api.context import Commanding, Db, Expected, OfPath, tagged
 from service.api.paging import Paged
@@ -29,8 +30,8 @@ class HolidaysBody(Body):
 
     days: Annotated[tuple[HolidayBody, ...], Field(max_length=366)] = ()
     country: Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")] | None = None
-    subdivision: Annotated[str, StringConstraints(max_length=10)] | None = None
-    years: Annotated[tuple[Annotated[int, Field(ge=1970, le=2200)], ...], Field(max_length=2)] = ()
+    subdivision: Annotated[str, StringConstraints(min_length=1, max_length=10, pattern=ONE_LINE)] | None = None
+    years: Annotated[tuple[Annotated[int, Field(ge=1970, le=2200, strict=True)], ...], Field(max_length=2)] = ()
     displace: Annotated[bool, Field(strict=True)] = False
 
 

@@ -51,7 +51,7 @@ Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254, 
 Phone = Annotated[str, StringConstraints(strip_whitespace=True, pattern=PHONE)]
 Zone = Annotated[str, StringConstraints(max_length=64)]
 Limit = Annotated[int, Field(ge=1, le=32767, strict=True)]
-Kind = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Kind = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=ONE_LINE)]
 Note = Annotated[str, StringConstraints(max_length=500, pattern=SOME_LINES)]
 
 
@@ -125,7 +125,7 @@ class BookingBody(Body):
     client_id: UUID | None = None
     client: ClientBody | None = None
     hold_id: UUID | None = None
-    token: Annotated[str, StringConstraints(max_length=200)] | None = None
+    token: Annotated[str, StringConstraints(max_length=200, pattern=ONE_LINE)] | None = None
     service_id: UUID | None = None
     staff_id: UUID | None = None
     starts_at: Instant | None = None

@@ -34,22 +34,28 @@ def digests(owner_url: str) -> dict[str, tuple[int, str]]:
         }
 
 
-@pytest.fixture
-async def book(api, client_id, owner_url):
-    """A confirmed booking, a hold and a series, and proof at the end that nothing touched them."""
+async def filled(api, client_id: str) -> dict[str, str]:
+    """Make a confirmed booking, a hold and a series, and return their ids."""
     booked = (await api.post(f"{BASE}/bookings", json={**AT, "client_id": client_id})).json()["id"]
     later = {**AT, "starts_at": f"{DAY}T11:00:00Z"}
     hold = (await api.post(f"{BASE}/holds", json=later)).json()
     wish = {**AT, "starts_at": f"{DAY}T14:00:00Z", "client_id": client_id, "rule": "FREQ=WEEKLY;COUNT=2"}
     made = (await api.post(f"{BASE}/series", json=wish)).json()
-    before = digests(owner_url)
-    yield {
+    return {
         "client": client_id,
         "booked": booked,
         "hold": hold["id"],
         "token": hold["token"],
         "series": made["occurrences"][0]["appointment_id"],
     }
+
+
+@pytest.fixture
+async def book(api, client_id, owner_url):
+    """What `filled` makes, and proof at the end that nothing touched it."""
+    made = await filled(api, client_id)
+    before = digests(owner_url)
+    yield made
     assert digests(owner_url) == before
 
 
