@@ -143,8 +143,11 @@ def _broken_rule(view: View, query: SlotQuery, starts_at: datetime, now: datetim
         return Past("That time has passed.")
     if Ruled.NOT_ALLOCATED not in broken and starts_at < now + timedelta(minutes=service.minimum_notice):
         return Past(f"The service needs {service.minimum_notice} minutes' notice.")
-    if Ruled.ADVANCE in broken:
+    if Ruled.NOT_ALLOCATED not in broken and starts_at > now + timedelta(days=service.maximum_advance):
         return OutsidePolicy(f"The service can be booked at most {service.maximum_advance} days ahead.")
+    if Ruled.NOT_ALLOCATED not in broken and starts_at >= moment(view.snapshot.end):
+        last = f"{moment(view.snapshot.end - 1).astimezone(view.snapshot.zone):%d %B %Y}"
+        return OutsidePolicy(f"Times are on offer until {last}; choose an earlier one.")
     for rule, (error, words) in BROKEN.items():
         if rule in broken:
             return error(words)

@@ -465,7 +465,7 @@ def translate(error: BaseException) -> InterlockError | None:
         case errors.SerializationFailure() | errors.DeadlockDetected() | errors.LockNotAvailable():
             return Contended("Another transaction holds what this one needs.")
         case errors.ForeignKeyViolation():
-            return NotFound(f"What it refers to does not exist ({error.diag.constraint_name}).")
+            return NotFound(missing(error.diag.constraint_name or ""))
         case errors.UniqueViolation():
             return InvalidInput(f"That exists already ({error.diag.constraint_name}).")
         case errors.IntegrityError():
@@ -475,6 +475,14 @@ def translate(error: BaseException) -> InterlockError | None:
         case PoolTimeout() | psycopg.OperationalError():
             return Unavailable("The database cannot answer now; try again shortly.")
     return None
+
+
+def missing(foreign_key: str) -> str:
+    """Return what to say where the row that a foreign key refers to is not there; its name says which."""
+    for noun in ("client", "service", "staff"):
+        if f"_{noun}_business_id_" in foreign_key:
+            return f"There is no such {noun}{' member' if noun == 'staff' else ''}."
+    return f"What it refers to does not exist ({foreign_key})."
 
 
 def first_line(error: BaseException) -> str:

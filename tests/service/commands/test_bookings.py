@@ -43,6 +43,19 @@ def counts(url: str) -> dict[str, int]:
         return {t: connection.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in tables}
 
 
+async def test_what_is_too_far_ahead_is_not_said_to_be_closed(db, owner_url):
+    scope = await salon(db)
+    for ahead in (timedelta(days=62), timedelta(weeks=50)):
+        with pytest.raises(OutsidePolicy, match="at most 60 days ahead"):
+            await book(scope, MONDAY_10 + ahead)
+    with psycopg.connect(owner_url) as connection:
+        connection.execute("UPDATE service SET maximum_advance = 366")
+    with pytest.raises(OutsidePolicy, match="on offer until 06 July 2026"):
+        await book(scope, MONDAY_10 + timedelta(weeks=50))
+    with pytest.raises(NotAllocated):
+        await book(scope, MONDAY_10 + timedelta(weeks=50), BEN, COLOUR)
+
+
 async def test_a_booking_leaves_claim_with_buffers_event_and_audit(db, owner_url):
     scope = await salon(db)
     booking = await book(scope)

@@ -34,6 +34,7 @@ async def test_nothing_new_is_made_for_who_is_gone(db, owner_url, how):
     held = await bookings.hold(scope, bookings.HoldRequest(CUT, ANA, MONDAY_10), view=view, now=NOW)
     for who in (await gone(scope, how), nobody):
         for doomed in (
+            bookings.book(scope, bookings.BookRequest(CUT, BEN, MONDAY_10, who), **given),
             bookings.confirm(scope, bookings.Confirmation(held.id, held.token, who)),
             waitlist.join(scope, waitlist.Joining(who, CUT, MORNING), now=NOW),
             requests.ask(scope, bookings.BookRequest(CUT, BEN, MONDAY_10, who), **given),
