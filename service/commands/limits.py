@@ -167,7 +167,7 @@ async def within_limits(tx: Transaction, limits: Sequence[_Limit]) -> None:
     """Count once more with everything in the book. Raises `LimitReached` where there are too many visits now."""
     for limit, visits in (await _counted(tx, list(dict.fromkeys(limits)), ())).items():
         if len(visits) > limit.most:
-            raise LimitReached(limit.words)
+            raise LimitReached(limit.words, limit=limit.what)
 
 
 async def respect_client_limits(tx: Transaction, hold_id: UUID, client_id: UUID) -> None:
@@ -186,7 +186,7 @@ async def respect_client_limits(tx: Transaction, hold_id: UUID, client_id: UUID)
 def _check(limit: _Limit, there: set[Visit], visit: Visit) -> None:
     # Who joins a group that is there adds no visit, but to the client's own.
     if len(there) >= limit.most and (limit.what == "client" or visit not in there):
-        raise LimitReached(limit.words)
+        raise LimitReached(limit.words, limit=limit.what)
 
 
 async def _counted(tx: Transaction, limits: Sequence[_Limit], moved: Collection[UUID]) -> dict[_Limit, set[Visit]]:

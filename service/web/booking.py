@@ -1,13 +1,13 @@
 """The booking page: choose a time, and hold it."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Response
 from fastapi.responses import RedirectResponse
 
-from models.errors import InterlockError, InvalidInput, LimitReached, NotFound, SlotTaken, Unavailable
+from models.errors import HoldExpired, InterlockError, InvalidInput, LimitReached, NotFound, SlotTaken, Unavailable
 from service.commands import bookings
 from service.commands.bookings import Hold, HoldRequest, Release
 from service.commands.legality import Wanted
@@ -15,7 +15,7 @@ from service.db.limits import address_of
 from service.db.own_time import seen_by_holder
 from service.queries import businesses, storefronts
 from service.queries.storefronts import OwnHold
-from service.web.offer import MONTH, WEEK, Wish, by_part
+from service.web.offer import MONTH, WEEK, Time, Wish, by_part
 from service.web.pages import PageRoute
 from service.web.session import signed_in
 from service.web.visit import Chosen, Visit, Visiting, most_people, performers
@@ -112,10 +112,8 @@ async def times_page(visit: Visit, refused: tuple[Chosen, InterlockError] | None
     if own is not None and [item.service_id for item in own[0].items] == [service.id for service in services]:
         context |= {"own": own[0], "own_token": own[1]}
     if refused is not None:
-        crowded = "live_holds" in refused[1].fields
-        sentence = "taken" if isinstance(refused[1], SlotTaken) else "held_enough" if crowded else "offer_gone"
-        near = [] if crowded else wish.nearest(refused[0].starts_at)
-        context |= {"refused": refused[0], "sentence": sentence, "near": near}
+        near = nearest(wish, refused[1], refused[0].starts_at)
+        context |= {"refused": refused[0], "sentence": sentence(refused[1]), "near": near}
     return visit.page(
         "times.html",
         409 if refused else 200,
@@ -128,6 +126,20 @@ async def times_page(visit: Visit, refused: tuple[Chosen, InterlockError] | None
         most_services=MAXIMUM_ITEMS,
         **context,
     )
+
+
+def sentence(refusal: InterlockError) -> str:
+    """Return the key of what a client is told about a refusal."""
+    if isinstance(refusal, SlotTaken | HoldExpired):
+        return "taken"
+    if refusal.fields.get("limit") == "client":
+        return "why_client_limit"
+    return "held_enough" if "live_holds" in refusal.fields else "offer_gone"
+
+
+def nearest(wish: Wish, refusal: InterlockError, start: datetime) -> list[Time]:
+    """Return the times near one that was refused; none where any other would be refused as well."""
+    return [] if "live_holds" in refusal.fields else wish.nearest(start)
 
 
 def _offered(visit: Visit, wish: Wish) -> dict[str, object]:

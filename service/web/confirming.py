@@ -8,14 +8,14 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Response
 from fastapi.responses import RedirectResponse
 
-from models.errors import HoldExpired, InterlockError, KeyReused, NotFound, SlotTaken, Unavailable
+from models.errors import HoldExpired, InterlockError, KeyReused, NotFound, Unavailable
 from service.commands import bookings, clients
 from service.commands.attendance import Booking
 from service.commands.bookings import Confirmation
 from service.queries import bookings as queries
 from service.queries import storefronts
 from service.queries.storefronts import Item
-from service.web.booking import COOKIE, held_instead, wanted
+from service.web.booking import COOKIE, held_instead, nearest, sentence, wanted
 from service.web.details import Details, Typed
 from service.web.mine import link_to, remember
 from service.web.pages import PageRoute
@@ -91,7 +91,7 @@ async def _form(
     first, *more = [(item.staff_id, item.starts_at) for item in items]
     services, near = await visit.chosen(), []
     if refusal is not None:
-        near = visit.wish(await visit.view(), services).nearest(items[0].starts_at)
+        near = nearest(visit.wish(await visit.view(), services), refusal, items[0].starts_at)
     return visit.page(
         "details.html",
         status,
@@ -100,7 +100,7 @@ async def _form(
         of=Chosen,
         seconds=int(seconds),
         details=details,
-        taken=isinstance(refusal, SlotTaken | HoldExpired) if refusal else None,
+        refused=sentence(refusal) if refusal else None,
         near=near,
         services=services,
         back=visit.url(day=items[0].starts_at.astimezone(visit.zone).date(), first=None, own=_own(visit)),

@@ -53,7 +53,7 @@ async def test_a_fee_that_is_due_already_is_told_as_such(db, browser):
     await change_service(scope, Change(CUT, {"last_cancellation": 4320}))
     form = (await browser.post(HOLD, data={"at": AT.replace("T10", "T11")})).headers["location"]
     page = plain((await browser.get(form)).text)
-    assert "It can no longer be changed or cancelled online." in page
+    assert "Booked this late, it cannot be changed or cancelled online." in page
     assert "costs" not in page
 
 
@@ -110,6 +110,29 @@ async def test_another_time_that_was_taken_instead_stays_chosen_while_the_form_i
             "WHERE a.status = 'confirmed'"
         )
     assert [row["starts_at"] for row in rows] == [MONDAY_10 + timedelta(hours=1)]
+
+
+async def test_who_may_not_come_again_that_day_is_told_so_and_not_that_the_time_is_gone(db, browser):
+    scope = await salon(db)
+    await booked(browser)
+    await change_service(scope, Change(CUT, {"client_daily_limit": 1}))
+    later = AT.replace("T10", "T15")
+    form = (await browser.post(HOLD, data={"at": later})).headers["location"]
+    answer = await browser.post(form, data={"at": later, "name": "Maria Costa", "email": "maria@example.org"})
+    assert answer.status_code == 409
+    page = plain(answer.text)
+    assert "You have all the visits of that day or week already." in page
+    assert "not on offer" not in page
+    assert 'value="Maria Costa"' in answer.text
+
+
+async def test_a_fourth_time_held_from_one_place_is_told_as_such(db, browser):
+    await salon(db)
+    for hour in (9, 10, 14, 15):
+        browser.cookies.clear()
+        answer = await browser.post(HOLD, data={"at": AT.replace("T10", f"T{hour:02}")})
+    assert answer.status_code == 409
+    assert "Three times are held from here already" in plain(answer.text)
 
 
 async def test_a_frame_without_cookies_knows_its_own_hold_by_the_address(db, browser):
