@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from uuid import UUID
 
 import httpx
@@ -31,6 +34,7 @@ from tests.service.worlds import ANA, COLOUR, CUT, MONDAY_10, NOW, client, salon
 PHONE, TABLET, DESK = {"width": 390, "height": 844}, {"width": 768, "height": 1024}, {"width": 1440, "height": 900}
 BOARD = "/board/salon?day=2026-03-02"
 expect.set_options(timeout=20_000)
+EXAMPLE = Path(__file__).parents[2] / "examples" / "widget.html"
 FLAGS = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -190,3 +194,30 @@ def http(world: World) -> Iterator[httpx.Client]:
     """A client without a browser."""
     with httpx.Client(base_url=world.address) as client:
         yield client
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def host_of(world: World, tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Serve the example's page with a widget's attributes on a site of its own, and return the address.
+
+    A frame there is a third party's; over plain HTTP its cookies are neither sent nor kept.
+    """
+    served = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=tmp_path))
+    thread = threading.Thread(target=served.serve_forever, daemon=True)
+    thread.start()
+
+    def host(attributes: str) -> str:
+        text = EXAMPLE.read_text().replace("http://127.0.0.1:8000", world.address)
+        (tmp_path / "widget.html").write_text(text.replace('data-business="demo-clinic"', attributes))
+        (tmp_path / "favicon.ico").write_bytes(b"")
+        return f"http://localhost:{served.server_port}/widget.html"
+
+    yield host
+    served.shutdown()
+    served.server_close()
+    thread.join(10)

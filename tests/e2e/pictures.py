@@ -6,6 +6,7 @@ Thursday, at twenty past eleven.
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,8 +16,10 @@ from playwright.sync_api import expect
 from models.optimisation import RunKind
 from models.permissions import Role
 from models.states import Party
-from service.commands import attendance, availability, bookings, changes, plans
+from service.commands import attendance, availability, bookings, changes, offers, plans
 from service.commands.attendance import Step
+from service.commands.businesses import Opening, open_business
+from service.commands.catalogue import NewService, NewStaff
 from service.commands.changes import Change
 from service.db.views import Views
 from service.jobs.demo import set_up
@@ -24,7 +27,8 @@ from service.jobs.demo_salon import set_up_salon
 from service.queries import boards, businesses
 from service.queries.slots import SlotsWanted, find
 from tests.e2e.conftest import DESK, PHONE, TABLET
-from tests.service.worlds import NOW, client
+from tests.e2e.steps import expire_holds
+from tests.service.worlds import ANA, MONDAY_10, NOW, WEEK, client
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 COLOURS = 128
@@ -87,12 +91,15 @@ async def _asked_and_blocked(db, scope, clinic, now) -> None:
     await availability.take_time_off(scope, availability.TimeOff(last.staff_id, last.starts_at, last.ends_at))
 
 
-def test_pictures(demo, world, visitor):
+def test_pictures(demo, world, visitor, host_of):
     clinic, made, salon, evening = demo
     for size in SIZES:
         booking(visitor, size, made.first_day)
         visit(visitor, size)
         somebody_faster(visitor, size)
+        dark_and_framed(visitor, size, host_of)
+        # No more than three times are held from one place.
+        expire_holds(world, clinic.id)
     day = made.first_day + THURSDAY
     world.now = world.do(lambda db: lived_in(db, world.scope_of(db, clinic.id), clinic, day))
     run = world.do(lambda db: under_way(db, world.scope_of(db, salon.id), evening.day))
@@ -248,6 +255,52 @@ def somebody_faster(visitor, size):
     other.locator(".suggestion").first.click()
     expect(other.get_by_role("alert")).to_be_visible()
     _keep(other, "booking-taken", size)
+
+
+def dark_and_framed(visitor, size, host_of):
+    dark = visitor.page(viewport=size, timezone_id="Europe/Berlin", color_scheme="dark")
+    dark.goto("/b/demo-clinic")
+    _keep(dark, "booking-dark", size)
+    dark.locator(".suggestion").first.click()
+    _titled(dark, "Your time")
+    dark.go_back()
+    expect(dark.locator(".own")).to_be_visible()
+    _keep(dark, "booking-back-dark", size)
+    page = visitor.page(viewport=size, timezone_id="Europe/Berlin")
+    page.goto(host_of('data-business="demo-clinic"'))
+    expect(page.frame_locator("iframe").locator(".suggestion").first).to_be_visible()
+    page.wait_for_function("document.querySelector('iframe').offsetHeight !== 640")
+    _keep(page, "widget", size)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: str(size["width"]))
+def test_pictures_of_a_party_that_waits_and_of_an_offer(demo, world, visitor, size):
+    group = NewService("Course", 60, seats=6, slot_interval=60, price_cents=1500)
+
+    async def make(db):
+        scope = world.scope_of(db, uuid4())
+        opening = Opening("Studio Luz", "studio", "Europe/Lisbon", (NewStaff("Rita", WEEK, ANA),), (group,))
+        await open_business(scope, opening)
+        return scope.business_id
+
+    async def offer(db):
+        view = await Views(db).current(business_id, NOW)
+        freed = offers.Freed(ANA, MONDAY_10 - timedelta(hours=1), MONDAY_10 + timedelta(hours=1))
+        assert await offers.pass_on(world.scope_of(db, business_id), freed, view=view, now=NOW)
+
+    business_id = world.do(make)
+    page = visitor.page(viewport=size)
+    page.goto("/b/studio?people=3")
+    _keep(page, "booking-group", size)
+    page.get_by_role("link", name="Join the waitlist").click()
+    page.get_by_label("Name").fill("Maria Costa")
+    page.get_by_label("Telephone").fill("+351 910 000 000")
+    page.get_by_role("button", name="Put me on the waitlist").click()
+    _titled(page, "You are on the waitlist")
+    world.do(offer)
+    page.goto("/b/studio/me")
+    expect(page.get_by_role("button", name="Take it")).to_be_visible()
+    _keep(page, "mine-offer", size)
 
 
 def _titled(page, title: str) -> None:

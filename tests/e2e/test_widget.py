@@ -1,10 +1,5 @@
 """The widget on a site of its business's own."""
 
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
@@ -12,7 +7,6 @@ from tests.e2e.conftest import DESK, PHONE
 from tests.e2e.steps import BOOK, booked, fill, tab_to
 from tests.service.worlds import CUT
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "widget.html"
 EVENTS = """
 if (parent === window) {
   window.told = [];
@@ -23,27 +17,9 @@ if (parent === window) {
 
 
 @pytest.fixture
-def host(world, salon_id, tmp_path):
-    """The example's page on a site of its own, another one than the widget's: its address.
-
-    A frame there is a third party's; over plain HTTP its cookies are neither sent nor kept.
-    """
-    text = EXAMPLE.read_text().replace("http://127.0.0.1:8000", world.address)
-    tag = f'data-business="salon" data-service="{CUT}" data-lang="en"'
-    (tmp_path / "widget.html").write_text(text.replace('data-business="demo-clinic"', tag))
-    (tmp_path / "favicon.ico").write_bytes(b"")
-    served = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=tmp_path))
-    thread = threading.Thread(target=served.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://localhost:{served.server_port}/widget.html"
-    served.shutdown()
-    served.server_close()
-    thread.join(10)
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+def host(salon_id, host_of):
+    """The example's page with the salon's widget: its address."""
+    return host_of(f'data-business="salon" data-service="{CUT}" data-lang="en"')
 
 
 def framed(visitor, host: str, **options: object) -> tuple[Page, FrameLocator]:
