@@ -140,6 +140,12 @@ class InvalidGrant(InterlockError):
     code, title, status = "invalid-grant", "Not accepted", 400
 
 
+class InvalidClient(InterlockError):
+    """The token endpoint does not know the client, or not with that secret (RFC 6749, section 5.2)."""
+
+    code, title, status = "invalid-client", "Not accepted", 401
+
+
 class Forbidden(InterlockError):
     """Known, and not allowed to."""
 

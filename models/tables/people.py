@@ -58,13 +58,17 @@ session = Table(
     Column("expires_at", TIME, nullable=False),
     Column("revoked_at", TIME),
     Column("revoked_because", Text),
+    Column("scope", Text, nullable=False, server_default=text("''")),
     PrimaryKeyConstraint("id"),
     _account(),
     CheckConstraint("kind IN ('api', 'web')", name="kind"),
     CheckConstraint("(revoked_at IS NULL) = (revoked_because IS NULL)", name="revoked_because"),
     info={"account_column": "account_id"},
 )
-"""One sign-in: a browser's, or the family of refresh tokens that began with one password."""
+"""One sign-in: a browser's, or the family of refresh tokens that began with one password.
+
+`scope` is what its tokens were granted, and never more; empty is all that the account may.
+"""
 Index(None, session.c.account_id)
 
 refresh_token = Table(

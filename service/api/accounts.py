@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from models.errors import Forbidden, InvalidGrant, Unauthenticated
+from models.errors import Forbidden, InvalidClient, InvalidGrant, Unauthenticated
 from models.permissions import SCOPES
 from service.api.bodies import StrictRoute
 from service.api.paging import Paged
@@ -100,7 +100,7 @@ def _basic(authorization: str | None) -> str:
     try:
         return base64.b64decode(authorization[6:], validate=True).decode().partition(":")[2]
     except (binascii.Error, UnicodeDecodeError) as error:
-        raise InvalidGrant("The Authorization header cannot be read.", error="invalid_client") from error
+        raise InvalidClient("The Authorization header cannot be read.", error="invalid_client") from error
 
 
 async def _refreshed(db: Database, keyring: Keyring, refresh: str, scope: str) -> Grant:
@@ -114,7 +114,7 @@ async def _of_key(db: Database, keyring: Keyring, key: str, scope: str) -> Grant
     try:
         principal = await principals.of_key(db, key)
     except Unauthenticated as error:
-        raise InvalidGrant("The client's id or secret is not right.", error="invalid_client") from error
+        raise InvalidClient("The client's id or secret is not right.", error="invalid_client") from error
     granted = principal.scopes or frozenset()
     if not set(scope.split()) <= granted:
         raise InvalidGrant("The key has not all of these scopes.", error="invalid_scope")

@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
-from models.errors import InterlockError, TooManyRequests, Unauthenticated, Unavailable
+from models.errors import InterlockError, InvalidClient, TooManyRequests, Unauthenticated, Unavailable
 from service.telemetry.metrics import PROBLEMS
 
 
@@ -46,6 +46,8 @@ async def _domain(_: Request, error: Exception) -> Response:
         headers |= refusal_headers(domain)
     if isinstance(domain, Unauthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="interlock"'
+    if isinstance(domain, InvalidClient):
+        headers["WWW-Authenticate"] = 'Basic realm="interlock"'
     return problem_response(domain.problem(), headers)
 
 

@@ -16,8 +16,8 @@ ACCESS_SECONDS = 600
 API_DAYS, WEB_DAYS, REFRESH_DAYS = 90, 14, 30
 
 OPEN = """
-INSERT INTO session (id, account_id, kind, agent, expires_at)
-SELECT %(session)s, id, %(kind)s, %(agent)s, clock_timestamp() + make_interval(days => %(days)s)
+INSERT INTO session (id, account_id, kind, agent, scope, expires_at)
+SELECT %(session)s, id, %(kind)s, %(agent)s, %(scope)s, clock_timestamp() + make_interval(days => %(days)s)
 FROM account WHERE id = %(account)s AND disabled_at IS NULL
 """
 KEEP = """
@@ -29,7 +29,7 @@ UPDATE refresh_token t SET used_at = clock_timestamp() FROM session s, account a
 WHERE t.hash = %(hash)s AND t.used_at IS NULL AND t.expires_at > clock_timestamp()
   AND s.id = t.session_id AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp()
   AND a.id = t.account_id AND a.disabled_at IS NULL
-RETURNING t.session_id
+RETURNING t.session_id, s.scope
 """
 REVOKE = """
 UPDATE session SET revoked_at = clock_timestamp(), revoked_because = %(because)s
@@ -61,12 +61,15 @@ async def open_session(db: Database, account_id: UUID, kind: str, agent: str | N
     return await db.transact(NOBODY, work)
 
 
-async def _open(tx: Transaction, account_id: UUID, session_id: UUID, kind: str, agent: str | None) -> None:
+async def _open(
+    tx: Transaction, account_id: UUID, session_id: UUID, kind: str, agent: str | None, scope: str = ""
+) -> None:
     row = {
         "session": session_id,
         "account": account_id,
         "kind": kind,
         "agent": agent and agent[:200],
+        "scope": scope,
         "days": WEB_DAYS if kind == "web" else API_DAYS,
     }
     if not await tx.execute(OPEN, row):
@@ -79,7 +82,7 @@ async def grant(db: Database, keyring: Keyring, account_id: UUID, scope: str = "
 
     async def work(tx: Transaction) -> None:
         tx.act_as(account_id)
-        await _open(tx, account_id, session_id, "api", agent)
+        await _open(tx, account_id, session_id, "api", agent, scope)
         await _keep(tx, refresh, account_id, session_id, REFRESH_DAYS * 86_400)
 
     await db.transact(NOBODY, work)
@@ -94,30 +97,41 @@ def access(keyring: Keyring, account_id: UUID, session_id: UUID, scope: str = ""
 
 
 async def rotated(db: Database, keyring: Keyring, refresh: str, scope: str = "") -> Grant:
-    """Return new tokens for a refresh token, which is used up by it.
+    """Return new tokens for a refresh token, which is used up by it (RFC 6749, section 6).
+
+    Without a scope the access token has what was granted at first; a narrower one narrows this access token alone.
 
     Raises
     ------
     InvalidGrant
-        Expired, revoked, unknown; or used before: then somebody has a copy, and the whole session is revoked.
+        More scope than was granted: the refresh token stays good. Expired, revoked, unknown; or used before: then
+        somebody has a copy, and the whole session is revoked.
     """
     account_id = tokens.owner_of(refresh, "ilr")
     following = tokens.drawn("ilr", account_id)
 
-    async def work(tx: Transaction) -> UUID | None:
+    async def work(tx: Transaction) -> tuple[UUID, str] | None:
         tx.act_as(account_id)
         row = await tx.row(USE, {"hash": tokens.digest(refresh)})
         if row is None:
             await _revoke_if_reused(tx, account_id, refresh)
             return None
-        session_id: UUID = row["session_id"]
-        await _keep(tx, following, account_id, session_id, REFRESH_DAYS * 86_400)
-        return session_id
+        kept = _within(scope, row["scope"])
+        await _keep(tx, following, account_id, row["session_id"], REFRESH_DAYS * 86_400)
+        return row["session_id"], kept
 
-    session_id = await db.transact(NOBODY, work)
-    if session_id is None:
+    used = await db.transact(NOBODY, work)
+    if used is None:
         raise InvalidGrant("The refresh token is not good any more; sign in again.", error="invalid_grant")
+    session_id, scope = used
     return Grant(access(keyring, account_id, session_id, scope), ACCESS_SECONDS, scope, following)
+
+
+def _within(scope: str, granted: str) -> str:
+    """Return the scope that is asked for, what was granted where none is; raises `InvalidGrant` where it is more."""
+    if granted and not set(scope.split()) <= set(granted.split()):
+        raise InvalidGrant("The refresh token was not granted all of these scopes.", error="invalid_scope")
+    return scope or granted
 
 
 async def _keep(tx: Transaction, token: str, account_id: UUID, session_id: UUID, seconds: int) -> None:

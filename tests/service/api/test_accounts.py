@@ -94,6 +94,23 @@ async def test_a_narrower_scope_is_all_that_its_token_may(anybody, olga):
     refused(await asked(anybody, **form, scope="everything"), 400, "invalid-grant")
 
 
+async def test_a_refreshed_token_never_has_more_scope_than_was_granted(anybody, olga):
+    """RFC 6749, section 6: left out is what was granted; narrower is for that access token alone."""
+    form = {"grant_type": "password", "username": "olga@example.com", "password": PASSWORD}
+    first = await granted(anybody, **form, scope="bookings:read waitlist:read")
+    again = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"]}
+    for wider in ("people:write", "bookings:read people:write"):
+        answer = await asked(anybody, **again, scope=wider)
+        refused(answer, 400, "invalid-grant")
+        assert answer.json()["error"] == "invalid_scope"
+    narrow = await granted(anybody, **again, scope="bookings:read")
+    refused(await anybody.get(f"{BASE}/waitlist", headers=bearing(narrow["access_token"])), 403)
+    second = await granted(anybody, grant_type="refresh_token", refresh_token=narrow["refresh_token"])
+    assert (narrow["scope"], second["scope"]) == ("bookings:read", "bookings:read waitlist:read")
+    assert (await anybody.get(f"{BASE}/waitlist", headers=bearing(second["access_token"]))).status_code == 200
+    refused(await anybody.get(f"{BASE}/keys", headers=bearing(second["access_token"])), 403)
+
+
 @pytest.mark.parametrize(
     "form",
     [
@@ -115,6 +132,10 @@ async def test_what_is_not_right_gives_no_token(anybody, olga, form):
     if form.get("grant_type") == "password":
         assert answer.json()["error"] == "invalid_grant"
         assert answer.json()["detail"] == "The e-mail or the password is not right."
+    if form.get("grant_type") == "client_credentials":
+        # RFC 6749, section 5.2.
+        assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+        assert answer.headers["www-authenticate"].startswith("Basic ")
 
 
 async def test_a_revoked_token_ends_its_session_at_once(anybody, olga):

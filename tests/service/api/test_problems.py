@@ -212,6 +212,7 @@ def test_codes_are_stable_and_each_names_one_error():
         "too-many-requests": 429,
         "unauthenticated": 401,
         "invalid-grant": 400,
+        "invalid-client": 401,
         "forbidden": 403,
         "limit-reached": 429,
         "unavailable": 503,
