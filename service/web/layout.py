@@ -198,11 +198,23 @@ def drawing(
 
 
 def opened(drawn: Drawing, day: Day, columns: Sequence[Column], openings: Sequence[Opening]) -> Drawing:
-    """Return a drawing with a mark where each of those who wait would fit."""
+    """Return a drawing with a mark where those who wait would fit; who wants the same time shares one."""
     x_of = {column.id: i * day.lane for i, column in enumerate(columns)}
     shown = [o for o in openings if o.staff_id in x_of and day.start <= o.starts_at < day.end]
-    boxes = [replace(_span(day, o.starts_at, o.ends_at, x_of[o.staff_id], "opening"), title=o.client) for o in shown]
-    return replace(drawn, openings=boxes)
+    shared: list[list[Opening]] = []
+    for o in sorted(shown, key=lambda o: (x_of[o.staff_id], o.starts_at)):
+        last = shared[-1] if shared else []
+        if last and last[0].staff_id == o.staff_id and o.starts_at < max(other.ends_at for other in last):
+            last.append(o)
+        else:
+            shared.append([o])
+    return replace(drawn, openings=[_opening(day, of_one, x_of[of_one[0].staff_id]) for of_one in shared])
+
+
+def _opening(day: Day, of_one: Sequence[Opening], x: float) -> Box:
+    first, *rest = of_one
+    span = _span(day, first.starts_at, max(o.ends_at for o in of_one), x, "opening")
+    return replace(span, title=f"{first.client} +{len(rest)}" if rest else first.client)
 
 
 def hue_of(services: Iterable[str]) -> dict[str, int]:

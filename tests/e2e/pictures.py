@@ -31,7 +31,7 @@ from tests.e2e.steps import expire_holds
 from tests.service.worlds import ANA, MONDAY_10, NOW, WEEK, client
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
-COLOURS = 128
+COLOURS = 256
 SIZES = (DESK, PHONE, TABLET)
 THURSDAY = timedelta(days=10)
 CLOCK = {"hour": 11, "minute": 20}
@@ -46,8 +46,12 @@ def demo(world):
         made = await set_up(db, NOW, lambda *_: None)
         clinic = await businesses.by_slug(db, made.slug)
         await changes.change_business(world.scope_of(db, clinic.id), Change(clinic.id, {"colour": GREEN}))
-        evening = await set_up_salon(db, made.first_day + THURSDAY, NOW)
+        evening = await set_up_salon(db, made.first_day + THURSDAY + timedelta(days=1), NOW)
         salon = await businesses.by_slug(db, evening.slug)
+        for business in (clinic, salon):
+            # A run begins by the database's clock.
+            async with db.transaction(business.id) as tx:
+                await tx.execute("UPDATE optimisation_run SET created_at = %s", [NOW + THURSDAY])
         return clinic, made, salon, evening
 
     return world.do(fill)
@@ -60,7 +64,7 @@ async def lived_in(db, scope, clinic, day) -> datetime:
     span = now.replace(hour=0, minute=0), now.replace(hour=23)
     claims = await boards.claims(db, clinic.id, [lane.lane_no for lane in lanes], *span)
     missed = True
-    for claim in sorted((c for c in claims if c.id and c.starts_at < now), key=lambda c: c.starts_at):
+    for claim in sorted((c for c in claims if c.id and c.starts_at <= now), key=lambda c: c.starts_at):
         if claim.ends_at <= now and missed and claim.lane_no == lanes[-1].lane_no:
             await attendance.no_show(scope, Step(claim.id, claim.version), now=now)
             missed = False
@@ -314,4 +318,4 @@ def _keep(page, name: str, size: dict[str, int]) -> None:
     path = FOLDER / f"{name}-{size['width']}.png"
     page.screenshot(path=path)
     # A palette is enough for a page, at a quarter of the bytes.
-    Image.open(path).convert("RGB").quantize(COLOURS).save(path, optimize=True)
+    Image.open(path).convert("RGB").quantize(COLOURS, kmeans=2).save(path, optimize=True)

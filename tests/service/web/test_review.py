@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from service.queries.boards import Claim
 from service.queries.optimisation import Alternative, Move, Run, Term
-from service.web.layout import Column, drawing, drawn_day
+from service.web.layout import Column, Opening, drawing, drawn_day, opened
 from service.web.review import gain, ghosts, groups, seen, trade_off
 from tests.service.worlds import ANA, BEN, CUT, MONDAY_10, NOW
 
@@ -116,3 +118,12 @@ def test_plans_with_the_same_figures_are_one_dot():
     assert [[plan.policy for plan in dot.plans] for dot in dots] == [["gentle"], ["balanced", "full"]]
     assert dots[0].x < dots[1].x
     assert dots[0].y > dots[1].y
+
+
+def test_those_who_wait_and_want_the_same_time_share_a_mark():
+    day = drawn_day(COLUMNS, [], MIDNIGHT, MIDNIGHT + timedelta(days=1))
+    half = timedelta(minutes=30)
+    wants = [Opening(ANA, MONDAY_10 + n * half / 2, MONDAY_10 + n * half / 2 + half, f"Wim {n}") for n in (0, 1, 6)]
+    drawn = opened(drawing(day, COLUMNS, [], MIDNIGHT), day, COLUMNS, wants)
+    assert [box.title for box in drawn.openings] == ["Wim 0 +1", "Wim 6"]
+    assert drawn.openings[0].height == pytest.approx(45 * 1.2)
