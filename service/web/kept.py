@@ -22,7 +22,7 @@ from service.queries.finding import ItemWanted
 from service.web.mine import remember
 from service.web.offer import WEEK, Wish, by_part
 from service.web.pages import PageRoute
-from service.web.several import Shift
+from service.web.several import Move, Shift
 from service.web.ticket import Ticket, ticket
 from service.web.visit import Chosen, Visit, Visiting
 
@@ -178,11 +178,12 @@ async def _times(booking: Kept, refused: Chosen | None = None) -> Response:
 async def _wish(booking: Kept) -> Wish:
     visit, items = booking.visit, booking.items
     view = await moving.freed(visit.db, await visit.view(), booking.item.id)
-    asked = view, visit.zone, visit.now, booking.ticket.people
+    asked = visit.zone, visit.now, booking.ticket.people
     if len(items) == 1:
-        return Wish(asked[0], (ItemWanted(items[0].service_id),), *asked[1:])
+        [item] = items
+        return Move(view, (ItemWanted(item.service_id),), *asked, standing=(item.staff_id, item.starts_at))
     wanted = tuple(ItemWanted(item.service_id, (item.staff_id,)) for item in items)
-    return Shift(asked[0], wanted, *asked[1:], offsets=[item.starts_at - items[0].starts_at for item in items])
+    return Shift(view, wanted, *asked, starts=[item.starts_at for item in items])
 
 
 @router.post("/b/{slug}/booking/{token}/move")

@@ -1,17 +1,17 @@
-"""What is offered to who wants several services: visits, one after the other, and other times for one that is booked.
+"""What is offered to who wants several services, one after the other, and to who moves what they have booked.
 
-They answer the questions of `offer.Wish`, from all visits that start in some days.
+They answer the questions of `offer.Wish`, from all times that start in some days.
 """
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from service.queries import finding, slots
 from service.queries.finding import VisitWanted
-from service.queries.slots import DayOfSlots, SlotsWanted
-from service.web.offer import ALL, SUGGESTED_DAYS, SUGGESTIONS, Suggestion, Time, Wish, part_of
+from service.queries.slots import DayOfSlots, Slot, SlotsWanted
+from service.web.offer import ALL, SUGGESTED_DAYS, SUGGESTIONS, Place, Suggestion, Time, Wish, part_of
 from service.web.why import TOGETHER
 
 LONGEST_WAIT = 30
@@ -19,7 +19,7 @@ LONGEST_WAIT = 30
 
 
 @dataclass(frozen=True, slots=True)
-class _Several(Wish):
+class _FromFound(Wish):
     """A wish that is answered by `found` alone."""
 
     @abstractmethod
@@ -48,7 +48,7 @@ class _Several(Wish):
 
 
 @dataclass(frozen=True, slots=True)
-class VisitWish(_Several):
+class VisitWish(_FromFound):
     """Several services in the order asked for, each as soon after the one before as somebody is free."""
 
     def found(self, first: date, count: int, limit: int = ALL) -> list[Time]:
@@ -69,23 +69,37 @@ class VisitWish(_Several):
 
 
 @dataclass(frozen=True, slots=True)
-class Shift(_Several):
-    """Other times for several items that are booked: who does them and their distances stay.
+class Move(_FromFound):
+    """Other times for one item that is booked: by who does it where they are free, by another where they are not."""
 
-    `offsets` is how long after the first each begins.
-    """
-
-    offsets: Sequence[timedelta] = ()
+    standing: Place = field(kw_only=True)
 
     def found(self, first: date, count: int, limit: int = ALL) -> list[Time]:
-        """Return the first starts at which each item, by itself, could be."""
+        """Return the first times that start on some local dates, in order, each once; not the present one."""
+        own, present = self.standing
+        ranked = slots.find(self.view, self.days(first, count), self.now, limit=ALL, ranked=True)
+        best: dict[datetime, Slot] = {}
+        for slot in sorted(ranked, key=lambda slot: slot.staff_id != own):
+            best.setdefault(slot.starts_at, slot)
+        return [self._time(best[start]) for start in sorted(best.keys() - {present})[:limit]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shift(_FromFound):
+    """Other times for several items that are booked at `starts`: who does them and their distances stay."""
+
+    starts: Sequence[datetime] = field(kw_only=True)
+
+    def found(self, first: date, count: int, limit: int = ALL) -> list[Time]:
+        """Return the first starts at which each item, by itself, could be; not the present one."""
+        present, offsets = self.starts[0], [start - self.starts[0] for start in self.starts]
         start, end = slots.local_days(first, first + timedelta(days=count - 1), self.zone)
         ends: list[dict[datetime, datetime]] = []
-        for item, offset in zip(self.items, self.offsets, strict=True):
+        for item, offset in zip(self.items, offsets, strict=True):
             wanted = SlotsWanted(item.service_id, start + offset, end + offset, item.staff_ids, seats=self.seats)
             free = slots.find(self.view, wanted, self.now, limit=ALL)
             ends.append({slot.starts_at - offset: slot.ends_at for slot in free})
-        starts = sorted(set[datetime].intersection(*map(set, ends)))
+        starts = sorted(set[datetime].intersection(*map(set, ends)) - {present})
         return [self._shifted(start, ends[-1][start]) for start in starts[:limit]]
 
     def _shifted(self, start: datetime, end: datetime) -> Time:

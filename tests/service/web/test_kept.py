@@ -3,15 +3,17 @@
 import re
 from datetime import timedelta
 from html import unescape
+from uuid import UUID
 
 import pytest
 
 from models.states import Party
-from service.commands import attendance
+from service.commands import attendance, bookings
 from service.commands.attendance import Step
 from service.commands.changes import Change, change_business, change_service
+from service.db.views import Views
 from tests.service.web.test_visits import plain
-from tests.service.worlds import ANA, CUT, MONDAY_10, salon
+from tests.service.worlds import ANA, BEN, CUT, MONDAY_10, NOW, client, salon
 
 pytestmark = pytest.mark.anyio
 AT = f"{ANA}~{MONDAY_10.isoformat()}"
@@ -93,6 +95,26 @@ async def test_a_page_that_was_left_open_says_try_again_not_too_late(db, browser
     assert "too late" not in page
     version = re.search(r'name="version" value="(\d+)"', answer.text)[1]
     assert (await browser.post(f"{kept}/cancel", data={"version": version})).status_code == 303
+
+
+async def test_a_move_stays_with_the_same_person_and_names_another_where_they_are_taken(db, browser):
+    scope = await salon(db)
+    kept = (await booked(browser)).split("?")[0]
+    view = await Views(db).current(scope.business_id, NOW)
+    rival = bookings.BookRequest(CUT, ANA, MONDAY_10 + timedelta(hours=4), await client(scope))
+    await bookings.book(scope, rival, view=view, now=NOW)
+    page = (await browser.get(f"{kept}/move?day=2026-03-02&lang=en")).text
+    assert "Now: Mon 2 Mar, 10:00 · with Ana" in plain(page)
+    buttons = re.findall(r'name="at" value="([^"]+)">(.+?)</button>', page)
+    offered = {plain(label)[:5]: (UUID(at[:36]), plain(label)[6:]) for at, label in buttons}
+    assert "10:00" not in offered
+    assert offered["10:15"] == offered["11:00"] == (ANA, "")
+    assert offered["14:00"] == (BEN, "with Ben")
+    assert all(named == ("with Ben" if who == BEN else "") for who, named in offered.values())
+    version = re.search(r'name="version" value="(\d+)"', page)[1]
+    at = unescape(next(at for at, label in buttons if label.startswith("11:00")))
+    assert (await browser.post(f"{kept}/move", data={"at": at, "version": version})).status_code == 303
+    assert "Mon 2 Mar, 11:00 Cut · 30 min · free of charge with Ana" in plain((await browser.get(kept)).text)
 
 
 async def test_another_time_that_was_taken_instead_stays_chosen_while_the_form_is_mended(db, browser):
