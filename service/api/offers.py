@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from service.api.bodies import StrictRoute
-from service.api.context import Commanding, Db, OfPath, tagged
+from service.api.context import Booker, Commanding, Db, OfPath, tagged
 from service.api.paging import Paged
 from service.commands import offers as commands
 from service.commands.attendance import Booking
@@ -21,9 +21,9 @@ async def live(db: Db, business: OfPath, pages: Paged, client_id: UUID | None = 
 
 
 @router.post("/{offer_id}/accept", operation_id="acceptOffer")
-async def accept(response: Response, scope: Commanding, offer_id: UUID) -> Booking:
-    """Book the time that is held for a waitlist entry."""
-    return tagged(response, await commands.accept(scope, offer_id))
+async def accept(response: Response, scope: Commanding, by: Booker, offer_id: UUID) -> Booking:
+    """Book the time that is held for a waitlist entry; a client's is pending where a booking of theirs would be."""
+    return tagged(response, await commands.accept(scope, commands.Acceptance(offer_id, by)))
 
 
 @router.post("/{offer_id}/decline", operation_id="declineOffer")

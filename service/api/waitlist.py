@@ -5,8 +5,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from models.errors import Forbidden
+from models.states import Party
 from service.api.bodies import StrictRoute
-from service.api.context import Commanding, Db, OfPath
+from service.api.context import By, Commanding, Db, OfPath
 from service.api.paging import Paged
 from service.api.schemas import Instant, WaitlistBody
 from service.commands import waitlist as commands
@@ -16,8 +18,10 @@ router = APIRouter(prefix="/waitlist", tags=["waitlist"], route_class=StrictRout
 
 
 @router.post("", status_code=201, operation_id="joinWaitlist")
-async def join(request: Request, scope: Commanding, body: WaitlistBody) -> commands.Entry:
-    """Put a client on the waitlist."""
+async def join(request: Request, scope: Commanding, by: By, body: WaitlistBody) -> commands.Entry:
+    """Put a client on the waitlist; a higher priority than 1 is for the house to give."""
+    if by is Party.CLIENT and body.priority > 1:
+        raise Forbidden("A higher priority is for those who work there to give.")
     joining = commands.Joining(
         body.client_id,
         body.service_id,

@@ -73,7 +73,7 @@ def offers(
         scope = Scope(interlock.db, of.id, actor="cli")
         done = None
         if accept is not None:
-            done = await offer_commands.accept(scope, accept)
+            done = await offer_commands.accept(scope, offer_commands.Acceptance(accept, Party.MANAGER))
         elif decline is not None:
             done = await offer_commands.decline(scope, decline)
         return of, await offer_queries.live(interlock.db, of.id), done

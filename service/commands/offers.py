@@ -9,7 +9,7 @@ from psycopg.types.range import TimestamptzRange
 from uuid_utils.compat import uuid7
 
 from models.errors import HoldExpired, LimitReached, NotAllowed, NotFound, SlotTaken
-from models.states import AppointmentStatus, sources
+from models.states import AppointmentStatus, Party, sources
 from service.commands.attendance import Booking
 from service.commands.legality import Wanted, legal_items, with_item
 from service.commands.limits import Tally
@@ -26,26 +26,34 @@ OFFER_MINUTES = 60
 MOST = 50
 """Entries looked at for one freed time."""
 LONGEST_VISIT = timedelta(days=1)
+# Nobody is asked twice about the same time.
+OFFERED_BEFORE = """
+SELECT o.entry_id FROM offer o
+JOIN appointment_item i ON i.business_id = o.business_id AND i.appointment_id = o.appointment_id
+WHERE o.business_id = %(business)s AND i.staff_id = %(staff)s
+  AND i.starts_at < upper(%(freed)s::tstzrange) AND i.ends_at > lower(%(freed)s::tstzrange)
+"""
 MINUTES = "SELECT coalesce((settings ->> 'offer_minutes')::int, %s) AS minutes FROM business WHERE id = %s"
-# Higher priority first, then who has waited longest; locked in the order of their ids, as plans lock them. Who is being
-# dealt with elsewhere is waited for: passed over, nobody might be offered the time.
-IN_LINE = """
+# Of those who could come: higher priority first, then who has waited longest; locked in the order of their ids, as
+# plans lock them. Who is being dealt with elsewhere is waited for: passed over, nobody might be offered the time.
+IN_LINE = (
+    """
 SELECT w.id, w.client_id, w.service_id, w.staff_ids, w.windows, w.version, w.priority, w.since, w.seats
 FROM waitlist_entry w
 WHERE w.business_id = %(business)s AND w.status = 'waiting' AND w.id IN (
     SELECT e.id FROM waitlist_entry e JOIN client c ON c.business_id = e.business_id AND c.id = e.client_id
     WHERE e.business_id = %(business)s AND e.status = 'waiting' AND e.windows && %(freed)s::tstzrange
       AND c.deleted_at IS NULL AND c.erased_at IS NULL
+      AND (e.staff_ids IS NULL OR %(staff)s = ANY(e.staff_ids))
+      AND EXISTS (SELECT FROM allocation a
+                  WHERE a.business_id = e.business_id AND a.service_id = e.service_id AND a.staff_id = %(staff)s)
+      AND e.id NOT IN ("""
+    + OFFERED_BEFORE
+    + """)
     ORDER BY e.priority DESC, e.since, e.id LIMIT %(most)s)
 ORDER BY w.id FOR UPDATE
 """
-# Nobody is asked twice about the same time.
-OFFERED_BEFORE = """
-SELECT DISTINCT o.entry_id FROM offer o
-JOIN appointment_item i ON i.business_id = o.business_id AND i.appointment_id = o.appointment_id
-WHERE o.business_id = %(business)s AND o.entry_id = ANY(%(entries)s) AND i.staff_id = %(staff)s
-  AND i.starts_at < upper(%(freed)s::tstzrange) AND i.ends_at > lower(%(freed)s::tstzrange)
-"""
+)
 MAKE = """
 WITH made AS (
     INSERT INTO offer (business_id, id, entry_id, appointment_id, expires_at)
@@ -56,7 +64,7 @@ WHERE business_id = %(business)s AND id = %(entry)s RETURNING version
 """
 # Entries are locked before appointments, as plans and those who pass time on lock them.
 READ = """
-SELECT o.id, o.entry_id, o.appointment_id, o.status
+SELECT o.id, o.entry_id, o.appointment_id, o.status, w.client_id
 FROM offer o JOIN waitlist_entry w ON w.business_id = o.business_id AND w.id = o.entry_id
 WHERE o.business_id = %(business)s AND (o.id = %(id)s OR o.appointment_id = %(hold)s OR o.entry_id = %(entry)s)
 ORDER BY o.status = 'open' DESC LIMIT 1 FOR UPDATE
@@ -106,10 +114,11 @@ async def pass_on(tx: Transaction, request: Freed, *, view: View, now: datetime)
     if minutes <= 0 or request.staff_id not in view.lanes:
         return []
     freed = TimestamptzRange(request.starts_at, request.ends_at)
-    waiting = await tx.rows(IN_LINE, {"business": tx.business_id, "freed": freed, "most": MOST})
+    asked = {"business": tx.business_id, "staff": request.staff_id, "freed": freed}
+    waiting = await tx.rows(IN_LINE, asked | {"most": MOST})
+    # Once more, now that they are locked: another may have asked them meanwhile.
+    before = {row["entry_id"] for row in await tx.rows(OFFERED_BEFORE, asked)}
     entries = sorted(waiting, key=lambda entry: (-entry["priority"], entry["since"], entry["id"]))
-    asked = {"entries": [entry["id"] for entry in entries], "staff": request.staff_id, "freed": freed}
-    before = {row["entry_id"] for row in await tx.rows(OFFERED_BEFORE, asked | {"business": tx.business_id})}
     line = [entry for entry in entries if entry["id"] not in before]
     offers: list[Offer] = []
     # Whoever is refused leaves their place to those behind, who are placed anew.
@@ -175,24 +184,40 @@ async def _offer(tx: Transaction, entry: DictRow, item: claims.Item, minutes: in
     return offer
 
 
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """The offer to accept, and who does."""
+
+    offer_id: UUID
+    by: Party = Party.CLIENT
+
+
 @command
-async def accept(tx: Transaction, request: UUID) -> Booking:
-    """Turn an open offer into a booking of who waited.
+async def accept(tx: Transaction, request: Acceptance) -> Booking:
+    """Turn an open offer into a booking of who waited; a client's is pending where a booking of theirs would be.
 
     Raises
     ------
     NotFound, NotAllowed, HoldExpired
         There is no such offer; it was answered already; it has run out.
     """
-    offer = await _open_offer(tx, request)
-    change = claims.Change(offer["appointment_id"], AppointmentStatus.CONFIRMED, sources("confirm"), release=False)
+    offer = await _open_offer(tx, request.offer_id)
+    change = claims.Change(
+        offer["appointment_id"],
+        AppointmentStatus.CONFIRMED,
+        sources("confirm", request.by),
+        release=False,
+        client_id=offer["client_id"],
+        asks_approval=request.by is Party.CLIENT,
+    )
     changed = await claims.change(tx, change)
     if changed is None:
         raise HoldExpired(
             "The offer has run out and goes to the next in line; you keep waiting for the next free time."
         )
     await _close(tx, offer, "accepted", "placed", offer["appointment_id"])
-    return Booking(offer["appointment_id"], AppointmentStatus(changed.status), changed.version)
+    status = AppointmentStatus(changed.status)
+    return Booking(offer["appointment_id"], status, changed.version, deposit_cents=changed.deposit_cents)
 
 
 @command

@@ -18,11 +18,14 @@ from service.db.own_time import as_long, without
 from service.db.rescheduling import Move, Standing
 from service.db.views import View
 
-LAST_CHANGE = """
-SELECT min(i.starts_at - v.last_cancellation * interval '1 minute') > %s AS ahead
+LAST_CHANGE = (
+    "SELECT "
+    + rescheduling.LAST_MOVE
+    + """ > %s AS ahead
 FROM appointment_item i JOIN service v ON v.business_id = i.business_id AND v.id = i.service_id
 WHERE i.business_id = %s AND i.appointment_id = ANY(%s)
 """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ async def reschedule(tx: Transaction, request: Reschedule, *, view: View, now: d
     NotFound, NotAllowed, StaleVersion
         No such booking; it is over; it has another version.
     OutsidePolicy
-        A client moves it after the service's last moment for that; or as for `hold`.
+        A client moves it after the service's last moment for that, or when cancelling costs a fee; or as for `hold`.
     Past, Closed, NotAllocated, SlotTaken, StaleSnapshot
         As for `hold`.
     """

@@ -8,7 +8,7 @@ from psycopg.types.multirange import TimestamptzMultirange
 from psycopg.types.range import TimestamptzRange
 from uuid_utils.compat import uuid7
 
-from models.errors import InvalidInput, NotAllocated, NotAllowed, NotFound, OutsidePolicy, Past
+from models.errors import InvalidInput, LimitReached, NotAllocated, NotAllowed, NotFound, OutsidePolicy, Past
 from service.commands import offers
 from service.db.command import command
 from service.db.database import Transaction
@@ -32,6 +32,8 @@ LOCK = "SELECT status FROM waitlist_entry WHERE business_id = %s AND id = %s FOR
 LEAVE = """
 UPDATE waitlist_entry SET status = 'left', version = version + 1 WHERE business_id = %s AND id = %s RETURNING version
 """
+MOST_LIVE = 20
+"""Entries with which one client waits at a time."""
 LIVE_OF_CLIENT = """
 SELECT id FROM waitlist_entry
 WHERE business_id = %s AND client_id = %s AND status IN ('waiting', 'offered') ORDER BY id FOR UPDATE
@@ -92,11 +94,17 @@ async def join(tx: Transaction, request: Joining, *, now: datetime) -> Entry:
         There is no such client, service or staff member.
     OutsidePolicy
         The service does not have so many seats at a time.
+    LimitReached
+        The client waits with twenty entries already.
     Past
         The last window has closed.
     """
     if max(end for _, end in request.windows) <= now:
         raise Past("The last of these windows has passed; choose a later one.")
+    # One after the other, or two at once would each count the same.
+    tx.lock_name(f"waitlist/{request.client_id}")
+    if len(await tx.rows(LIVE_OF_CLIENT, [tx.business_id, request.client_id])) >= MOST_LIVE:
+        raise LimitReached(f"The client waits with {MOST_LIVE} entries already; leave one of them first.")
     if request.seats > 1:
         await _check_seats(tx, request)
     entry_id = uuid7()

@@ -116,7 +116,7 @@ WITH once AS (SELECT)"""
             THEN 'pending' ELSE %(target)s END,
         deposit_cents = coalesce((SELECT nullif(cents, 0) FROM owed), deposit_cents),
         version = version + 1, expires_at = NULL, holder = NULL, client_id = coalesce(%(client_id)s, client_id),
-        fee_cents = CASE WHEN %(charged_at)s::timestamptz IS NULL THEN fee_cents ELSE (
+        fee_cents = CASE WHEN %(charged_at)s::timestamptz IS NULL THEN fee_cents WHEN status = 'pending' THEN 0 ELSE (
             SELECT coalesce(sum(v.cancellation_fee_cents) FILTER (
                        WHERE i.starts_at - v.free_cancellation * interval '1 minute' < %(charged_at)s), 0)
             FROM appointment_item i JOIN service v ON v.business_id = i.business_id AND v.id = i.service_id

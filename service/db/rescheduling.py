@@ -29,6 +29,10 @@ LEFT JOIN claim c ON c.business_id = i.business_id AND c.released_at IS NULL
                  AND (c.item_id = i.id OR c.session_id = s.id)
 WHERE a.business_id = %s AND a.id = ANY(%s) ORDER BY a.id, i.position, c.lane_no
 """
+# Until when a client may move it: what costs a fee to cancel is not moved out of the fee's reach.
+LAST_MOVE = """
+min(i.starts_at - greatest(v.last_cancellation, CASE WHEN v.cancellation_fee_cents > 0 THEN v.free_cancellation END)
+    * interval '1 minute')"""
 LOCK = """
 SELECT id, version, status FROM appointment WHERE business_id = %s AND id = ANY(%s) ORDER BY id FOR UPDATE
 """

@@ -7,16 +7,20 @@ from uuid import UUID
 
 from models.states import AppointmentStatus, one_of
 from service.db.database import Database
+from service.db.rescheduling import LAST_MOVE
 
 SHOWN = frozenset(AppointmentStatus) - {AppointmentStatus.HOLD, AppointmentStatus.EXPIRED, AppointmentStatus.RELEASED}
-APPOINTMENTS = """
-SELECT a.id, a.status, a.client_id, its.services, its.staff, its.starts_at, its.ends_at, its.last_change,
+APPOINTMENTS = (
+    """
+SELECT a.id, a.status, a.client_id, its.services, its.staff, its.starts_at, its.ends_at, its.last_move,
        CASE WHEN a.deposit_paid_at IS NULL THEN a.deposit_cents END AS due_cents
 FROM appointment a
 JOIN LATERAL (
     SELECT array_agg(v.name ORDER BY i.position) AS services, array_agg(t.name ORDER BY i.position) AS staff,
            min(i.starts_at) AS starts_at, max(i.ends_at) AS ends_at,
-           min(i.starts_at - v.last_cancellation * interval '1 minute') AS last_change
+           """
+    + LAST_MOVE
+    + """ AS last_move
     FROM appointment_item i
     JOIN service v ON v.business_id = i.business_id AND v.id = i.service_id
     JOIN staff t ON t.business_id = i.business_id AND t.id = i.staff_id
@@ -24,6 +28,7 @@ JOIN LATERAL (
 WHERE a.business_id = %(business)s AND a.client_id IS NOT NULL
   AND (a.client_id = %(client)s OR a.id = ANY(%(ids)s))
 """
+)
 # An offer that has run out by the database's clock may not be closed yet: who had it waits again.
 WAITING = """
 SELECT w.id, w.client_id, w.service_id, v.name AS service, lower(w.windows) AS first, upper(w.windows) AS last,
@@ -42,7 +47,7 @@ ORDER BY w.since DESC, w.id LIMIT 100
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """An appointment, each item's service and staff in order; `last_change` is until when it may be changed online.
+    """An appointment, each item's service and staff in order; `last_move` is until when the client may move it online.
 
     `due_cents` is the deposit that it waits for, if it does.
     """
@@ -54,7 +59,7 @@ class Appointment:
     staff: list[str]
     starts_at: datetime
     ends_at: datetime
-    last_change: datetime
+    last_move: datetime
     due_cents: int | None
 
 

@@ -58,8 +58,13 @@ class Kept:
 
     @property
     def changeable(self) -> bool:
-        """Whether it can be moved or cancelled online."""
+        """Whether it can be cancelled online."""
         return self.item.status in MOVABLE and self.visit.now < self.ticket.last_change
+
+    @property
+    def movable(self) -> bool:
+        """Whether it can be moved online, and not only cancelled."""
+        return self.changeable and self.visit.now < self.ticket.last_move
 
     @property
     def is_over(self) -> bool:
@@ -201,7 +206,7 @@ async def move(
     except (NotFound, Unavailable):
         raise
     except InterlockError as refusal:
-        return await _times(booking, chosen) if booking.changeable else _page(booking, refusal=refusal)
+        return await _times(booking, chosen) if booking.movable else _page(booking, refusal=refusal)
     return RedirectResponse(booking.url(day=None, first=None, said="moved"), status_code=303)
 
 

@@ -49,8 +49,8 @@ class Listed:
     def changeable_until(self) -> datetime | None:
         """Until when it can be changed online, in the visit's zone; None where that is over."""
         found = self.appointment
-        open_until = found.status in MOVABLE and self.visit.now < found.last_change
-        return found.last_change.astimezone(self.visit.zone) if open_until else None
+        open_until = found.status in MOVABLE and self.visit.now < found.last_move
+        return found.last_move.astimezone(self.visit.zone) if open_until else None
 
     @property
     def is_to_come(self) -> bool:
@@ -105,7 +105,7 @@ async def accept(visit: Visiting, entry_id: UUID) -> Response:
     if entry.offer_id is None or entry.starts_at is None:
         return await _page(visit, refused=True)
     try:
-        booking = await offers.accept(visit.scope, entry.offer_id)
+        booking = await offers.accept(visit.scope, offers.Acceptance(entry.offer_id))
     except (HoldExpired, NotAllowed):
         return await _page(visit, refused=True)
     token = link_to(visit, booking.id, entry.client_id, entry.starts_at)

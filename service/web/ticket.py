@@ -51,8 +51,13 @@ class Ticket:
 
     @property
     def last_change(self) -> datetime:
-        """Until when it can be changed or cancelled online."""
+        """Until when it can be cancelled online."""
         return min(line.starts - timedelta(minutes=line.terms.last_cancellation) for line in self.lines)
+
+    @property
+    def last_move(self) -> datetime:
+        """Until when it can be moved online, too: until cancelling costs a fee."""
+        return min(self.last_change, self.free_until or self.last_change)
 
     @property
     def free_until(self) -> datetime | None:

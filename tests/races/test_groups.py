@@ -112,7 +112,10 @@ async def offers_for_many(db: Database, owner_url: str, rounds: int) -> Counter[
         made.extend(await offers.pass_on(scope, freed, view=view, now=NOW))
 
     async def answer(offer: offers.Offer, how: int) -> None:
-        await (offers.accept, offers.decline)[how % 2](scope, offer.id)
+        if how % 2:
+            await offers.decline(scope, offer.id)
+        else:
+            await offers.accept(scope, offers.Acceptance(offer.id))
 
     ends: Counter[str] = Counter()
     for _ in range(rounds):

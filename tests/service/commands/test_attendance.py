@@ -1,5 +1,6 @@
 """What becomes of a booking: every step of the table and none beside it, policies, fees, no-shows."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -9,6 +10,7 @@ from models.errors import NotAllowed, NotFound, OutsidePolicy, StaleVersion
 from models.states import APPOINTMENT, LIVE, AppointmentStatus, Party
 from service.commands import attendance, bookings
 from service.commands.attendance import Step
+from service.commands.reschedule import Reschedule, reschedule
 from service.db.views import Views
 from tests.service.worlds import ANA, CUT, MONDAY_10, NOW, client, salon
 
@@ -167,6 +169,27 @@ async def test_a_client_cancels_free_then_for_a_fee_then_not_at_all(db, owner_ur
         cancelled = await bookings.cancel(scope, wanted, now=MONDAY_10 - ahead)
         assert cancelled.fee_cents == fee
         assert owner(owner_url, "SELECT fee_cents FROM appointment") == [(fee,)]
+
+
+async def test_who_was_not_approved_cancels_for_nothing(asking, owner_url):
+    owner(owner_url, POLICY)
+    booking = await booked(asking)
+    wanted = bookings.Cancellation(booking.id, by=Party.CLIENT)
+    assert (await bookings.cancel(asking, wanted, now=MONDAY_10 - timedelta(hours=2))).fee_cents == 0
+
+
+async def test_a_client_does_not_move_out_of_reach_of_the_fee(db, owner_url):
+    scope = await salon(db)
+    owner(owner_url, POLICY)
+    booking = await booked(scope)
+    view = await Views(db).current(scope.business_id, NOW)
+    later = Reschedule(booking.id, by=Party.CLIENT, starts_at=MONDAY_10 + timedelta(days=7))
+    with pytest.raises(OutsidePolicy, match="too late to move"):
+        await reschedule(scope, later, view=view, now=MONDAY_10 - timedelta(hours=23))
+    await reschedule(scope, replace(later, by=Party.STAFF), view=view, now=MONDAY_10 - timedelta(hours=23))
+    moved = Reschedule(booking.id, by=Party.CLIENT, starts_at=MONDAY_10 + timedelta(hours=1))
+    view = await Views(db).current(scope.business_id, NOW)
+    assert (await reschedule(scope, moved, view=view, now=NOW)).version == 3
 
 
 async def test_without_a_policy_cancelling_is_free_until_the_start(db):

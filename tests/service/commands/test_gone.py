@@ -59,7 +59,7 @@ async def test_who_is_gone_waits_no_longer_and_the_next_is_offered_their_time(db
     assert entries(owner_url) == {joined[0].id: "left", joined[1].id: "left", next_one: "waiting"}
     assert count(owner_url, LIVE) == 0, "what was held for them is free"
     with pytest.raises(NotAllowed, match="declined already"):
-        await offers.accept(scope, offer.id)
+        await offers.accept(scope, offers.Acceptance(offer.id))
     [again] = await pass_on(scope)
     assert again.entry_id == next_one
     assert_invariants(owner_url)

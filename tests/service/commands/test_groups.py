@@ -105,7 +105,7 @@ async def test_seats_that_become_free_are_offered_to_as_many_as_wait(db, owner_u
     made = await pass_on()
     assert [offer.starts_at for offer in made] == [MONDAY_10] * 2
     assert taken(owner_url) == [(MONDAY_10, 3)]
-    assert (await offers.accept(scope, made[0].id)).status == "confirmed"
+    assert (await offers.accept(scope, offers.Acceptance(made[0].id))).status == "confirmed"
     await offers.decline(scope, made[1].id)
     [third] = await pass_on()
     assert third.entry_id not in {offer.entry_id for offer in made}

@@ -5,8 +5,10 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
-from models.errors import HoldExpired, NotAllowed, NotFound
+from models.errors import HoldExpired, LimitReached, NotAllowed, NotFound
+from models.states import Party
 from service import bootstrap
 from service.bootstrap import Interlock
 from service.commands import bookings, offers, waitlist
@@ -52,14 +54,58 @@ async def test_the_first_in_line_is_offered_the_time_and_accepts(db, owner_url):
     assert (offer.entry_id, offer.staff_id, offer.starts_at) == (urgent, ANA, MONDAY_10)
     assert entries(owner_url) == {late: "waiting", first: "waiting", urgent: "offered"}
     assert await pass_on(scope) == [], "what is held is not offered again"
-    booked = await offers.accept(scope, offer.id)
+    booked = await offers.accept(scope, offers.Acceptance(offer.id))
     assert (booked.id, booked.status) == (offer.appointment_id, "confirmed")
     assert entries(owner_url)[urgent] == "placed"
     with pytest.raises(NotAllowed, match="accepted already"):
-        await offers.accept(scope, offer.id)
+        await offers.accept(scope, offers.Acceptance(offer.id))
     with pytest.raises(NotFound):
-        await offers.accept(scope, uuid4())
+        await offers.accept(scope, offers.Acceptance(uuid4()))
     assert_invariants(owner_url)
+
+
+async def test_what_a_service_approves_is_asked_for_by_an_offer_too(db, owner_url):
+    scope = await salon(db)
+    with psycopg.connect(owner_url) as connection:
+        connection.execute("UPDATE service SET needs_approval = true")
+    for by, status in ((Party.CLIENT, "pending"), (Party.MANAGER, "confirmed")):
+        entry = await waits(scope)
+        [offer] = await pass_on(scope)
+        booked = await offers.accept(scope, offers.Acceptance(offer.id, by))
+        assert (booked.status, entries(owner_url)[entry]) == (status, "placed")
+        await bookings.cancel(scope, bookings.Cancellation(booked.id), now=NOW)
+    assert_invariants(owner_url)
+
+
+async def test_who_did_not_come_too_often_owes_a_deposit_for_an_offer_too(db, owner_url):
+    scope = await salon(db)
+    settings = {"no_show_threshold": 0, "no_show_deposit_cents": 700}
+    with psycopg.connect(owner_url) as connection:
+        connection.execute("UPDATE business SET settings = settings || %s", [Jsonb(settings)])
+    await waits(scope)
+    [offer] = await pass_on(scope)
+    booked = await offers.accept(scope, offers.Acceptance(offer.id))
+    assert (booked.status, booked.deposit_cents) == ("pending", 700)
+
+
+async def test_those_whom_freed_time_is_nothing_for_starve_nobody(db):
+    scope = await salon(db)
+    for ahead in range(offers.MOST + 1):
+        await waits(scope, since=NOW - timedelta(hours=ahead), staff_ids=(BEN,))
+    anyone = await waits(scope)
+    [offer] = await pass_on(scope)
+    assert (offer.entry_id, offer.staff_id) == (anyone, ANA)
+
+
+async def test_a_client_waits_with_twenty_entries_and_no_more(db):
+    scope = await salon(db)
+    joining = waitlist.Joining(await client(scope), CUT, MORNING)
+    first, *_ = [await waitlist.join(scope, joining, now=NOW) for _ in range(waitlist.MOST_LIVE)]
+    with pytest.raises(LimitReached, match="20 entries already"):
+        await waitlist.join(scope, joining, now=NOW)
+    await waits(scope)
+    await waitlist.leave(scope, first.id)
+    await waitlist.join(scope, joining, now=NOW)
 
 
 async def test_who_declines_goes_on_waiting_and_the_next_is_asked(db, owner_url):
@@ -71,7 +117,7 @@ async def test_who_declines_goes_on_waiting_and_the_next_is_asked(db, owner_url)
     [again] = await pass_on(scope)
     assert again.entry_id == second, "nobody is asked twice about the same time"
     with pytest.raises(NotAllowed, match="declined already"):
-        await offers.accept(scope, offer.id)
+        await offers.accept(scope, offers.Acceptance(offer.id))
     assert_invariants(owner_url)
 
 
@@ -81,7 +127,7 @@ async def test_an_offer_that_ran_out_cannot_be_accepted_and_is_passed_on(db, own
     [offer] = await pass_on(scope)
     run_out(owner_url)
     with pytest.raises(HoldExpired, match="next in line"):
-        await offers.accept(scope, offer.id)
+        await offers.accept(scope, offers.Acceptance(offer.id))
     assert await offers.close(scope, offer.appointment_id)
     assert not await offers.close(scope, offer.appointment_id)
     assert entries(owner_url) == {first: "waiting", second: "waiting"}
@@ -117,7 +163,7 @@ async def test_who_leaves_gives_the_offer_back(db, owner_url):
     await waitlist.leave(scope, entry)
     assert entries(owner_url) == {entry: "left"}
     with pytest.raises(NotAllowed):
-        await offers.accept(scope, offer.id)
+        await offers.accept(scope, offers.Acceptance(offer.id))
     assert (await book(scope)).status == "confirmed"
     assert_invariants(owner_url)
 

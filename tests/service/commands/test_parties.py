@@ -54,7 +54,7 @@ async def test_an_offer_holds_all_the_seats_and_passes_over_who_does_not_fit(db,
     [offer] = await pass_on(scope)
     assert offer.entry_id == pair, "three do not fit beside the one who stays, and then it is full"
     assert taken(owner_url) == [(MONDAY_10, 3)]
-    await offers.accept(scope, offer.id)
+    await offers.accept(scope, offers.Acceptance(offer.id))
     assert count(owner_url, SEATS, [offer.appointment_id]) == 2
     await bookings.cancel(scope, bookings.Cancellation(offer.appointment_id), now=NOW)
     await bookings.cancel(scope, bookings.Cancellation(staying.id), now=NOW)

@@ -40,8 +40,8 @@ async def test_what_cancelling_costs_is_told_before_one_books_and_after(db, brow
     await change_service(scope, Change(CUT, rules))
     form = (await browser.post(HOLD, data={"at": AT})).headers["location"]
     told = (
-        "Can be changed or cancelled online until Mon 2 Mar, 09:00. "
-        "Cancelling is free until Sun 1 Mar, 10:00; after that it costs €15.00."
+        "Can be changed or cancelled online until Sun 1 Mar, 10:00. "
+        "After that, cancelling costs €15.00, until Mon 2 Mar, 09:00."
     )
     assert told in plain((await browser.get(form)).text)
     assert told in plain((await browser.get(await booked(browser))).text)
@@ -52,6 +52,8 @@ async def test_a_fee_that_is_due_already_is_told_as_such(db, browser):
     await change_service(scope, Change(CUT, {"free_cancellation": 4320, "cancellation_fee_cents": 1500}))
     page = plain((await browser.get(await booked(browser))).text)
     assert page.count("Cancelling now costs €15.00.") == 2
+    assert "It can no longer be moved online." in page
+    assert "Change the time" not in page
     await change_service(scope, Change(CUT, {"last_cancellation": 4320}))
     form = (await browser.post(HOLD, data={"at": AT.replace("T10", "T11")})).headers["location"]
     page = plain((await browser.get(form)).text)
