@@ -12,6 +12,9 @@ import psycopg
 from models.errors import InterlockError
 from service.db.database import Database
 
+LOCK_WAITS = """
+SELECT 1 FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.datname = current_database() AND NOT l.granted
+"""
 # Each is asked of everything that a run has left: no part of one may look through a table row by row.
 INVARIANTS = {
     "two live claims overlap": """
@@ -150,6 +153,16 @@ async def all_connected(db: Database, business_id: UUID, connections: int) -> No
             await tx.begin()
 
         await asyncio.gather(*(connect() for _ in range(connections)))
+
+
+async def until_done_or_waiting(task: asyncio.Task[object], owner_url: str) -> None:
+    """Return when a task has ended, or somebody in the database waits for a lock."""
+    async with await psycopg.AsyncConnection.connect(owner_url, autocommit=True) as connection:
+        while not task.done():
+            cursor = await connection.execute(LOCK_WAITS)
+            if await cursor.fetchone():
+                return
+            await asyncio.sleep(0.01)
 
 
 def owner_does(owner_url: str, *statements: str) -> None:

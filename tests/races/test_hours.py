@@ -17,7 +17,7 @@ from service.db import views
 from service.db.views import Views
 from solver.clock import epoch_minute
 from tests.races.conftest import sized
-from tests.races.races import all_connected, assert_invariants, breaks_function
+from tests.races.races import all_connected, assert_invariants, breaks_function, until_done_or_waiting
 from tests.races.times import TIMES
 from tests.service.worlds import ANA, CUT, MONDAY_10, NOW, client, salon
 
@@ -99,7 +99,7 @@ async def hours_withdrawn_before_the_booking_commits(db, owner_url: str) -> str:
     async with db.transaction(scope.business_id) as tx:
         await bookings.book.__wrapped__(tx, request, view=view, now=NOW)
         withdrawn = asyncio.create_task(ended(availability.set_day(scope, closing)))
-        await asyncio.wait([withdrawn], timeout=0.2)
+        await until_done_or_waiting(withdrawn, owner_url)
     end = await withdrawn
     await assert_inside_hours(db, owner_url, scope.business_id)
     return end
@@ -124,7 +124,7 @@ async def booked_before_the_withdrawal_commits(db, owner_url: str) -> str:
     async with db.transaction(scope.business_id) as tx:
         await availability.set_day.__wrapped__(tx, closing)
         booked = asyncio.create_task(ended(bookings.book(scope, request, view=view, now=NOW)))
-        await asyncio.wait([booked], timeout=0.2)
+        await until_done_or_waiting(booked, owner_url)
     end = await booked
     await assert_inside_hours(db, owner_url, scope.business_id)
     return end
