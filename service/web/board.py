@@ -1,7 +1,7 @@
 """The board: one business's day, a column a lane, or its week; where bookings are made and moved."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
@@ -50,12 +50,13 @@ class Asked(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """What was asked for and cannot be: the reason, the nearest times that can, and what was typed."""
+    """What was asked for and cannot be: the reason, the nearest times that can, and what was typed to book or block."""
 
     reason: str
     near: list[Time]
     booking: UUID | None = None
     typed: dict[str, str] | None = None
+    blocked: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +190,18 @@ def _opening(here: House, view: View, entry: WaitingEntry, span: tuple[datetime,
     return None
 
 
-def reason(refusal: InterlockError) -> str:
-    """Return why something cannot be; the nearest free times stand as buttons beside it."""
-    return refusal.detail.split(" Nearest free:")[0]
+def near(wish: Wish, start: datetime, staff_id: UUID | None = None) -> list[Time]:
+    """Return the times nearest to one that was refused: by anyone, and by whoever was chosen."""
+    found = {time.places: time for time in wish.nearest(start)}
+    if staff_id is not None and len(wish.items) == 1:
+        chosen = replace(wish, items=(replace(wish.items[0], staff_ids=(staff_id,)),))
+        found |= {time.places: time for time in chosen.nearest(start)}
+    return sorted(found.values(), key=lambda time: time.starts_at)
 
 
-async def nearest(here: House, service_id: UUID, start: datetime, seats: int = 1) -> list[Time]:
-    """Return the times nearest to one that was refused."""
-    return Wish(await here.view(), (ItemWanted(service_id),), here.zone, here.now, seats).nearest(start)
+async def nearest(
+    here: House, service_id: UUID, start: datetime, seats: int = 1, *, staff_id: UUID | None = None
+) -> list[Time]:
+    """Return the times for a service nearest to one that was refused, as `near`."""
+    wish = Wish(await here.view(), (ItemWanted(service_id),), here.zone, here.now, seats)
+    return near(wish, start, staff_id)

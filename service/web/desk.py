@@ -11,9 +11,9 @@ from models.errors import Forbidden, InterlockError, InvalidInput, NotFound, Una
 from models.states import Party
 from service.commands import attendance, availability, bookings, clients, deposits
 from service.commands.attendance import Step
-from service.web.board import Board, Refused, day_page, nearest, on_board, reason
+from service.web.board import Board, Refused, day_page, nearest, on_board
 from service.web.details import Details, Typed
-from service.web.house import House
+from service.web.house import House, reason
 from service.web.pages import PageRoute
 from service.web.visit import Chosen
 
@@ -56,7 +56,7 @@ async def step(
     except (NotFound, Unavailable):
         raise
     except InterlockError as refusal:
-        return await day_page(board, refused=Refused(refusal.detail, [], booking_id))
+        return await day_page(board, refused=Refused(reason(refusal), [], booking_id))
     gone = take in ("cancel", "decline", "no_show")
     return back(board, open=None if gone else booking_id, said=take)
 
@@ -97,7 +97,7 @@ async def book(
     if not at and staff is None:
         raise InvalidInput("Say with whom.")
     chosen = Chosen.of(at) if at or staff is None else typed_time(here, staff, day, clock)
-    typed = {"name": details.name, "email": details.email, "phone": details.phone, "service": str(service)}
+    typed = _typed(here, details, service, chosen)
     # At the desk a name will do.
     problems = [key for key in details.problems.values() if key != "needs_contact"]
     if problems:
@@ -110,9 +110,15 @@ async def book(
     except (NotFound, Unavailable):
         raise
     except InterlockError as refusal:
-        near = await nearest(here, service, chosen.starts_at)
+        near = await nearest(here, service, chosen.starts_at, staff_id=chosen.staff_id)
         return await day_page(board, refused=Refused(reason(refusal), near, typed=typed))
     return back(board, day=chosen.starts_at.astimezone(here.zone).date(), open=booked.id, said="booked", new=None)
+
+
+def _typed(here: House, details: Details, service: UUID, chosen: Chosen) -> dict[str, str]:
+    local = chosen.starts_at.astimezone(here.zone)
+    typed = {"name": details.name, "email": details.email, "phone": details.phone, "service": str(service)}
+    return typed | {"staff": str(chosen.staff_id), "day": str(local.date()), "clock": f"{local:%H:%M}"}
 
 
 async def _client(here: House, details: Details) -> UUID:
@@ -137,7 +143,8 @@ async def block(
     except (NotFound, Unavailable):
         raise
     except InterlockError as refusal:
-        return await day_page(board, refused=Refused(refusal.detail, []))
+        blocked = {"staff": str(staff), "opens": f"{opens:%H:%M}", "closes": f"{closes:%H:%M}"}
+        return await day_page(board, refused=Refused(reason(refusal), [], blocked=blocked))
     return back(board, day=day, said="blocked")
 
 

@@ -11,11 +11,15 @@ from models.states import Party
 from service.commands.reschedule import Reschedule, reschedule
 from service.commands.resizing import Resize, resize
 from service.queries import bookings as queries
-from service.queries import moving
+from service.queries import moving, storefronts
+from service.queries.bookings import BookedItem
 from service.queries.slots import SlotsWanted, find
-from service.web.board import Board, Refused, day_page, nearest, on_board, reason
+from service.web.board import Board, Refused, day_page, near, on_board
 from service.web.desk import back, typed_time
+from service.web.house import House, reason
+from service.web.offer import ALL, Wish
 from service.web.pages import PageRoute
+from service.web.several import other_times
 from service.web.visit import Chosen
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -33,16 +37,19 @@ async def move(
 ) -> Response:
     """Give a booking another time or person; a refusal says why and offers the nearest."""
     here = board.house
-    item = (await queries.read(here.db, here.business.id, booking_id))[0]
+    items = await queries.read(here.db, here.business.id, booking_id)
+    item = items[0]
     chosen = Chosen.of(at) if at else typed_time(here, staff or item.staff_id, day, clock)
-    wanted = Reschedule(booking_id, version, Party.STAFF, chosen.starts_at, chosen.staff_id)
+    # Of several services each stays with who does it.
+    stays = len(items) > 1 and chosen.staff_id == item.staff_id
+    wanted = Reschedule(booking_id, version, Party.STAFF, chosen.starts_at, None if stays else chosen.staff_id)
     try:
         moved = await reschedule(here.scope, wanted, view=await here.view(), now=here.now)
     except (NotFound, Unavailable):
         raise
     except InterlockError as refusal:
-        near = await nearest(here, item.service_id, chosen.starts_at)
-        return await day_page(board, refused=Refused(reason(refusal), near, booking_id))
+        free = near(await _elsewhere(here, items), chosen.starts_at, chosen.staff_id)
+        return await day_page(board, refused=Refused(reason(refusal), free, booking_id))
     undo = f"{booking_id}!{Chosen(item.staff_id, item.starts_at)}!{moved.version}"
     day_of = chosen.starts_at.astimezone(here.zone).date()
     return back(board, day=day_of, open=booking_id, said="moved", undo=undo)
@@ -72,9 +79,17 @@ async def length(
 async def places(board: Annotated[Board, on_board("listBookings")], booking_id: UUID) -> list[tuple[UUID, str]]:
     """Where a booking could go on the day shown, its own time counting as free: (staff, start); by rooms, its own."""
     here = board.house
-    item = (await queries.read(here.db, here.business.id, booking_id))[0]
-    freed = await moving.freed(here.db, await here.view(), booking_id)
-    own = (item.staff_id,) if board.asked.by == "rooms" else None
-    wanted = SlotsWanted(item.service_id, *here.span(board.day), own, by_staff=True)
-    found = find(freed, wanted, here.now, limit=100_000)
+    items = await queries.read(here.db, here.business.id, booking_id)
+    wish = await _elsewhere(here, items)
+    if len(items) > 1:
+        return [(items[0].staff_id, time.starts_at.isoformat()) for time in wish.found(board.day, 1)]
+    own = (items[0].staff_id,) if board.asked.by == "rooms" else None
+    wanted = SlotsWanted(items[0].service_id, *here.span(board.day), own, by_staff=True, seats=wish.seats)
+    found = find(wish.view, wanted, here.now, limit=ALL)
     return [(slot.staff_id, slot.starts_at.isoformat()) for slot in found]
+
+
+async def _elsewhere(here: House, items: list[BookedItem]) -> Wish:
+    [first, *_] = await storefronts.items(here.db, here.business.id, items[0].id)
+    freed = await moving.freed(here.db, await here.view(), items[0].id)
+    return other_times(freed, items, here.zone, here.now, first.seats)

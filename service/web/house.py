@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request, Response
 
+from models.errors import InterlockError, StaleVersion
 from models.permissions import PERMISSIONS, Principal, only_own, refusal
 from service.db.command import Scope
 from service.db.database import Database
@@ -82,6 +83,13 @@ class House:
         """Return a page of the house."""
         shared = {"house": self, "business": self.business, "zone": self.zone, "today": self.today}
         return house_page(self.request, template, shared | context, status)
+
+
+def reason(refusal: InterlockError) -> str:
+    """Return why something cannot be; what is nearest to it stands beside it, and versions are no words for people."""
+    if isinstance(refusal, StaleVersion):
+        return "Somebody has changed it meanwhile; this is how it stands now."
+    return refusal.detail.split(" Nearest free:")[0]
 
 
 def house(operation: str, *, own: bool = False) -> Any:  # noqa: ANN401 - FastAPI types Depends so

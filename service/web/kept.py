@@ -18,11 +18,10 @@ from service.queries import bookings as queries
 from service.queries import moving, principals, storefronts
 from service.queries.bookings import BookedItem
 from service.queries.calendar_file import Entry, calendar_file
-from service.queries.finding import ItemWanted
 from service.web.mine import remember
 from service.web.offer import WEEK, Wish, by_part
 from service.web.pages import PageRoute
-from service.web.several import Move, Shift
+from service.web.several import other_times
 from service.web.ticket import Ticket, ticket
 from service.web.visit import Chosen, Visit, Visiting
 
@@ -181,14 +180,9 @@ async def _times(booking: Kept, refused: Chosen | None = None) -> Response:
 
 
 async def _wish(booking: Kept) -> Wish:
-    visit, items = booking.visit, booking.items
+    visit = booking.visit
     view = await moving.freed(visit.db, await visit.view(), booking.item.id)
-    asked = visit.zone, visit.now, booking.ticket.people
-    if len(items) == 1:
-        [item] = items
-        return Move(view, (ItemWanted(item.service_id),), *asked, standing=(item.staff_id, item.starts_at))
-    wanted = tuple(ItemWanted(item.service_id, (item.staff_id,)) for item in items)
-    return Shift(view, wanted, *asked, starts=[item.starts_at for item in items])
+    return other_times(view, booking.items, visit.zone, visit.now, booking.ticket.people)
 
 
 @router.post("/b/{slug}/booking/{token}/move")

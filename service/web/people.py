@@ -13,7 +13,7 @@ from service.commands.keys import NewKey
 from service.commands.members import Assignment, Place
 from service.queries import businesses
 from service.queries import members as queries
-from service.web.house import House, house
+from service.web.house import House, house, reason
 from service.web.pages import PageRoute
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -56,7 +56,7 @@ async def invite(
     except (NotFound, Unavailable):
         raise
     except InterlockError as refusal:
-        return await _page(here, problem=refusal.detail)
+        return await _page(here, problem=reason(refusal))
     return await _page(here, shown_once=("The invitation's token, shown this once", invitation.token))
 
 
@@ -64,18 +64,19 @@ async def invite(
 async def change(
     here: Annotated[House, house("setRole")],
     account_id: UUID,
-    role: Annotated[Literal["owner", "manager", "none"], Form()],
+    role: Annotated[Literal["owner", "manager", "staff", "none"], Form()],
 ) -> Response:
-    """Give somebody another role, or none."""
+    """Give somebody another role, or none; they stay the staff member that they are."""
     try:
         if role == "none":
             await members.remove(here.scope, account_id)
         else:
-            await members.change(here.scope, Assignment(account_id, Place(Role(role))))
+            known = {m.account_id: m.staff_id for m in await queries.members(here.db, here.business.id)}
+            await members.change(here.scope, Assignment(account_id, Place(Role(role), known.get(account_id))))
     except (NotFound, Unavailable):
         raise
     except InterlockError as refusal:
-        return await _page(here, problem=refusal.detail)
+        return await _page(here, problem=reason(refusal))
     return RedirectResponse(here.url("/settings/people"), status_code=303)
 
 
@@ -98,7 +99,7 @@ async def create_key(
     except (NotFound, Unavailable):
         raise
     except InterlockError as refusal:
-        return await _page(here, problem=refusal.detail)
+        return await _page(here, problem=reason(refusal))
     return await _page(here, shown_once=("The key, shown this once", key.key))
 
 

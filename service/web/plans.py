@@ -15,7 +15,7 @@ from service.commands import optimisation, plans
 from service.queries import optimisation as queries
 from service.queries.optimisation import Run
 from service.web.days import lanes_of_day
-from service.web.house import House, house
+from service.web.house import House, house, reason
 from service.web.pages import PageRoute
 from service.web.reasons import Reasons
 from service.web.review import changed_days, gain, ghosts, groups, people, seen, trade_off
@@ -76,7 +76,7 @@ async def start(
     except Unavailable:
         raise
     except InterlockError as refusal:
-        return await _list(here, first, refusal.detail)
+        return await _list(here, first, reason(refusal))
     return RedirectResponse(here.url(f"/plans/{ids[0]}"), status_code=303)
 
 
@@ -142,7 +142,7 @@ async def apply(
     except (NotFound, Unavailable):
         raise
     except InterlockError as refusal:
-        return await _plan(here, run_id, Asked(), refusal.detail)
+        return await _plan(here, run_id, Asked(), reason(refusal))
     return RedirectResponse(here.url(f"/plans/{run_id}"), status_code=303)
 
 
@@ -159,7 +159,7 @@ async def discard(here: Annotated[House, house("discardRun")], run_id: UUID) -> 
     except (NotFound, Unavailable):
         raise
     except InterlockError as refusal:
-        return await _plan(here, run_id, Asked(), refusal.detail)
+        return await _plan(here, run_id, Asked(), reason(refusal))
     return RedirectResponse(here.url(f"/plans/{run_id}"), status_code=303)
 
 

@@ -14,7 +14,7 @@ from service.queries.slots import Slot, SlotsWanted, find
 from service.queries.waitlist import WaitingEntry
 from service.web.board import nearest
 from service.web.desk import typed_time
-from service.web.house import House, house
+from service.web.house import House, house, reason
 from service.web.pages import PageRoute
 from service.web.visit import Chosen
 
@@ -85,7 +85,7 @@ async def book(
     except (NotFound, Unavailable):
         raise
     except InterlockError as refusal:
-        return await _page(here, entry_id, at, problem=refusal.detail)
+        return await _page(here, entry_id, at, problem=reason(refusal))
     day = chosen.starts_at.astimezone(here.zone).date()
     return RedirectResponse(here.url("", day=day, open=booked.id, said="booked"), status_code=303)
 
@@ -108,5 +108,5 @@ async def widened(
     except (NotFound, Unavailable):
         raise
     except InterlockError as refusal:
-        return await _page(here, entry_id, at, problem=refusal.detail)
+        return await _page(here, entry_id, at, problem=reason(refusal))
     return RedirectResponse(here.url(f"/waitlist/{entry_id}", at=at, said="widened"), status_code=303)

@@ -16,7 +16,7 @@ from service.commands.catalogue import NewResource, NewService, NewStaff, Span
 from service.commands.changes import Change
 from service.queries import catalogue as queries
 from service.queries import own_settings
-from service.web.house import House, house
+from service.web.house import House, house, reason
 from service.web.logo import LARGEST, data_url
 from service.web.pages import PageRoute
 from service.web.visit import FIRST_DAY, LAST_DAY, ZONES
@@ -33,7 +33,7 @@ async def _done(here: House, work: Awaitable[object], back: str) -> Response:
     except (NotFound, Unavailable):
         raise
     except InterlockError as refusal:
-        return await _page(here, refusal.detail)
+        return await _page(here, reason(refusal))
     return RedirectResponse(here.url(back, said="saved"), status_code=303)
 
 
@@ -96,7 +96,7 @@ async def change_logo(
     try:
         kept = own.settings | {"logo": data_url(content) if content else None}
     except InvalidInput as refusal:
-        return await _page(here, refusal.detail)
+        return await _page(here, reason(refusal))
     wanted = Change(here.business.id, {"settings": kept}, version)
     return await _done(here, changes.change_business(here.scope, wanted), "/settings")
 
@@ -146,7 +146,7 @@ async def change_member(
     except (NotFound, Unavailable):
         raise
     except InterlockError as refusal:
-        return await _member(here, staff_id, refusal.detail, hours)
+        return await _member(here, staff_id, reason(refusal), hours)
     return RedirectResponse(here.url(f"/settings/staff/{staff_id}", said="saved"), status_code=303)
 
 

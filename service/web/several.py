@@ -7,9 +7,12 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+from service.db.views import View
 from service.queries import finding, slots
-from service.queries.finding import VisitWanted
+from service.queries.bookings import BookedItem
+from service.queries.finding import ItemWanted, VisitWanted
 from service.queries.slots import DayOfSlots, Slot, SlotsWanted
 from service.web.offer import ALL, SUGGESTED_DAYS, SUGGESTIONS, Place, Suggestion, Time, Wish, part_of
 from service.web.why import TOGETHER
@@ -106,3 +109,12 @@ class Shift(_FromFound):
         starts, ends = (moment.astimezone(self.zone) for moment in (start, end))
         [staff_id, *_] = self.items[0].staff_ids or ()
         return Time(starts, ends, ((staff_id, starts),), ())
+
+
+def other_times(view: View, items: Sequence[BookedItem], zone: ZoneInfo, now: datetime, seats: int) -> Wish:
+    """Return the wish for other times of what is booked, in a view where its own time is free."""
+    if len(items) == 1:
+        [item] = items
+        return Move(view, (ItemWanted(item.service_id),), zone, now, seats, standing=(item.staff_id, item.starts_at))
+    wanted = tuple(ItemWanted(item.service_id, (item.staff_id,)) for item in items)
+    return Shift(view, wanted, zone, now, seats, starts=[item.starts_at for item in items])

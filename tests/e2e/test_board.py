@@ -45,6 +45,27 @@ def test_a_drag_is_refused_with_a_reason_then_allowed_then_undone(world, busy, v
     )
 
 
+def test_a_booking_that_is_tapped_on_a_phone_comes_into_sight(world, busy, visitor):
+    page = visitor.manager(busy, viewport=PHONE, has_touch=True)
+    page.goto(BOARD)
+    page.locator("a.block", has_text="Bea").tap()
+    expect(page.get_by_role("region", name="Bea")).to_be_in_viewport(ratio=0.5)
+
+
+def test_the_board_stays_where_it_was_scrolled_and_opens_at_the_present_hour(world, busy, visitor):
+    world.now = MONDAY_10 + timedelta(hours=6)
+    page = visitor.manager(busy, viewport={"width": 1440, "height": 500})
+    page.goto(BOARD)
+    drawn = page.locator("#live > .scroll")
+    assert drawn.evaluate("e => e.scrollTop") > 100
+    expect(page.locator("line.now")).to_be_in_viewport()
+    drawn.evaluate("e => { e.scrollTop = 60; }")
+    page.wait_for_function("sessionStorage.getItem('/board/salon') === '0 60'")
+    page.locator("a.block", has_text="Bea").click()
+    expect(page.get_by_role("region", name="Bea")).to_be_visible()
+    assert drawn.evaluate("e => e.scrollTop") == 60
+
+
 def test_a_block_is_pulled_longer_refused_over_the_next_one_and_undone(world, busy, visitor):
     page = visitor.manager(busy)
     page.goto(BOARD)

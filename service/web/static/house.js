@@ -20,6 +20,20 @@
     }
   };
 
+  // What is drawn stays rolled to where it was, whatever was sent meanwhile; at first it shows the present moment.
+  const rolled = () => {
+    const drawn = document.querySelector("#live > .scroll"), now = document.querySelector("#live .now");
+    if (!drawn) return;
+    const kept = sessionStorage.getItem(location.pathname);
+    if (kept) [drawn.scrollLeft, drawn.scrollTop] = kept.split(" ").map(Number);
+    else if (now) drawn.scrollTop = Number(now.getAttribute("y1")) - drawn.clientHeight / 3;
+  };
+
+  const roll = (event) => {
+    const drawn = event.target;
+    if (drawn.matches && drawn.matches("#live > .scroll")) sessionStorage.setItem(location.pathname, `${drawn.scrollLeft} ${drawn.scrollTop}`);
+  };
+
   const focused = () => {
     const told = document.querySelector("[data-focus]");
     if (told) told.focus();
@@ -74,12 +88,15 @@
   document.addEventListener("visibilitychange", changed);
   document.addEventListener("interlock:changed", changed);
   document.addEventListener("htmx:finally:request", answered);
+  document.addEventListener("scroll", roll, true);
   document.addEventListener("htmx:after:swap", (event) => {
     ready();
+    rolled();
     const target = event.detail && event.detail.ctx && event.detail.ctx.target;
     if (target && target.id === "desk") focused();
   });
   ready();
+  rolled();
   focused();
   // Not before htmx has found what it is to ask for.
   addEventListener("load", listen);

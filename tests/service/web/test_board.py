@@ -95,6 +95,8 @@ async def test_a_time_that_is_taken_is_refused_with_the_nearest_and_what_was_typ
     assert "That time is taken" in answer.text
     assert "Mon 2 Mar, 10:15 with Ben" in answer.text
     assert 'value="Late Lea"' in answer.text
+    assert 'name="clock" step="300" value="10:15"' in answer.text
+    assert f'<option value="{ANA}" selected>' in answer.text
     assert len(await booked(db, scope)) == 1
 
 
@@ -109,7 +111,8 @@ async def test_steps_of_a_booking_are_taken_once(scope, db, browser, steps, stat
         assert (await browser.post(f"/board/salon/bookings/{booking}/step?{DAY}", data=form)).status_code == 303
         again = await browser.post(f"/board/salon/bookings/{booking}/step?{DAY}", data=form)
         assert again.status_code == 409
-        assert "version" in again.text
+        assert "Somebody has changed it meanwhile" in again.text
+        assert "at version" not in again.text
     assert (await booked(db, scope))[0][1] == status
 
 
@@ -134,7 +137,29 @@ async def test_blocked_time_is_hatched_and_can_be_freed(scope, db, browser):
     await browser.post(f"/board/salon/blocks/{claim}/end")
     assert 'class="block off"' not in (await browser.get(f"/board/salon?{DAY}")).text
     over = {**form, "staff": str(ANA), "opens": "10:00", "closes": "11:00"}
-    assert (await browser.post("/board/salon/blocks", data=over)).status_code == 409
+    refused = await browser.post("/board/salon/blocks", data=over)
+    assert refused.status_code == 409
+    assert 'name="opens" value="10:00"' in refused.text
+    assert 'name="closes" value="11:00"' in refused.text
+
+
+async def test_what_cannot_be_undone_is_asked_twice(scope, db, browser):
+    [(*_, booking)] = await booked(db, scope)
+    page = (await browser.get(f"/board/salon?{DAY}&open={booking}")).text
+    assert re.search(r"Really cancel\?.*?</p><button name=\"take\" value=\"cancel\"", page)
+
+
+async def test_the_nearest_to_a_refused_move_count_its_own_time_as_free(scope, db, browser):
+    view = await Views(db).current(scope.business_id, NOW)
+    second = bookings.BookRequest(CUT, ANA, MONDAY_10 + timedelta(hours=1), await client(scope, "Cem"))
+    await bookings.book(scope, second, view=view, now=NOW)
+    bea, _ = await booked(db, scope)
+    form = {"version": bea[2], "at": f"{ANA}~{(MONDAY_10 + timedelta(hours=1)).isoformat()}"}
+    refused = await browser.post(f"/board/salon/bookings/{bea[-1]}/move?{DAY}", data=form)
+    assert refused.status_code == 409
+    # From 10:15 it overlaps its own time alone.
+    assert "Mon 2 Mar, 10:15 with Ana" in refused.text
+    assert "Mon 2 Mar, 11:00 with Ben" in refused.text
 
 
 async def test_the_week_has_a_row_a_lane_and_the_list_a_line_a_booking(scope, browser):

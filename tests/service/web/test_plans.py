@@ -52,6 +52,10 @@ async def test_the_review_says_the_gain_the_moves_and_who_is_left_out(scope, run
     assert ">Offer " in page
     only = (await browser.get(f"/board/salon/plans/{run}", params={"person": "Eager Eva"})).text
     assert only.count('name="components"') == 1
+    assert "(1 of 2)" in only
+    assert 'value="all">Accept all' in page
+    assert 'value="all">Accept all' not in only
+    assert "/discard" not in only
 
 
 async def test_before_and_after_differ_by_the_ghosts(scope, run, browser):

@@ -10,8 +10,8 @@ import pytest
 from models.permissions import Role
 from service.commands import bookings, waitlist
 from service.db.views import Views
-from service.queries import catalogue, movable, own_settings
-from tests.service.people import cookie
+from service.queries import catalogue, members, movable, own_settings
+from tests.service.people import account, cookie
 from tests.service.worlds import ANA, BEN, COLOUR, CUT, MONDAY_10, NOW, client, salon
 
 SETTINGS = "/board/salon/settings"
@@ -38,7 +38,7 @@ async def test_the_business_gets_a_place_and_a_colour_that_clients_see(scope, br
     assert "/theme/aa3377.css" in page
     again = await browser.post(SETTINGS, data=form)
     assert again.status_code == 409
-    assert "version 2" in again.text
+    assert "Somebody has changed it meanwhile" in again.text
 
 
 @pytest.mark.parametrize("wrong", [{"zone": "../../etc/passwd"}, {"currency": "EURO"}, {"colour": "red"}, {"name": ""}])
@@ -126,6 +126,20 @@ async def test_keys_and_invitations_are_shown_once(scope, browser):
     assert "new@example.org" in page
     assert "Till" in page
     assert "shown this once" not in page
+
+
+async def test_a_staff_member_keeps_their_role_unless_another_is_chosen(scope, db, browser):
+    member = await account(scope, Role.STAFF, staff_id=ANA)
+    page = (await browser.get(f"{SETTINGS}/people")).text
+    own = page.split(f"{SETTINGS}/people/{member}")[1].split("</form>")[0]
+    assert re.findall(r'value="(\w+)" selected', own) == ["staff"]
+    assert "Really remove" in page
+    for role in ("staff", "manager", "staff"):
+        assert (await browser.post(f"{SETTINGS}/people/{member}", data={"role": role})).status_code == 303
+        [now] = [m for m in await members.members(db, scope.business_id) if m.account_id == member]
+        assert (now.role, now.staff_id) == (role, ANA)
+    await browser.post(f"{SETTINGS}/people/{member}", data={"role": "none"})
+    assert member not in {m.account_id for m in await members.members(db, scope.business_id)}
 
 
 async def test_staff_see_their_day_and_not_the_settings(scope, browser):
