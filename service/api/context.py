@@ -4,20 +4,19 @@ All of them are coroutines: FastAPI runs each plain function in a thread of its 
 function does.
 """
 
-import ipaddress
 from datetime import datetime
 from typing import Annotated, Protocol, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Header, Path, Query, Request, Response
-from uuid_utils.compat import uuid7
 
 from models.errors import Forbidden, InvalidInput
 from models.permissions import Role
 from models.states import Party
 from service.api.security import Who, business_of
 from service.db.command import Scope
-from service.db.database import REQUEST_ID, Database, Origin
+from service.db.database import Database
+from service.db.origin import Origin
 from service.db.own_time import seen_by_holder
 from service.db.views import View, Views
 from service.queries import catalogue
@@ -45,14 +44,9 @@ async def database(request: Request) -> Database:
 Db = Annotated[Database, Depends(database)]
 
 
-async def origin_of_request(request: Request, x_request_id: Annotated[str | None, Header()] = None) -> Origin:
+async def origin_of_request(request: Request) -> Origin:
     """Return from where a request comes; its id is the caller's if that can be kept, else one of ours."""
-    try:
-        address = str(ipaddress.ip_address(request.client.host)).partition("%")[0] if request.client else None
-    except ValueError:
-        address = None
-    kept = x_request_id is not None and REQUEST_ID.fullmatch(x_request_id)
-    return Origin(address, x_request_id if kept else uuid7().hex)
+    return Origin.of(request.scope)
 
 
 FromWhere = Annotated[Origin, Depends(origin_of_request)]

@@ -17,8 +17,8 @@ from uuid_utils import uuid7
 from models.errors import InterlockError, TooManyRequests
 from service.api.headers import CREDENTIALS, Head, safe
 from service.api.problems import problem_response, refusal_headers
-from service.db.database import REQUEST_ID
 from service.db.limits import ADDRESS, SIGN_IN, Limit, Limiter, address_of
+from service.db.origin import REQUEST_ID
 from service.db.session import LONGEST_S, answer_by
 from service.telemetry.metrics import REQUESTS
 

@@ -11,7 +11,8 @@ import orjson
 from pydantic import TypeAdapter
 
 from models.errors import InterlockError, InvalidInput, KeyReused, Unavailable
-from service.db.database import NOWHERE, Database, Origin, Transaction, about
+from service.db.database import Database, Transaction, about
+from service.db.origin import NOWHERE, Origin
 from service.security.vault import ANSWER
 
 P = ParamSpec("P")

@@ -18,6 +18,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from models.errors import InterlockError, InvalidInput, NotFound, Unavailable
+from service.db.origin import NOWHERE, Origin
 from service.db.session import ended, hang_up, prepare_session, seconds_left
 from service.db.statements import Params, run, written
 from service.db.turns import Turns
@@ -37,40 +38,6 @@ LONGEST_WAIT_S = 5
 """For a connection."""
 RETRY_WITHIN_S = 2.5
 """Since the first try; whoever still waits then is told to come back."""
-ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """From where a change comes: the caller's IP address and the request's id, as the audit keeps them.
-
-    Raises
-    ------
-    InvalidInput
-        The address is none, or the id has other characters than letters, digits, dots, dashes and underscores.
-    """
-
-    address: str | None = None
-    request_id: str | None = None
-
-    def __post_init__(self) -> None:
-        # They travel inside statements.
-        if self.address is not None and not ADDRESS.fullmatch(self.address):
-            raise InvalidInput("That is not an IP address.")
-        if self.request_id is not None and not REQUEST_ID.fullmatch(self.request_id):
-            raise InvalidInput("A request id has 1 to 128 letters, digits, dots, dashes and underscores.")
-
-    def settings(self) -> str:
-        """Return what tells the transaction, as the list of a SELECT."""
-        return "".join(
-            f", set_config('app.{name}', '{value}', true)"
-            for name, value in (("address", self.address), ("request", self.request_id))
-            if value is not None
-        )
-
-
-NOWHERE = Origin()
 
 
 @dataclass(slots=True)

@@ -14,7 +14,8 @@ from procrastinate import App
 from procrastinate.job_context import JobContext
 from psycopg.rows import DictRow
 
-from service.db.database import Origin, Transaction
+from service.db.database import Transaction
+from service.db.origin import Origin
 from service.jobs.queue import WITH_BACKOFF, Installation, installation_of
 
 CHANNEL = "interlock_events"

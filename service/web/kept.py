@@ -1,7 +1,7 @@
 """A booking by its signed link: look at it, put it into a calendar, move or cancel it; no account needed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -53,7 +53,7 @@ class Kept:
     @property
     def scope(self) -> Scope:
         """For what the client does with it."""
-        return Scope(self.visit.db, self.visit.store.id, actor=f"link:{self.client_id}")
+        return replace(self.visit.scope, actor=f"link:{self.client_id}")
 
     @property
     def changeable(self) -> bool:

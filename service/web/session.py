@@ -12,6 +12,7 @@ from models.errors import Forbidden, Unauthenticated
 from models.permissions import PERMISSIONS, Principal, only_own, refusal
 from service.commands.sessions import WEB_DAYS
 from service.db.command import Scope
+from service.db.origin import Origin
 from service.queries import businesses, principals
 from service.queries.businesses import Business
 from service.security import tokens
@@ -50,7 +51,8 @@ def _visitor(operation: str, *, own: bool) -> Callable[..., Awaitable[Visitor]]:
             raise refused
         if only_own(principal, permission) and not own:
             raise Forbidden("This page is for who works here.")
-        return Visitor(principal, business, Scope(interlock.db, business.id, actor=principal.actor))
+        scope = Scope(interlock.db, business.id, actor=principal.actor, origin=Origin.of(request.scope))
+        return Visitor(principal, business, scope)
 
     return visitor
 

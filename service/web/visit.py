@@ -15,6 +15,7 @@ from models.errors import InvalidInput, NotFound
 from models.zones import zone_named
 from service.db.command import Scope
 from service.db.database import Database
+from service.db.origin import Origin
 from service.db.views import View
 from service.queries import businesses, storefronts
 from service.queries.businesses import Service
@@ -91,7 +92,7 @@ class Visit:
     @property
     def scope(self) -> Scope:
         """For commands that the client gives."""
-        return Scope(self.db, self.store.id, actor="client")
+        return Scope(self.db, self.store.id, actor="client", origin=Origin.of(self.request.scope))
 
     async def view(self) -> View:
         """Return arrays that hold every change committed before now."""

@@ -10,7 +10,7 @@ import pytest
 from models.errors import InvalidInput
 from service.commands import bookings
 from service.db import audit
-from service.db.database import Origin
+from service.db.origin import Origin
 from service.db.views import Views
 from service.queries.audit import AuditFilter, entries, verify
 from service.queries.paging import Page

@@ -132,6 +132,9 @@ async def test_blocked_time_is_hatched_and_can_be_freed(scope, db, browser):
     assert re.search(
         r"<b>14:00 to 15:00</b> <bdi>Ben</bdi>.*?/blocks/\d+/end", (await browser.get(f"/board/salon?{DAY}")).text
     )
+    async with db.transaction(scope.business_id) as tx:
+        told = await tx.rows("SELECT address FROM audit_entry ORDER BY id DESC LIMIT 1")
+    assert told == [{"address": "127.0.0.1"}]
     page = (await browser.get(f"/board/salon?{DAY}&span=list")).text
     claim = page.split("/blocks/")[1].split("/")[0]
     await browser.post(f"/board/salon/blocks/{claim}/end")

@@ -47,6 +47,19 @@ async def test_what_cancelling_costs_is_told_before_one_books_and_after(db, brow
     assert told in plain((await browser.get(await booked(browser))).text)
 
 
+async def test_the_audit_tells_from_where_a_page_was_used(db, browser):
+    scope = await salon(db)
+    asked = {"X-Request-ID": "from-the-page"}
+    form = (await browser.post(HOLD, data={"at": AT}, headers=asked)).headers["location"]
+    typed = {"at": AT, "name": "Maria Costa", "email": "maria@example.org"}
+    kept = (await browser.post(form, data=typed, headers=asked)).headers["location"].partition("?")[0]
+    await browser.post(f"{kept}/cancel", data={"version": 2}, headers=asked)
+    async with db.transaction(scope.business_id) as tx:
+        rows = await tx.rows("SELECT action, address, request_id FROM audit_entry WHERE action LIKE 'appointment%'")
+    assert {row["action"].partition(".")[2] for row in rows} == {"hold", "confirmed", "cancelled"}
+    assert {(row["address"], row["request_id"]) for row in rows} == {("127.0.0.1", "from-the-page")}
+
+
 async def test_a_fee_that_is_due_already_is_told_as_such(db, browser):
     scope = await salon(db)
     await change_service(scope, Change(CUT, {"free_cancellation": 4320, "cancellation_fee_cents": 1500}))
