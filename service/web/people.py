@@ -49,7 +49,7 @@ async def invite(
     role: Annotated[Wanted, Form()] = "staff",
     staff: Annotated[str, Form(max_length=40)] = "",
 ) -> Response:
-    """Invite somebody; the link is shown once."""
+    """Invite somebody; the address to join at is shown once."""
     try:
         place = Place(Role(role), UUID(staff) if staff and role == "staff" else None)
         invitation = await members.invite(here.scope, members.Invited(email.strip(), place))
@@ -57,7 +57,9 @@ async def invite(
         raise
     except InterlockError as refusal:
         return await _page(here, problem=reason(refusal))
-    return await _page(here, shown_once=("The invitation's token, shown this once", invitation.token))
+    address = f"{here.request.base_url}join?token={invitation.token}"
+    once = "The invitation's address, shown this once; give it to them yourself"
+    return await _page(here, shown_once=(once, address))
 
 
 @router.post("/board/{slug}/settings/people/{account_id}")

@@ -10,7 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Response, expect
 
-from service.commands import bookings, sessions, waitlist
+from models.permissions import Role
+from service.commands import bookings, members, sessions, waitlist
 from service.commands.businesses import Opening, open_business
 from service.commands.catalogue import NewService, NewStaff
 from service.db.views import Views
@@ -69,6 +70,7 @@ def pages(run: object) -> dict[str, str]:
         "jobs": f"{board}/jobs",
         "account": "/account",
         "sign-in": "/login",
+        "invitation-over": "/join?token=nonsense",
         "today": f"{board}/today?day=2026-03-02",
         "reports": f"{board}/reports?first=2026-03-02",
         "settings": f"{board}/settings",
@@ -82,12 +84,14 @@ def pages(run: object) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_and_nothing_is_cut_off(world_of_all, visitor, scheme):
+def test_axe_finds_nothing_and_nothing_is_cut_off(world, world_of_all, visitor, scheme):
     salon_id, run = world_of_all
     page = visitor.manager(salon_id, viewport=PHONE, color_scheme=scheme)
     findings = {}
-    for name, path in pages(run).items():
-        assert page.goto(path).status == (404 if name == "not-found" else 200), name
+    asked = members.Invited("nova@example.org", members.Place(Role.MANAGER))
+    token = world.do(lambda db: members.invite(world.scope_of(db, salon_id), asked)).token
+    for name, path in (pages(run) | {"invitation": f"/join?token={token}"}).items():
+        assert page.goto(path).status == {"not-found": 404, "invitation-over": 410}.get(name, 200), name
         assert "<script>alert" not in page.content(), name
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is cut off"
         if found := faults(page):
