@@ -94,7 +94,7 @@ async def _open(scope) -> list[dict]:
 async def test_no_other_site_takes_an_invitation_up_and_guesses_are_limited(scope, db, browser):
     sent = {"token": await invite(scope), "name": "Nova", "password": "short"}
     assert (await browser.post("/join", data=sent, headers={"Sec-Fetch-Site": "cross-site"})).status_code == 403
-    browser._transport.app.state.limiter.is_on = True  # noqa: SLF001 - the application behind it
+    browser._transport.app.state.limiter.is_on = True
     assert (await browser.post("/join", data=sent)).status_code == 422
     assert await db.anywhere("UPDATE edge.rate_limit SET tat = tat + interval '1 hour' RETURNING caller")
     answer = await browser.post("/join", data=sent)
