@@ -16,7 +16,7 @@ router = APIRouter(prefix="/offers", tags=["waitlist"], route_class=StrictRoute)
 
 @router.get("", operation_id="listOffers")
 async def live(db: Db, business: OfPath, pages: Paged, client_id: UUID | None = None) -> list[queries.OpenOffer]:
-    """The offers that can be accepted now."""
+    """The offers that can be accepted now; clients say `client_id`: their own."""
     return pages.linked(await queries.live(db, business.id, pages.page, client_id=client_id))
 
 

@@ -16,6 +16,7 @@ CLIENT_OF: dict[str, LiteralString] = {
         "WHERE o.business_id = %s AND o.id = %s"
     ),
     "entry_id": "SELECT client_id FROM waitlist_entry WHERE business_id = %s AND id = %s",
+    "series_id": "SELECT client_id FROM series WHERE business_id = %s AND id = %s",
     "request_id": "SELECT client_id FROM booking_request WHERE business_id = %s AND id = %s",
 }
 """Path parameters whose row says which client it is about."""

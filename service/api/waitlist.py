@@ -43,7 +43,10 @@ async def waiting(
     service_id: UUID | None = None,
     client_id: UUID | None = None,
 ) -> list[queries.WaitingEntry]:
-    """Who still waits, oldest first: all, or who could come within [from, to), for a service, one client."""
+    """Who still waits, oldest first: all, or who could come within [from, to), for a service, one client.
+
+    Clients say `client_id`: their own.
+    """
     entries = await queries.waiting(db, business.id, start, end, pages.page, service_id=service_id, client_id=client_id)
     return pages.linked(entries)
 
