@@ -14,7 +14,7 @@ from psycopg.rows import DictRow
 from uuid_utils.compat import uuid7
 
 from models.cells import plain
-from models.errors import InterlockError, InvalidInput, NotAllocated, NotFound
+from models.errors import InterlockError, InvalidInput, NotAllocated, NotFound, Unavailable
 from models.week import week_of
 from models.zones import aware
 from service.commands import catalogue, clients
@@ -104,7 +104,8 @@ async def _import(tx: Transaction, request: Import) -> Imported:
                 await one(tx, row, names)
         except (InterlockError, psycopg.Error) as error:
             known = error if isinstance(error, InterlockError) else translate(error)
-            if known is None:
+            # A lock or a lost connection is nothing of the row: it is tried again, or said as it is.
+            if known is None or isinstance(known, Unavailable):
                 raise
             bad.append({"line": line, "detail": known.detail})
     if bad:

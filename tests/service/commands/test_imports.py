@@ -7,8 +7,9 @@ from io import StringIO
 import psycopg
 import pytest
 
-from models.errors import InvalidInput
+from models.errors import InvalidInput, Unavailable
 from models.week import week_of, written
+from service.commands import imports
 from service.commands.clients import NewClient, register
 from service.commands.imports import Import, Imported, import_table
 from service.queries import businesses, exports
@@ -124,6 +125,17 @@ async def test_a_booking_that_overlaps_is_named_and_a_known_client_is_found(db, 
     with psycopg.connect(owner_url) as connection:
         found = connection.execute("SELECT client_id, source, status FROM appointment ORDER BY id").fetchall()
     assert (found[0], found[1][0] == found[2][0]) == ((maria, "import", "confirmed"), True)
+
+
+@pytest.mark.parametrize("error", [psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable])
+async def test_a_lock_that_another_holds_is_no_bad_row(db, monkeypatch, error):
+    async def held(*_):
+        raise error("held")
+
+    scope = await salon(db)
+    monkeypatch.setitem(imports.IMPORTERS, "clients", held)
+    with pytest.raises(Unavailable):
+        await import_table(scope, Import("clients", "name\nMaria\n"))
 
 
 async def test_a_dry_run_leaves_nothing(db, owner_url):
