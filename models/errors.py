@@ -146,6 +146,12 @@ class InvalidClient(InterlockError):
     code, title, status = "invalid-client", "Not accepted", 401
 
 
+class UnknownHost(InterlockError):
+    """The service is not asked for under this name."""
+
+    code, title, status = "unknown-host", "No site of this name", 400
+
+
 class Forbidden(InterlockError):
     """Known, and not allowed to."""
 
@@ -153,9 +159,9 @@ class Forbidden(InterlockError):
 
 
 class LimitReached(InterlockError):
-    """A limit on live holds, entries or results."""
+    """A limit on live holds, a client's bookings, or what a service takes in a day or week: asking again is no help."""
 
-    code, title, status = "limit-reached", "Limit reached", 429
+    code, title, status = "limit-reached", "Limit reached", 409
 
 
 class TooManyRequests(InterlockError):
@@ -165,7 +171,7 @@ class TooManyRequests(InterlockError):
 
 
 class Unavailable(InterlockError):
-    """The database cannot answer now; try again."""
+    """The database cannot answer now, or too much waits already; try again."""
 
     code, title, status = "unavailable", "Try again shortly", 503
     retry_after_s: ClassVar[int] = 1

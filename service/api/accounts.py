@@ -132,7 +132,11 @@ async def revoke_token(request: Request, form: Annotated[RevokeForm, Form()]) ->
 
 @router.post("/invitations/accept", operation_id="acceptInvitation", status_code=201)
 async def accept(request: Request, body: Acceptance) -> Joined:
-    """Take an invitation up: with a new account, or with the one that its address has."""
+    """Take an invitation up: with a new account, or with the one that its address has.
+
+    Whoever has the token is believed to have the address: no mail is sent to prove it. Where the address has an
+    account, its password is asked for; the operator of the installation can set another one.
+    """
     account_id, business_id = await members.welcome(request.app.state.limiter, body.token, body.name, body.password)
     return Joined(account_id=account_id, business_id=business_id)
 

@@ -5,7 +5,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 from fastapi import Depends, FastAPI
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from service.api import (
     accounts,
@@ -38,6 +37,7 @@ from service.api import (
 )
 from service.api.edge import Edge
 from service.api.headers import BusinessOrigins
+from service.api.hosts import KnownHosts
 from service.api.same_origin import SameOriginForms
 from service.api.size import BodyLimit
 from service.api.tenants import Tenants
@@ -88,6 +88,7 @@ def create_app(installation: AbstractAsyncContextManager[Installation]) -> FastA
         # FastAPI's own spans carry addresses with their tokens; ours are masked (`service.telemetry.spans`).
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    app.state.origins = {}
     problems.install(app)
     permitted = [Depends(security.permitted)]
     for of_all in (accounts.router, businesses.installation):
@@ -131,6 +132,5 @@ def _surround(app: FastAPI) -> None:
     app.add_middleware(SameOriginForms)
     app.add_middleware(slots.AtHand)
     app.add_middleware(BusinessOrigins)
-    # A name that resolves here from elsewhere must not reach the book with a visitor's cookie.
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings().hosts.split(","))
+    app.add_middleware(KnownHosts, names=settings().hosts.split(","))
     app.add_middleware(Edge)

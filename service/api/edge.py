@@ -15,7 +15,7 @@ from structlog.contextvars import bind_contextvars, reset_contextvars
 from uuid_utils import uuid7
 
 from models.errors import InterlockError, TooManyRequests
-from service.api.headers import CREDENTIALS, Head, safe
+from service.api.headers import CREDENTIALS, Head, refused, safe
 from service.api.problems import problem_response, refusal_headers
 from service.db.limits import ADDRESS, SIGN_IN, Limit, Limiter, address_of
 from service.db.origin import REQUEST_ID
@@ -114,7 +114,7 @@ class Edge:
             log.exception("failed", operation=_operation(scope))
             if passage.status:
                 raise
-            await problem_response(UNEXPECTED.problem())(scope, receive, passage.send)
+            await refused(problem_response(UNEXPECTED.problem()), scope, receive, passage.send)
         finally:
             passage.tell()
             reset_contextvars(**bound)
@@ -124,7 +124,8 @@ class Edge:
             if not passage.is_quiet:
                 await passage.limited()
         except TooManyRequests as error:
-            await problem_response(error.problem(), refusal_headers(error))(scope, receive, passage.send)
+            response = problem_response(error.problem(), refusal_headers(error))
+            await refused(response, scope, receive, passage.send)
             return
         app = self.compressing if b"gzip" in passage.given.get(b"accept-encoding", b"") else self.app
         await app(scope, receive, passage.send)

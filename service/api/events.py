@@ -12,7 +12,7 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import StringConstraints
 
-from models.errors import LimitReached, Unavailable
+from models.errors import Unavailable
 from service.api.bodies import StrictRoute
 from service.api.context import Db, OfPath
 from service.db.database import Database
@@ -42,10 +42,10 @@ class Hub:
     _tails: dict[UUID, asyncio.Task[None]] = field(default_factory=dict)
 
     def join(self, business_id: UUID, start: Cursor) -> Waiting:
-        """Return a queue that gets what happens from here on; raises `LimitReached`."""
+        """Return a queue that gets what happens from here on; raises `Unavailable`."""
         of_one = self._streams.setdefault(business_id, set())
         if len(of_one) >= MOST_OF_ONE or sum(map(len, self._streams.values())) >= MOST_STREAMS:
-            raise LimitReached("Too many event streams are open; read the events again in a while.")
+            raise Unavailable("Too many event streams are open; read the events again in a while.")
         waiting: Waiting = asyncio.Queue(MOST_WAITING)
         of_one.add(waiting)
         if business_id not in self._tails:

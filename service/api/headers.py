@@ -4,6 +4,7 @@ import time
 from collections.abc import Set as AbstractSet
 
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import InterlockError
@@ -25,6 +26,9 @@ STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000; includeSub
 KNOWN_S, MOST_KNOWN = 10.0, 10_000
 """How long a business's origins are believed, and of how many businesses they are kept."""
 API = "/api/v1/businesses/"
+OF_ACCOUNTS = ("/api/v1/token", "/api/v1/account", "/api/v1/invitations/")
+"""What is about no business: any site's page may ask, since only what it sends itself says for whom, never a cookie."""
+UNKNOWN: tuple[frozenset[str], float] = (frozenset(), 0.0)
 METHODS = b"GET, POST, PUT, PATCH, DELETE"
 ASKED = (
     b"Authorization, Content-Type, Hold-Token, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-API-Key, "
@@ -46,20 +50,17 @@ class BusinessOrigins:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._known: dict[str, tuple[frozenset[str], float]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a preflight, or pass the request on and allow its origin to read the answer."""
-        origin = next((value for name, value in scope.get("headers", ()) if name == b"origin"), None)
-        if scope["type"] != "http" or origin is None or not scope["path"].startswith(API):
+        if scope["type"] != "http" or _origin(scope) is None or not scope["path"].startswith((API, *OF_ACCOUNTS)):
             await self.app(scope, receive, send)
             return
-        allowed = origin.decode("latin-1") in await self._origins(scope)
-        headers = [(b"vary", b"Origin")]
-        if allowed:
-            headers += [(b"access-control-allow-origin", origin), (b"access-control-expose-headers", SHOWN)]
-        if scope["method"] == "OPTIONS" and "access-control-request-method" in Request(scope).headers:
-            await _preflight(send, headers, allowed=allowed)
+        if scope["path"].startswith(API):
+            await _look_up(scope)
+        headers = readable(scope)
+        if _is_preflight(scope):
+            await _preflight(send, headers)
             return
 
         async def with_origin(message: Message) -> None:
@@ -69,23 +70,66 @@ class BusinessOrigins:
 
         await self.app(scope, receive, with_origin)
 
-    async def _origins(self, scope: Scope) -> frozenset[str]:
-        slug, now = scope["path"].removeprefix(API).partition("/")[0], time.monotonic()
-        known, until = self._known.get(slug, (frozenset(), 0.0))
-        if now >= until:
-            try:
-                known = await businesses.origins(scope["app"].state.interlock.db, slug)
-            except InterlockError:
-                return frozenset()
-            if len(self._known) >= MOST_KNOWN:
-                self._known.clear()
-            self._known[slug] = (known, now + KNOWN_S)
-        return known
+
+async def refused(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send a refusal that is made before any route, so that a page that may call the API can read it.
+
+    The database is not asked: who is refused for asking too often causes no more work. A preflight is answered, or the
+    page would never see the refusal that comes after it.
+    """
+    headers = readable(scope)
+    if len(headers) > 1 and _is_preflight(scope):
+        await _preflight(send, headers)
+        return
+    response.raw_headers.extend(headers)
+    await response(scope, receive, send)
 
 
-async def _preflight(send: Send, headers: list[tuple[bytes, bytes]], *, allowed: bool) -> None:
+def readable(scope: Scope) -> Head:
+    """Return what lets the page that asks read the answer, as far as its business's origins are in memory."""
+    origin, path = _origin(scope), scope["path"]
+    if origin is None:
+        return []
+    if path.startswith(OF_ACCOUNTS):
+        return [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", SHOWN)]
+    named, _ = scope["app"].state.origins.get(_slug(path), UNKNOWN) if path.startswith(API) else UNKNOWN
+    headers = [(b"vary", b"Origin")]
+    if origin.decode("latin-1") in named:
+        headers += [(b"access-control-allow-origin", origin), (b"access-control-expose-headers", SHOWN)]
+    return headers
+
+
+async def _look_up(scope: Scope) -> None:
+    """Have the origins that a business names in memory, as they were ten seconds ago at the most."""
+    known, slug, now = scope["app"].state.origins, _slug(scope["path"]), time.monotonic()
+    if now < known.get(slug, UNKNOWN)[1]:
+        return
+    try:
+        named = await businesses.origins(scope["app"].state.interlock.db, slug)
+    except InterlockError:
+        return
+    if len(known) >= MOST_KNOWN:
+        known.clear()
+    known[slug] = (named, now + KNOWN_S)
+
+
+def _origin(scope: Scope) -> bytes | None:
+    return next((value for name, value in scope.get("headers", ()) if name == b"origin"), None)
+
+
+def _slug(path: str) -> str:
+    return path.removeprefix(API).partition("/")[0]
+
+
+def _is_preflight(scope: Scope) -> bool:
+    return scope["method"] == "OPTIONS" and "access-control-request-method" in Request(scope).headers
+
+
+async def _preflight(send: Send, headers: Head) -> None:
+    allowed = len(headers) > 1
     if allowed:
-        headers += [
+        headers = [
+            *headers,
             (b"access-control-allow-methods", METHODS),
             (b"access-control-allow-headers", ASKED),
             (b"access-control-max-age", b"600"),

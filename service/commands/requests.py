@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from pydantic import TypeAdapter
 from uuid_utils.compat import uuid7
 
-from models.errors import InterlockError, LimitReached, StaleSnapshot, Unavailable
+from models.errors import InterlockError, StaleSnapshot, Unavailable
 from models.states import Party
 from service.commands import bookings
 from service.commands.attendance import Booking
@@ -53,7 +53,7 @@ async def ask(tx: Transaction, request: BookRequest, *, view: View, now: datetim
 
     Raises
     ------
-    LimitReached
+    Unavailable
         Too many wait already.
     InterlockError
         As `bookings.book`, where no waiting could help.
@@ -73,7 +73,7 @@ async def ask(tx: Transaction, request: BookRequest, *, view: View, now: datetim
         "longest": LONGEST_QUEUE,
     }
     if not await tx.execute(ASK, params):
-        raise LimitReached(f"{LONGEST_QUEUE} bookings wait for their answer already; try again in a minute.")
+        raise Unavailable(f"{LONGEST_QUEUE} bookings wait for their answer already; try again in a minute.")
     return request_id
 
 

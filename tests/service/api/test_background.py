@@ -97,12 +97,13 @@ async def test_seats_are_asked_for_together(api, client_id, work, owner_url):
     ]
 
 
-async def test_a_full_queue_is_429(api, client_id, monkeypatch):
+async def test_a_full_queue_says_when_to_come_again(api, client_id, monkeypatch):
     monkeypatch.setattr("service.commands.requests.LONGEST_QUEUE", 1)
     body = {**AT_10, "client_id": client_id}
     assert (await api.post(f"{BASE}/booking-requests", json=body)).status_code == 202
     assert (await api.post(f"{BASE}/booking-requests", json=body)).status_code == 202
-    refused(await api.post(f"{BASE}/booking-requests", json=body), 429, "limit-reached")
+    full = await api.post(f"{BASE}/booking-requests", json=body)
+    assert (full.status_code, full.json()["code"], full.headers["retry-after"]) == (503, "unavailable", "1")
 
 
 async def test_dead_letters_are_listed_and_put_back(api, client_id, work, owner_url):

@@ -132,7 +132,8 @@ async def test_anothers_events_are_not_told(short, api, rival):
 
 async def test_streams_are_bounded_and_end_when_it_drains(short, api, monkeypatch):
     monkeypatch.setattr(api_events, "MOST_OF_ONE", 0)
-    refused(await api.get(f"{BASE}/events"), 429, "limit-reached")
+    full = await api.get(f"{BASE}/events")
+    assert (full.status_code, full.json()["code"], full.headers["retry-after"]) == (503, "unavailable", "1")
     monkeypatch.undo()
     short.state.hub.lasts_s = 60
     short.state.hub.draining.set()

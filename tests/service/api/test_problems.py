@@ -213,8 +213,9 @@ def test_codes_are_stable_and_each_names_one_error():
         "unauthenticated": 401,
         "invalid-grant": 400,
         "invalid-client": 401,
+        "unknown-host": 400,
         "forbidden": 403,
-        "limit-reached": 429,
+        "limit-reached": 409,
         "unavailable": 503,
         "not-configured": 500,
     }

@@ -102,7 +102,7 @@ async def test_a_site_that_the_business_names_may_call_it(api, anybody):
     told = await api.put(f"{BASE}/origins", json={"origins": [SITE]})
     assert told.json() == (await api.get(f"{BASE}/origins")).json() == {"origins": [SITE]}
     async with caller(api._transport.app) as fresh:
-        fresh._transport.app.middleware_stack = None
+        fresh._transport.app.state.origins.clear()
         allowed = await fresh.options(f"{BASE}/holds", headers=preflight)
         assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (204, SITE)
         assert "access-control-allow-credentials" not in allowed.headers
@@ -113,6 +113,40 @@ async def test_a_site_that_the_business_names_may_call_it(api, anybody):
         assert elsewhere.headers["vary"] == "Origin"
     for bad in ("*", "null", "https://x.example/path", "javascript:alert(1)", "https://X.example"):
         refused(await api.put(f"{BASE}/origins", json={"origins": [bad]}), 422)
+
+
+async def test_a_page_elsewhere_reads_what_it_is_refused(limited, api, anybody, monkeypatch):
+    """Without its origin in the answer, a browser tells a page of a network error, and not when to come again."""
+    await api.put(f"{BASE}/origins", json={"origins": [SITE]})
+    limited.state.origins.clear()
+    assert (await anybody.get(BASE, headers={"Origin": SITE})).status_code == 200
+    monkeypatch.setattr("service.api.edge.ADDRESS", Limit("narrow", 1, 60))
+    answers = [await anybody.get(BASE, headers={"Origin": SITE}) for _ in range(3)]
+    refused(answers[-1], 429, "too-many-requests")
+    assert answers[-1].headers["access-control-allow-origin"] == SITE
+    assert "Retry-After" in answers[-1].headers["access-control-expose-headers"]
+    asks_first = {"Origin": SITE, "Access-Control-Request-Method": "POST"}
+    assert (await anybody.options(f"{BASE}/holds", headers=asks_first)).status_code == 204
+    elsewhere = await anybody.get(BASE, headers={"Origin": ELSEWHERE})
+    assert (elsewhere.status_code, "access-control-allow-origin" in elsewhere.headers) == (429, False)
+
+
+async def test_any_site_may_sign_in_without_cookies(anybody):
+    asks_first = {"Origin": ELSEWHERE, "Access-Control-Request-Method": "POST"}
+    for path in ("/api/v1/token", "/api/v1/account/password"):
+        allowed = await anybody.options(path, headers=asks_first)
+        assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (204, "*")
+        assert "access-control-allow-credentials" not in allowed.headers
+    form = {"grant_type": "refresh_token", "refresh_token": "guess"}
+    answer = await anybody.post("/api/v1/token", data=form, headers={"Origin": ELSEWHERE})
+    refused(answer, 400)
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
+async def test_an_unknown_host_is_a_problem(anybody):
+    for host in ("evil.example", "", "127.0.0.1.evil.example:8000"):
+        refused(await anybody.get(BASE, headers={"Host": host}), 400, "unknown-host")
+    assert (await anybody.get(BASE, headers={"Host": "localhost:9"})).status_code == 200
 
 
 async def test_a_cookie_does_not_travel_from_another_site(api):

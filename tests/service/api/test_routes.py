@@ -114,7 +114,7 @@ async def test_a_hold_is_extended_once_and_its_holder_sees_its_time(api):
     address = f"{BASE}/holds/{hold['id']}/extend"
     longer = await api.post(address, json={"minutes": 30}, headers=holder)
     assert longer.json()["expires_at"] > hold["expires_at"]
-    refused(await api.post(address, json={"minutes": 30}, headers=holder), 429, "limit-reached")
+    refused(await api.post(address, json={"minutes": 30}, headers=holder), 409, "limit-reached")
     refused(await api.post(address, json={"minutes": 30}, headers={"Hold-Token": "guess"}), 409, "hold-expired")
 
 

@@ -41,7 +41,7 @@ async def test_an_address_without_an_account_has_three_live_holds_whatever_keys_
     ):
         for caller, body in zip((one, same, one), bodies, strict=False):
             assert (await caller.post(f"{BASE}/holds", json=body)).status_code == 201
-        refused(await same.post(f"{BASE}/holds", json=bodies[3]), 429, "limit-reached")
+        refused(await same.post(f"{BASE}/holds", json=bodies[3]), 409, "limit-reached")
         assert (await other.post(f"{BASE}/holds", json=bodies[3])).status_code == 201
 
 
@@ -61,7 +61,7 @@ async def test_holds_of_the_pages_and_of_the_api_count_together(app, scope):
         fourth = await on_page(one, places[3])
         assert (fourth.status_code, "Three times are held from here" in fourth.text) == (409, True)
         body |= {"staff_id": str(places[3][0]), "starts_at": places[3][1].isoformat()}
-        refused(await one.post(f"{BASE}/holds", json=body), 429, "limit-reached")
+        refused(await one.post(f"{BASE}/holds", json=body), 409, "limit-reached")
         assert (await on_page(other, places[3])).status_code == 303
         # Who holds one may change it for another.
         again = await other.post(page, data={"at": f"{places[4][0]}~{places[4][1].isoformat()}"})
@@ -92,7 +92,7 @@ async def test_who_comes_again_is_recognised_and_counted(app, scope, anybody, ow
     first = await anybody.post(f"{BASE}/bookings", json={**await held(anybody), "client": MIA})
     later = await held(anybody, MONDAY_10.replace(hour=15))
     known = {**MIA, "name": "mia"}
-    refused(await anybody.post(f"{BASE}/bookings", json={**later, "client": known}), 429, "limit-reached")
+    refused(await anybody.post(f"{BASE}/bookings", json={**later, "client": known}), 409, "limit-reached")
     other = await anybody.post(f"{BASE}/bookings", json={**later, "client": {**MIA, "name": "Max"}})
     assert (first.status_code, other.status_code, row_counts(owner_url)["client"]) == (201, 201, 2)
 
