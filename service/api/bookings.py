@@ -12,7 +12,6 @@ from service.api.bodies import StrictRoute
 from service.api.context import (
     AllViews,
     Booker,
-    By,
     Commanding,
     Db,
     Expected,
@@ -173,7 +172,7 @@ async def read(db: Db, response: Response, business: OfPath, booking_id: UUID) -
 
 @router.post("/bookings/{booking_id}/cancel", operation_id="cancelBooking")
 async def cancel(
-    response: Response, scope: Commanding, by: By, now: Now, booking_id: UUID, expected: Expected, body: CancelBody
+    response: Response, scope: Commanding, by: Booker, now: Now, booking_id: UUID, expected: Expected, body: CancelBody
 ) -> Booking:
     """Cancel a booking; `If-Match` makes it conditional on the version."""
     wanted = commands.Cancellation(booking_id, expected, by, body.reason)

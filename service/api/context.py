@@ -63,7 +63,7 @@ Commanding = Annotated[Scope, Depends(scope_of_request)]
 
 
 async def party_of(who: Who) -> Party:
-    """Return as whom someone acts on an appointment; a key acts as those who work there."""
+    """Return as whom someone does what the house alone may; a key with the scope does it as those who work there."""
     if who.role is Role.CLIENT:
         return Party.CLIENT
     return Party.STAFF if who.role in (Role.STAFF, None) else Party.MANAGER
@@ -91,7 +91,10 @@ Deleted = Annotated[bool, Depends(deleted_asked)]
 
 
 async def booker_of(who: Who) -> Party:
-    """Return as whom someone books: without an account, or with a key of a booking page, as a client."""
+    """Return as whom someone books, moves or cancels: without an account, or with a key, as a client.
+
+    A key is a booking page's: whoever stands behind it is held to the deadlines, fees and approvals of a client.
+    """
     return Party.CLIENT if who.role is None else await party_of(who)
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from service.api.bodies import StrictRoute
-from service.api.context import By, Commanding, Db, Expected, Fresh, Now, OfPath, tagged, tagged_beside
+from service.api.context import Booker, By, Commanding, Db, Expected, Fresh, Now, OfPath, tagged, tagged_beside
 from service.api.schemas import NoShowRulesBody, RescheduleBody, SwapBody
 from service.commands import attendance, deposits
 from service.commands import reschedule as moves
@@ -20,7 +20,7 @@ router = APIRouter(tags=["bookings"], route_class=StrictRoute)
 async def reschedule(
     response: Response,
     scope: Commanding,
-    by: By,
+    by: Booker,
     view: Fresh,
     now: Now,
     booking_id: UUID,

@@ -1,17 +1,15 @@
 """Signed links: a client looks at, moves or cancels one booking without an account."""
 
-from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from models.errors import NotFound
 from service.api.bodies import StrictRoute
-from service.api.context import Db, OfPath
+from service.api.context import Commanding
 from service.api.schemas import Body
-from service.queries import links
+from service.commands import links as commands
 
 router = APIRouter(tags=["bookings"], route_class=StrictRoute)
 
@@ -29,10 +27,7 @@ class Link(BaseModel):
 
 
 @router.post("/bookings/{booking_id}/link", operation_id="linkBooking", status_code=201)
-async def link(request: Request, db: Db, business: OfPath, booking_id: UUID, body: LinkBody) -> Link:
+async def link(request: Request, scope: Commanding, booking_id: UUID, body: LinkBody) -> Link:
     """Make a link with which the booking's client reads, moves or cancels it."""
-    keyring = request.app.state.interlock.keyring
-    token = await links.of_booking(db, keyring, business.id, booking_id, timedelta(days=body.days))
-    if token is None:
-        raise NotFound("There is no such booking with a client.")
-    return Link(token=token)
+    wanted = commands.Linking(booking_id, body.days)
+    return Link(token=await commands.link(scope, wanted, keyring=request.app.state.interlock.keyring))

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from pydantic import StringConstraints
 
 from service.api.bodies import StrictRoute
-from service.api.context import Booker, By, Commanding, Db, Expected, Now, OfPath
+from service.api.context import Booker, Commanding, Db, Expected, Now, OfPath
 from service.api.schemas import Body, Instant, Note, Seats
 from service.commands import series as commands
 from service.commands import series_changes as changes
@@ -61,7 +61,7 @@ async def read(db: Db, business: OfPath, series_id: UUID) -> queries.SeriesRead:
 async def move(
     scope: Commanding,
     db: Db,
-    by: By,
+    by: Booker,
     now: Now,
     business: OfPath,
     booking_id: UUID,
@@ -75,7 +75,7 @@ async def move(
 
 @router.post("/bookings/{booking_id}/series/cancel", operation_id="cancelSeries")
 async def cancel(
-    scope: Commanding, by: By, now: Now, booking_id: UUID, expected: Expected, body: SeriesCancelBody
+    scope: Commanding, by: Booker, now: Now, booking_id: UUID, expected: Expected, body: SeriesCancelBody
 ) -> commands.Series:
     """Cancel a booking with what follows it in its series, or all that lies ahead."""
     wanted = changes.SeriesCancellation(booking_id, expected, by, body.reason, body.extent)

@@ -1,5 +1,6 @@
 """Accounts: who signs in. They belong to no business, so these commands run as the account itself."""
 
+import logging
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -11,6 +12,8 @@ from service.db.limits import PERSON, Limiter
 from service.security import passwords
 
 NOBODY = UUID(int=0)
+log = logging.getLogger("interlock.accounts")
+"""What is about no business is in no business's audit: it is logged, with the request's id."""
 """The business of a transaction that is about no business."""
 BY_EMAIL = "SELECT id, name, password_hash, disabled_at FROM account WHERE email = %s"
 
@@ -100,6 +103,7 @@ async def set_password(db: Database, account_id: UUID, password: str, *, keep: U
         await _end_sessions(tx, account_id, "password changed", keep)
 
     await db.transact(NOBODY, work)
+    log.info("account %s: password changed %s", account_id, "from outside" if keep is None else f"in session {keep}")
 
 
 async def disable(db: Database, account_id: UUID) -> None:
@@ -113,6 +117,7 @@ async def disable(db: Database, account_id: UUID) -> None:
         await _end_sessions(tx, account_id, "account disabled")
 
     await db.transact(NOBODY, work)
+    log.info("account %s: disabled", account_id)
 
 
 async def _end_sessions(tx: Transaction, account_id: UUID, because: str, keep: UUID | None = None) -> None:

@@ -1,7 +1,10 @@
 """Dead letters: put back into the queue by whoever has mended their cause."""
 
+import logging
 from dataclasses import dataclass
 from uuid import UUID
+
+from psycopg.rows import DictRow
 
 from models.errors import NotAllowed, NotFound
 from service.db.command import command
@@ -19,6 +22,7 @@ WHERE id = %s AND status = 'failed'
 """
 REQUEUE_ALL = REQUEUE.replace("id = %s AND ", "")
 NOBODY = UUID(int=0)
+log = logging.getLogger("interlock.jobs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,12 @@ async def requeue(tx: Transaction, request: DeadLetter) -> int:
 async def requeue_any(db: Database, job_id: int | None = None) -> int:
     """Put one dead letter of the installation, or all of them, back into the queue; returns how many."""
 
-    async def work(tx: Transaction) -> int:
-        return await tx.execute(REQUEUE_ALL) if job_id is None else await tx.execute(REQUEUE, [job_id])
+    async def work(tx: Transaction) -> list[DictRow]:
+        if job_id is None:
+            return await tx.rows(f"{REQUEUE_ALL} RETURNING id")
+        return await tx.rows(f"{REQUEUE} RETURNING id", [job_id])
 
-    return await db.transact(NOBODY, work)
+    put_back = [row["id"] for row in await db.transact(NOBODY, work)]
+    if put_back:
+        log.info("the operator put jobs %s back into the queue", put_back)
+    return len(put_back)

@@ -6,7 +6,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from models.errors import InvalidGrant, NotFound, Unauthenticated
-from service.commands.accounts import NOBODY
+from service.commands.accounts import NOBODY, log
 from service.db.database import Database, Transaction
 from service.security import tokens
 from service.security.keyring import Keyring
@@ -157,6 +157,7 @@ async def revoke(db: Database, account_id: UUID, session_id: UUID) -> None:
 
     if not await db.transact(NOBODY, work):
         raise NotFound("There is no such session.")
+    log.info("account %s: session %s signed out", account_id, session_id)
 
 
 async def revoke_token(db: Database, refresh: str) -> None:
@@ -166,12 +167,13 @@ async def revoke_token(db: Database, refresh: str) -> None:
     except Unauthenticated:
         return
 
-    async def work(tx: Transaction) -> None:
+    async def work(tx: Transaction) -> int:
         tx.act_as(account_id)
         row = {"account": account_id, "session": None, "because": "token revoked", "hash": tokens.digest(refresh)}
-        await tx.execute(REVOKE, row)
+        return await tx.execute(REVOKE, row)
 
-    await db.transact(NOBODY, work)
+    if await db.transact(NOBODY, work):
+        log.info("account %s: session ended by its refresh token", account_id)
 
 
 async def sign_in_link(db: Database, account_id: UUID, seconds: int = 86_400) -> str:

@@ -25,6 +25,8 @@ FROM api_key
 WHERE prefix = %(prefix)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp())
 """
 NOTE_USE = "UPDATE api_key SET last_used_at = clock_timestamp() WHERE business_id = %s AND id = %s"
+# Who is deleted keeps what they have booked; who is erased is nobody any more.
+OF_LINK = "SELECT 1 FROM client WHERE business_id = %(business)s AND id = %(client)s AND erased_at IS NULL"
 LINK_SCOPES = frozenset({"bookings:read", "bookings:write", "waitlist:write"})
 
 
@@ -39,7 +41,7 @@ async def of_bearer(db: Database, keyring: Keyring, token: str, business_id: UUI
     if token.startswith("ilk_"):
         return await of_key(db, token)
     if token.startswith("link."):
-        return of_link(keyring, token.removeprefix("link."))
+        return await of_link(db, keyring, token.removeprefix("link."))
     claims = tokens.read(keyring, token, tokens.API)
     kind, _, subject = str(claims["sub"]).partition(":")
     scopes = frozenset(str(claims.get("scope", "")).split()) or None
@@ -108,15 +110,24 @@ def _of_key_row(row: dict[str, Any], scopes: frozenset[str] | None) -> Principal
     )
 
 
-def of_link(keyring: Keyring, token: str) -> Principal:
-    """Return the principal of a signed link: a client about one booking, without an account."""
+async def of_link(db: Database, keyring: Keyring, token: str) -> Principal:
+    """Return the principal of a signed link: a client about one booking, without an account.
+
+    Raises
+    ------
+    Unauthenticated
+        It is not good, or its client has been erased.
+    """
     claims = tokens.read(keyring, token, tokens.LINK)
-    client_id = _uuid(claims["sub"])
+    client_id, business_id = _uuid(claims["sub"]), _uuid(claims.get("business"))
+    async with db.transaction(business_id) as tx:
+        if await tx.only_row(OF_LINK, {"business": business_id, "client": client_id}) is None:
+            raise Unauthenticated("The link's client is not known any more.")
     return Principal(
         f"link:{client_id}",
         Role.CLIENT,
         LINK_SCOPES,
-        business_id=_uuid(claims.get("business")),
+        business_id=business_id,
         client_id=client_id,
         booking_id=_uuid(claims.get("booking")),
     )

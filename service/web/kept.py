@@ -109,7 +109,7 @@ async def kept(visit: Visiting, token: str) -> Kept:
         There is no such booking.
     """
     try:
-        principal = principals.of_link(visit.request.app.state.interlock.keyring, token)
+        principal = await principals.of_link(visit.db, visit.request.app.state.interlock.keyring, token)
     except Unauthenticated as error:
         raise LinkExpired("This link is not valid, or not any more.") from error
     if principal.business_id != visit.store.id or principal.booking_id is None or principal.client_id is None:

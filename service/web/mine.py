@@ -15,9 +15,9 @@ from models.errors import HoldExpired, NotAllowed, NotFound, Unauthenticated
 from models.permissions import Role
 from models.states import MOVABLE
 from service.commands import offers, waitlist
-from service.queries import accounts, links, mine
+from service.queries import accounts, mine
 from service.queries.mine import Appointment, Waiting
-from service.security import tokens
+from service.security import links, tokens
 from service.web.pages import PageRoute
 from service.web.session import signed_in
 from service.web.visit import Visit, Visiting

@@ -11,8 +11,7 @@ import pytest
 
 from models.permissions import KEY_SCOPES, Role
 from service.commands import accounts, keys, members
-from service.queries import links
-from service.security import tokens
+from service.security import links, tokens
 from service.security.keyring import keyring_of
 from service.settings import settings
 from tests.service.api.conftest import BASE, refused
@@ -148,12 +147,14 @@ async def test_a_revoked_token_ends_its_session_at_once(anybody, olga):
         assert (await anybody.post("/api/v1/token/revoke", data={"token": unknown})).status_code == 204
 
 
-async def test_sessions_are_listed_and_ended_one_by_one(anybody, olga):
+async def test_sessions_are_listed_and_ended_one_by_one(anybody, olga, caplog):
+    caplog.set_level("INFO", "interlock.accounts")
     here, there = bearing((await granted(anybody))["access_token"]), bearing((await granted(anybody))["access_token"])
     listed = (await anybody.get("/api/v1/account/sessions", headers=here)).json()
     assert len(listed) == 2
     newest = listed[0]["id"]
     assert (await anybody.delete(f"/api/v1/account/sessions/{newest}", headers=here)).status_code == 204
+    assert caplog.messages[-1] == f"account {olga}: session {newest} signed out"
     refused(await anybody.get("/api/v1/account", headers=there), 401)
     refused(await anybody.delete(f"/api/v1/account/sessions/{newest}", headers=here), 404)
     assert (await anybody.get("/api/v1/account", headers=here)).status_code == 200
@@ -167,7 +168,8 @@ async def test_anothers_session_is_not_mine_to_end(anybody, olga, scope, app):
         refused(await other.delete(f"/api/v1/account/sessions/{mine[0]['id']}"), 404)
 
 
-async def test_a_new_password_ends_every_other_session(anybody, olga):
+async def test_a_new_password_ends_every_other_session(anybody, olga, caplog):
+    caplog.set_level("INFO", "interlock.accounts")
     here, there = bearing((await granted(anybody))["access_token"]), bearing((await granted(anybody))["access_token"])
     wrong = {"current": "not this one at all", "new": ANOTHER}
     refused(await anybody.put("/api/v1/account/password", headers=here, json=wrong), 400)
@@ -175,14 +177,17 @@ async def test_a_new_password_ends_every_other_session(anybody, olga):
     refused(await anybody.put("/api/v1/account/password", headers=here, json=weak), 422)
     right = {"current": PASSWORD, "new": ANOTHER}
     assert (await anybody.put("/api/v1/account/password", headers=here, json=right)).status_code == 204
+    assert caplog.messages[-1].startswith(f"account {olga}: password changed in session ")
     refused(await anybody.get("/api/v1/account", headers=there), 401)
     assert (await anybody.get("/api/v1/account", headers=here)).status_code == 200
     await granted(anybody, grant_type="password", username="olga@example.com", password=ANOTHER)
 
 
-async def test_a_disabled_account_is_out_at_once(anybody, olga, scope):
+async def test_a_disabled_account_is_out_at_once(anybody, olga, scope, caplog):
+    caplog.set_level("INFO", "interlock.accounts")
     token = (await granted(anybody))["access_token"]
     await accounts.disable(scope.db, olga)
+    assert caplog.messages[-1] == f"account {olga}: disabled"
     refused(await anybody.get("/api/v1/account", headers=bearing(token)), 401)
     refused(await asked(anybody, grant_type="password", username="olga@example.com", password=PASSWORD), 400)
 
@@ -364,6 +369,18 @@ async def test_a_client_reaches_their_own_bookings_alone(app, scope, api, client
         assert (await maria.delete(f"{BASE}/waitlist/{entry}")).status_code == 204
 
 
+async def test_a_key_cancels_and_moves_as_the_client_it_books_for(app, scope, api, client_id, owner_url):
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("UPDATE service SET last_cancellation = 1440 WHERE id = %s", [CUT])
+    mine = await booked_for(api, client_id)
+    app.state.clock.moment = MONDAY_10 - timedelta(hours=1)
+    refused(await api.post(f"{BASE}/bookings/{mine}/cancel", json={}), 422, "outside-policy")
+    later = {"starts_at": (MONDAY_10 + timedelta(hours=5)).isoformat()}
+    refused(await api.post(f"{BASE}/bookings/{mine}/reschedule", json=later), 422, "outside-policy")
+    async with caller(app, await somebody(scope, Role.OWNER)) as house:
+        assert (await house.post(f"{BASE}/bookings/{mine}/cancel", json={})).status_code == 200
+
+
 async def test_a_link_is_good_for_one_booking(app, scope, api, client_id, anybody):
     mine, later = await booked_for(api, client_id), await booked_for(api, client_id, 11)
     made = await api.post(f"{BASE}/bookings/{mine}/link", json={"days": 3})
@@ -375,6 +392,21 @@ async def test_a_link_is_good_for_one_booking(app, scope, api, client_id, anybod
     refused(await anybody.post(f"{BASE}/bookings/{uuid4()}/link", json={}, headers=link), 403)
     assert (await anybody.post(f"{BASE}/bookings/{mine}/cancel", json={}, headers=link)).status_code == 200
     refused(await api.post(f"{BASE}/bookings/{uuid4()}/link", json={}), 404)
+    audit = (await api.get(f"{BASE}/audit")).json()
+    [told] = [entry["after"] for entry in audit if entry["action"] == "link.made"]
+    assert told == {"booking_id": mine, "client_id": client_id, "days": 3}
+
+
+async def test_a_link_ends_with_its_client(api, client_id, anybody):
+    mine = await booked_for(api, client_id)
+    token = (await api.post(f"{BASE}/bookings/{mine}/link", json={})).json()["token"]
+    page = f"/b/salon/booking/{token.removeprefix('link.')}"
+    assert (await anybody.get(f"{BASE}/bookings/{mine}", headers=bearing(token))).status_code == 200
+    assert (await anybody.get(page)).status_code == 200
+    erased = await api.post(f"{BASE}/clients/{client_id}/erase", headers={"If-Match": "*"})
+    assert erased.status_code == 204
+    refused(await anybody.get(f"{BASE}/bookings/{mine}", headers=bearing(token)), 401)
+    assert (await anybody.get(page)).status_code == 410
 
 
 async def test_a_link_ends_with_its_time(scope, api, client_id, anybody):

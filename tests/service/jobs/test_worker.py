@@ -158,7 +158,7 @@ async def dead_letter(db, interlock, app_url, owner_url, heard: Heard):
     return scope, consumers
 
 
-async def test_a_dead_letter_is_listed_with_its_reason_and_put_back(db, interlock, app_url, owner_url):
+async def test_a_dead_letter_is_listed_with_its_reason_and_put_back(db, interlock, app_url, owner_url, caplog):
     heard = Heard("client", failing=7)
     scope, consumers = await dead_letter(db, interlock, app_url, owner_url, heard)
     [dead] = await job_queries.listed(db, scope.business_id, status="failed")
@@ -171,9 +171,15 @@ async def test_a_dead_letter_is_listed_with_its_reason_and_put_back(db, interloc
     await jobs.requeue(scope, jobs.DeadLetter(dead.id))
     with pytest.raises(NotAllowed):
         await jobs.requeue(scope, jobs.DeadLetter(dead.id))
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("SET search_path = jobs")
+        owner.execute("UPDATE procrastinate_jobs SET status = 'failed' WHERE id = %s", [dead.id])
+    with caplog.at_level("INFO", "interlock.jobs"):
+        assert await jobs.requeue_any(db) == 1
+        assert await jobs.requeue_any(db) == 0
+    assert f"the operator put jobs [{dead.id}] back into the queue" in caplog.messages
     await worker.drain(interlock, app_url, consumers)
     assert [e.topic for e in heard.events] == ["client.registered"]
-    assert await jobs.requeue_any(db) == 0
 
 
 async def test_a_business_that_fails_keeps_no_other_from_its_turn(db, interlock, app_url, monkeypatch, caplog):
