@@ -21,7 +21,6 @@ CURSORLESS = {
 """Answers in rows that are bounded by what is asked: a range, a run, a booking."""
 WITHOUT_KEY = {
     "findVisits",
-    "linkBooking",
     "issueToken",
     "revokeToken",
     "acceptInvitation",
