@@ -99,6 +99,7 @@ APPOINTMENT: tuple[Transition, ...] = (
     Transition(_S.CONFIRMED, _S.CANCELLED, "cancel", _ALL),
     Transition(_S.CONFIRMED, _S.CHECKED_IN, "check_in", _HOUSE),
     Transition(_S.CONFIRMED, _S.NO_SHOW, "no_show", _HOUSE | _SYSTEM),
+    Transition(_S.CHECKED_IN, _S.CANCELLED, "cancel", _HOUSE),
     Transition(_S.CHECKED_IN, _S.COMPLETED, "complete", _HOUSE | _SYSTEM),
 )
 """Every legal transition of an appointment; `docs/states.md` is drawn from it."""

@@ -102,12 +102,12 @@ async def test_a_time_that_is_taken_is_refused_with_the_nearest_and_what_was_typ
 
 @pytest.mark.parametrize(
     ("steps", "status"),
-    [(["check_in"], "checked_in"), (["cancel"], "cancelled")],
+    [(["check_in"], "checked_in"), (["cancel"], "cancelled"), (["check_in", "cancel"], "cancelled")],
 )
 async def test_steps_of_a_booking_are_taken_once(scope, db, browser, steps, status):
     [(_, _, version, _, booking)] = await booked(db, scope)
-    for step in steps:
-        form = {"version": version, "take": step}
+    for present, step in enumerate(steps, start=version):
+        form = {"version": present, "take": step}
         assert (await browser.post(f"/board/salon/bookings/{booking}/step?{DAY}", data=form)).status_code == 303
         again = await browser.post(f"/board/salon/bookings/{booking}/step?{DAY}", data=form)
         assert again.status_code == 409
