@@ -126,6 +126,7 @@ async def day_page(board: Board, *, refused: Refused | None = None, stamp: str |
         lanes=lanes,
         drawing=lanes.with_openings(lanes.drawn(here.now, say=here.words.text), fits),
         items=items,
+        client=await here.contact(items[0].client_id if items else None),
         chosen=_prefilled(board),
         undo=_undone(asked.undo),
         refused=refused,

@@ -1,7 +1,7 @@
 """A day's lanes with their claims, read for a drawing; and a week of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -10,6 +10,7 @@ import numpy as np
 from service.db.views import View
 from service.queries import boards
 from service.queries.boards import Claim, LaneRow
+from service.queries.optimisation import Move
 from service.web.house import House
 from service.web.layout import Column, Drawing, Ghost, Opening, Say, drawing, drawn_day, opened
 from solver.clock import epoch_minute, moment
@@ -37,6 +38,11 @@ class LanesOfDay:
     def with_openings(self, drawn: Drawing, openings: Sequence[Opening]) -> Drawing:
         """Return a drawing of the day with a mark where each of those who wait would fit."""
         return opened(drawn, drawn_day(self.columns, self.claims, *self.span), self.columns, openings)
+
+    def with_plan(self, claims: list[Claim], moves: Sequence[Move]) -> "LanesOfDay":
+        """Return the lanes with other claims, each as full as these and what a plan puts there make it."""
+        columns = [replace(column, booked_minutes=_booked(column, claims, moves)) for column in self.columns]
+        return replace(self, columns=columns, claims=claims)
 
     @property
     def idle(self) -> int:
@@ -67,6 +73,14 @@ def column(view: View, row: LaneRow, claims: Sequence[Claim], span: Span) -> Col
     spans = tuple((moment(a), moment(b)) for a, b in work)
     worked = int((work[:, 1] - work[:, 0]).sum())
     return Column(row.id, row.lane_no, row.name, spans, _overlap(work, claimed), worked)
+
+
+def _booked(column: Column, claims: Sequence[Claim], moves: Sequence[Move]) -> int:
+    # Those who share a group's time take it once.
+    spans = {(c.claim_starts_at, c.claim_ends_at) for c in claims if c.lane_no == column.lane_no}
+    spans |= {(m.claim_starts_at, m.claim_ends_at) for m in moves if m.staff_id == column.id}
+    shared = (min(b, d) - max(a, c) for a, b in column.work for c, d in spans if c < b and a < d)
+    return round(sum(shared, timedelta()).total_seconds() / 60)
 
 
 def _of(claims: Sequence[Claim], row: LaneRow) -> list[Claim]:

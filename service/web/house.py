@@ -14,7 +14,9 @@ from models.permissions import PERMISSIONS, Principal, only_own, refusal
 from service.db.command import Scope
 from service.db.database import Database
 from service.db.views import View
+from service.queries import clients
 from service.queries.businesses import Business
+from service.queries.clients import KnownClient
 from service.web.pages import house_page, house_words
 from service.web.session import Visitor, may
 from service.web.words import Words
@@ -58,6 +60,12 @@ class House:
         return not only_own(self.principal, permission) or (
             staff_id is not None and staff_id == self.principal.staff_id
         )
+
+    async def contact(self, client_id: UUID | None) -> KnownClient | None:
+        """Return how to reach a client, for who may see it."""
+        if client_id is None or not self.may("readClient"):
+            return None
+        return await clients.read(self.db, self.business.id, client_id)
 
     async def view(self) -> View:
         """Return arrays that hold every change committed before now."""

@@ -261,6 +261,7 @@ def _block(
     service, client = claim.service or "", say(claim.who)
     mark = marks.get((claim.staff_id, claim.starts_at)) if claim.staff_id else None
     zone = day.start.tzinfo
+    late = claim.status == "confirmed" and claim.starts_at < now < claim.ends_at
     times = f"{claim.starts_at.astimezone(zone):%H:%M} {say('to')} {claim.ends_at.astimezone(zone):%H:%M}"
     return Box(
         span.x,
@@ -271,11 +272,11 @@ def _block(
         hues[service],
         client,
         service,
-        f"{times}, {client}: {service} ({say(status.replace('_', ' '))})",
+        f"{times}, {client}: {service} ({say('late' if late else status.replace('_', ' '))})",
         str(claim.id or ""),
         claim.version or 0,
         int((claim.ends_at - claim.starts_at).total_seconds() // 60),
-        late=claim.status == "confirmed" and claim.starts_at < now < claim.ends_at,
+        late=late,
         staff=str(claim.staff_id or ""),
     )
 

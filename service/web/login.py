@@ -66,6 +66,18 @@ async def sign_out(request: Request) -> Response:
     return answer
 
 
+@router.get("/")
+@router.get("/board")
+async def home(request: Request) -> Response:
+    """Go to the board of the one business where one works, else to the account."""
+    principal = await signed_in(request)
+    if principal.account_id is None:
+        return RedirectResponse("/login", status_code=303)
+    places = (await queries.read(request.app.state.interlock.db, principal.account_id)).memberships
+    own = [place.slug for place in places if place.role != "client"]
+    return RedirectResponse(f"/board/{own[0]}" if len(own) == 1 else "/account", status_code=303)
+
+
 @router.get("/account", response_class=HTMLResponse)
 async def account(request: Request) -> Response:
     """Show who is signed in, and the businesses that they belong to."""

@@ -147,9 +147,11 @@ def sorry(request: Request, status: int, code: str, detail: str = "") -> Respons
 
 
 def _ways_on(request: Request, code: str) -> dict[str, str]:
-    """Return the addresses of a client's way on: what was chosen stays where only its time is gone."""
-    home = f"/b/{request.path_params.get('slug')}"
-    path, asked = request.url.path, request.query_params.multi_items()
+    """Return the addresses of a way on, of a client's what was chosen where only its time is gone."""
+    slug = request.path_params.get("slug")
+    home, path, asked = f"/b/{slug}", request.url.path, request.query_params.multi_items()
+    if not path.startswith("/b/"):
+        return {"board": f"/board/{slug}" if slug and path != f"/board/{slug}" else "", "account": "/account"}
     stays = [(name, value) for name, value in asked if name in ("lang", "embed")]
     chosen = [(name, value) for name, value in asked if name in ("service", "also", "people", "staff", "zone")]
     if not path.startswith(f"{home}/") and not (path == home and (chosen or code != "not-found")):

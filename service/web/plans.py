@@ -98,7 +98,10 @@ async def _plan(here: House, run_id: UUID, asked: Asked, problem: str | None = N
     days = changed_days(run, here.zone)
     day = asked.day or max(days, key=lambda d: d[1], default=(run.start.astimezone(here.zone).date(), 0))[0]
     lanes = await lanes_of_day(here, await here.view(), day, page=asked.page)
-    claims = seen(lanes.claims, run.moves, asked.view)
+    stands = "before" if asked.view == "before" else "after"
+    comes = [] if asked.view == "before" else [move for move in run.moves if move.status == "planned"]
+    full = lanes.with_plan(seen(lanes.claims, run.moves, stands), comes)
+    shown = replace(full, claims=seen(lanes.claims, run.moves, asked.view))
     reasons = Reasons(await queries.said(here.db, here.business.id, run_id), here.words, here.zone)
     over = [] if asked.view == "before" else ghosts(run.moves, here.zone, reasons, arrows=asked.view == "both")
     return here.page(
@@ -109,7 +112,7 @@ async def _plan(here: House, run_id: UUID, asked: Asked, problem: str | None = N
         day=day,
         days=days,
         lanes=lanes,
-        drawing=replace(lanes, claims=claims).drawn(here.now, over, here.words.text),
+        drawing=shown.drawn(here.now, over, here.words.text),
         gain=gain(run, here.words),
         reasons=reasons,
         groups=groups(run.moves, asked.person or None),

@@ -44,6 +44,7 @@ async def _page(
         "relax.html",
         409 if problem else 200,
         entry=entry,
+        client=await here.contact(entry.client_id),
         near=await nearest(here, entry.service_id, start, entry.seats),
         wanted=wanted,
         slot=slot,

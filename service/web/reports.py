@@ -14,7 +14,7 @@ from service.queries import reports, storefronts
 from service.queries.exports import csv_text
 from service.queries.reports import By, Conversion, Line
 from service.web.fullness import Filled, filled, together
-from service.web.house import House, house
+from service.web.house import House, house, reason
 from service.web.pages import PageRoute
 from service.web.visit import FIRST_DAY, LAST_DAY
 from solver.clock import epoch_minute
@@ -36,8 +36,8 @@ class Asked(BaseModel):
 
     def days(self, today: date) -> list[date]:
         """Return the dates; raises `InvalidInput`."""
-        first = self.first or today - timedelta(days=today.weekday())
-        last = self.last or first + timedelta(days=USUAL - 1)
+        last = self.last or (today if self.first is None else self.first + timedelta(days=USUAL - 1))
+        first = self.first or last - timedelta(days=USUAL - 1)
         if not 0 <= (last - first).days < LONGEST:
             raise InvalidInput(f"The last day comes after the first, within {LONGEST} days.")
         return [first + timedelta(days=n) for n in range((last - first).days + 1)]
@@ -105,7 +105,14 @@ def _time(
 
 @router.get("/board/{slug}/reports")
 async def show(here: Annotated[House, house("exportTable")], asked: Annotated[Asked, Query()]) -> Response:
-    """The report of some days."""
+    """The report of some days, the last two weeks unless asked for others."""
+    try:
+        return await _page(here, asked)
+    except InvalidInput as refusal:
+        return await _page(here, Asked(by=asked.by), reason(refusal))
+
+
+async def _page(here: House, asked: Asked, problem: str | None = None) -> Response:
     days = asked.days(here.today)
     store = await storefronts.by_slug(here.db, here.business.slug)
     found = await report(here, asked)
@@ -114,6 +121,8 @@ async def show(here: Annotated[House, house("exportTable")], asked: Annotated[As
     ahead = sum(line.lead_days * line.booked for line in lines) / came if came else 0.0
     return here.page(
         "reports.html",
+        422 if problem else 200,
+        problem=problem,
         asked=asked,
         report=found,
         lines=lines,

@@ -50,6 +50,12 @@ def test_a_booking_that_is_tapped_on_a_phone_comes_into_sight(world, busy, visit
     page.goto(BOARD)
     page.locator("a.block", has_text="Bea").tap()
     expect(page.get_by_role("region", name="Bea")).to_be_in_viewport(ratio=0.5)
+    for link in page.locator(".top nav a, .top .who, .switch a, main button, .sure summary, .languages a").all():
+        assert not link.is_visible() or link.bounding_box()["height"] >= 44, link.text_content()
+    page.goto("/board/salon/reports?first=2026-03-02&lang=fa")
+    first = page.locator(".columns .track").first.bounding_box()
+    figure = page.locator(".columns text.hour").first.bounding_box()
+    assert figure["x"] + figure["width"] <= first["x"]
 
 
 def test_the_board_stays_where_it_was_scrolled_and_opens_at_the_present_hour(world, busy, visitor):

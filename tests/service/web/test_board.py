@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from models.states import Party
-from service.commands import attendance, availability, bookings, deposits, waitlist
+from service.commands import attendance, availability, bookings, clients, deposits, waitlist
 from service.commands.attendance import Step
 from service.commands.businesses import Opening, open_business
 from service.commands.catalogue import NewStaff
@@ -144,6 +144,16 @@ async def test_blocked_time_is_hatched_and_can_be_freed(scope, db, browser):
     assert refused.status_code == 409
     assert 'name="opens" value="10:00"' in refused.text
     assert 'name="closes" value="11:00"' in refused.text
+
+
+async def test_an_opened_booking_says_with_whom_and_how_to_reach_the_client(scope, db, browser):
+    lea = await clients.recognise(scope, clients.NewClient("Lea", "lea@example.org", "+351 911"))
+    view = await Views(db).current(scope.business_id, NOW)
+    made = await bookings.book(scope, bookings.BookRequest(CUT, BEN, MONDAY_10, lea), view=view, now=NOW)
+    page = (await browser.get(f"/board/salon?{DAY}&open={made.id}")).text
+    assert "with <bdi>Ben</bdi>" in page.split('id="opened"')[1]
+    assert 'href="tel:+351911"' in page
+    assert 'href="mailto:lea@example.org"' in page
 
 
 async def test_what_cannot_be_undone_is_asked_twice(scope, db, browser):

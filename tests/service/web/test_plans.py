@@ -62,6 +62,10 @@ async def test_before_and_after_differ_by_the_ghosts(scope, run, browser):
     before = (await browser.get(f"/board/salon/plans/{run}?view=before")).text
     after = (await browser.get(f"/board/salon/plans/{run}?view=after")).text
     assert (before.count('class="block planned"'), after.count('class="block planned"')) == (0, 2)
+    # Of two lanes of 450 minutes, 40 each.
+    both = (await browser.get(f"/board/salon/plans/{run}")).text
+    loads = [sorted(re.findall(r"(\d+) % booked", page)) for page in (before, both, after)]
+    assert loads == [["0", "0"], ["9", "9"], ["9", "9"]]
 
 
 async def test_some_are_accepted_and_the_rest_discarded(scope, db, run, browser):

@@ -102,6 +102,7 @@ def test_who_is_not_there_though_it_began_is_late():
     for minutes, late in ((-1, False), (10, True), (31, False)):
         [block] = drawing(day, COLUMNS, claims, MONDAY_10 + timedelta(minutes=minutes)).blocks
         assert block.late is late
+        assert ("(late)" in block.hint) is late
 
 
 def a_plan(policy: str, placed: int, moved: int) -> Alternative:

@@ -166,7 +166,13 @@ async def test_a_report_counts_what_was_booked(scope, browser):
     assert "<dd>1 %</dd>" in page
     for by in ("service", "week"):
         assert (await browser.get(f"/board/salon/reports?first=2026-03-02&by={by}")).status_code == 200
-    assert (await browser.get("/board/salon/reports?first=2026-03-02&last=2026-01-01")).status_code == 422
+    backwards = await browser.get("/board/salon/reports?first=2026-03-02&last=2026-01-01")
+    assert backwards.status_code == 422
+    assert "The last day comes after the first, within 92 days." in backwards.text
+    # It is 1 March: the past fortnight, the present day included.
+    usual = (await browser.get("/board/salon/reports")).text
+    assert 'name="first" value="2026-02-16"' in usual
+    assert 'name="last" value="2026-03-01"' in usual
 
 
 async def test_a_report_says_by_week_how_full_it_was_and_who_of_the_waitlist_was_placed(scope, browser):

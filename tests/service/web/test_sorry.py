@@ -6,6 +6,8 @@ from uuid import uuid4
 
 import pytest
 
+from models.permissions import Role
+from tests.service.people import cookie
 from tests.service.worlds import COLOUR, CUT, salon
 
 pytestmark = pytest.mark.anyio
@@ -53,3 +55,23 @@ async def test_where_there_is_no_business_nothing_leads_round_in_a_circle(db, br
     for path in ("/b/nobody", "/b/nobody?lang=de"):
         answer = await browser.get(path)
         assert (answer.status_code, ways(answer.text)) == (404, [])
+
+
+async def test_the_first_page_leads_to_the_one_business_where_one_works_else_to_the_account(db, browser):
+    scope = await salon(db)
+    assert (await browser.get("/")).headers["location"] == "/login"
+    for role, wanted in ((Role.OWNER, "/board/salon"), (None, "/account")):
+        browser.cookies.clear()
+        browser.cookies.update(await cookie(scope, role))
+        assert {(await browser.get(path)).headers["location"] for path in ("/", "/board")} == {wanted}
+
+
+async def test_an_address_that_leads_nowhere_is_a_page_for_people_and_a_problem_for_programs(db, browser):
+    scope = await salon(db)
+    page = await browser.get("/nothing", headers={"Accept": "text/html"})
+    assert (page.status_code, ways(page.text)) == (404, ["/account"])
+    program = await browser.get("/nothing")
+    assert (program.status_code, program.headers["content-type"]) == (404, "application/problem+json")
+    browser.cookies.update(await cookie(scope))
+    lost = await browser.get("/board/salon/nothing/at/all")
+    assert (lost.status_code, ways(lost.text)) == (404, ["/board/salon", "/account"])
