@@ -97,6 +97,7 @@ APPOINTMENT: tuple[Transition, ...] = (
     Transition(_S.PENDING, _S.CANCELLED, "cancel", _ALL),
     Transition(_S.PENDING, _S.EXPIRED, "lapse", _SYSTEM),
     Transition(_S.CONFIRMED, _S.CANCELLED, "cancel", _ALL),
+    Transition(_S.CONFIRMED, _S.PENDING, "reschedule", _CLIENT),
     Transition(_S.CONFIRMED, _S.CHECKED_IN, "check_in", _HOUSE),
     Transition(_S.CONFIRMED, _S.NO_SHOW, "no_show", _HOUSE | _SYSTEM),
     Transition(_S.CHECKED_IN, _S.CANCELLED, "cancel", _HOUSE),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from models.errors import InvalidInput, OutsidePolicy
-from models.states import AppointmentStatus, Party
+from models.states import Party
 from service.commands.attendance import Booking, Step
 from service.commands.legality import legal_item
 from service.commands.limits import respect_moves
@@ -61,6 +61,8 @@ class Swap:
 async def reschedule(tx: Transaction, request: Reschedule, *, view: View, now: datetime) -> Booking:
     """Move a booking, which keeps an unusual length; its own time counts as free, and every rule is looked at again.
 
+    Moved by its client it is pending again where its service needs approval.
+
     Raises
     ------
     NotFound, NotAllowed, StaleVersion
@@ -77,8 +79,8 @@ async def reschedule(tx: Transaction, request: Reschedule, *, view: View, now: d
     with offering_nearest(as_long(freed, first), first.service_id, places[0][1], now):
         wanted = _moved(freed, standing, places, now, by_staff=request.by is not Party.CLIENT)
         await respect_moves(tx, view, [wanted])
-        [version] = await rescheduling.move(tx, [wanted])
-    return Booking(standing.id, AppointmentStatus(standing.status), version)
+        [moved] = await rescheduling.move(tx, [wanted], asks_approval=request.by is Party.CLIENT)
+    return Booking(standing.id, moved.status, moved.version)
 
 
 @command
@@ -92,11 +94,8 @@ async def swap(tx: Transaction, request: Swap, *, view: View, now: datetime) -> 
     with offering_nearest(as_long(freed, first.items[0]), first.items[0].service_id, places[0][0][1], now):
         wanted = [_moved(freed, one, place, now, by_staff=True) for one, place in zip(pair, places, strict=True)]
         await respect_moves(tx, view, wanted)
-        versions = await rescheduling.move(tx, wanted)
-    one, other = (
-        Booking(standing.id, AppointmentStatus(standing.status), version)
-        for standing, version in zip(pair, versions, strict=True)
-    )
+        moves = await rescheduling.move(tx, wanted)
+    one, other = (Booking(standing.id, m.status, m.version) for standing, m in zip(pair, moves, strict=True))
     return one, other
 
 

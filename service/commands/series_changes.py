@@ -82,10 +82,10 @@ async def move_series(tx: Transaction, request: SeriesMove, *, view: View, now: 
     moves, out = _planned(view, standing, shift, now, by_staff=request.by is not Party.CLIENT)
     if moves:
         await respect_moves(tx, view, moves)
-        versions = await rescheduling.move(tx, moves)
-        for move, version in zip(moves, versions, strict=True):
+        moved = await rescheduling.move(tx, moves, asks_approval=request.by is Party.CLIENT)
+        for move, now_at in zip(moves, moved, strict=True):
             day = move.standing.occurrence or move.items[0].starts_at.date()
-            out.found.append(Occurrence(day, move.items[0].starts_at, move.standing.id, version))
+            out.found.append(Occurrence(day, move.items[0].starts_at, move.standing.id, now_at.version))
     return Series(anchor.series_id, out.by_date())
 
 

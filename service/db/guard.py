@@ -70,9 +70,14 @@ WITH outcome AS MATERIALIZED (
     SELECT FROM outcome WHERE outcome.taken
 ), given AS (
     SELECT * FROM unnest(%(wanted)s::wanted[]) WHERE service_id IS NOT NULL
+), asked AS (
+    SELECT %(asks_approval)s AND EXISTS (
+        SELECT FROM given g JOIN service v ON v.business_id = %(business)s AND v.id = g.service_id AND v.needs_approval
+    ) AS asks_first
 ), moved AS (
-    UPDATE appointment a SET version = a.version + 1
-    FROM taken WHERE a.business_id = %(business)s AND a.id = ANY(%(ids)s::uuid[])
+    UPDATE appointment a
+    SET version = a.version + 1, status = CASE WHEN asked.asks_first THEN 'pending' ELSE a.status END
+    FROM taken, asked WHERE a.business_id = %(business)s AND a.id = ANY(%(ids)s::uuid[])
     RETURNING a.id, a.version, a.status, a.client_id
 ), was AS (
     SELECT i.* FROM appointment_item i
@@ -98,7 +103,7 @@ WITH outcome AS MATERIALIZED (
     INSERT INTO audit_entry (business_id, actor, action, aggregate_id, before, after)
     SELECT %(business)s, %(actor)s, topic, id, before, after FROM told
 )
-SELECT allowed, taken, rivals_expired FROM outcome
+SELECT allowed, taken, rivals_expired, asks_first FROM outcome, asked
 """
 
 # Moves one or more appointments from one state to the next with every condition in the WHERE, gives back or keeps

@@ -11,7 +11,7 @@ from psycopg.rows import DictRow
 
 from models.errors import NotAllowed, NotFound, StaleVersion
 from models.sentences import Sentence
-from models.states import MOVABLE
+from models.states import MOVABLE, AppointmentStatus
 from service.db.claims import Item, LaneSpan, guarded, lane_days, lane_spans
 from service.db.database import Transaction
 from service.db.guard import MOVE, RELEASE
@@ -97,10 +97,19 @@ async def standing(tx: Transaction, appointments: Sequence[UUID]) -> list[Standi
     return [found[id_] for id_ in appointments]
 
 
-async def move(tx: Transaction, moves: Sequence[Move]) -> list[int]:
-    """Give appointments other times, all or none; returns their versions.
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a move has made of an appointment."""
 
-    What takes as long as it did may do so, whatever its service takes by now.
+    version: int
+    status: AppointmentStatus
+
+
+async def move(tx: Transaction, moves: Sequence[Move], *, asks_approval: bool = False) -> list[Moved]:
+    """Give appointments other times, all or none.
+
+    What takes as long as it did may do so, whatever its service takes by now. With `asks_approval` they are pending
+    again where their services want that.
 
     Every lane's day that is touched is locked in ascending order before anything else, so that moves which meet
     wait for each other and never in a circle.
@@ -123,8 +132,9 @@ async def move(tx: Transaction, moves: Sequence[Move]) -> list[int]:
     await tx.execute(RELEASE, {"business": tx.business_id, "items": [item.id for item in items]})
     ids = [wanted.standing.id for wanted in moves]
     kept = [item.id for m in moves for was, item in zip(m.standing.items, m.items, strict=True) if was.keeps(item)]
-    await guarded(tx, MOVE, {"ids": ids, "kept": kept}, items)
-    return [wanted.standing.version + 1 for wanted in moves]
+    outcome = await guarded(tx, MOVE, {"ids": ids, "kept": kept, "asks_approval": asks_approval}, items)
+    asked = AppointmentStatus.PENDING if outcome["asks_first"] else None
+    return [Moved(m.standing.version + 1, asked or AppointmentStatus(m.standing.status)) for m in moves]
 
 
 def check_step(present: Standing, version: int | None) -> None:

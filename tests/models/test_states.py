@@ -32,4 +32,5 @@ def test_a_client_confirms_holds_and_cancels_but_approves_nothing():
         "confirm",
         "release",
         "cancel",
+        "reschedule",
     }

@@ -178,6 +178,16 @@ async def test_who_was_not_approved_cancels_for_nothing(asking, owner_url):
     assert (await bookings.cancel(asking, wanted, now=MONDAY_10 - timedelta(hours=2))).fee_cents == 0
 
 
+async def test_what_a_service_approves_is_asked_for_again_by_who_moves_it(asking):
+    booking = await booked(asking, by=Party.STAFF)
+    for n, (by, status) in enumerate(((Party.STAFF, "confirmed"), (Party.CLIENT, "pending")), start=1):
+        view = await Views(asking.db).current(asking.business_id, NOW)
+        later = Reschedule(booking.id, by=by, starts_at=MONDAY_10 + timedelta(hours=n))
+        booking = await reschedule(asking, later, view=view, now=NOW)
+        assert (booking.status, booking.version) == (status, n + 1)
+    assert (await attendance.approve(asking, Step(booking.id))).status == "confirmed"
+
+
 async def test_a_client_does_not_move_out_of_reach_of_the_fee(db, owner_url):
     scope = await salon(db)
     owner(owner_url, POLICY)

@@ -125,7 +125,7 @@ async def test_a_move_takes_its_room_along(scope, lanes, room, owner_url):
     moved = item(lanes, later, rooms=(room(later),))
     wanted = rescheduling.Move(standing, (Item(standing.items[0].id, *list(_fields(moved))[1:]),))
     async with scope.db.transaction(scope.business_id) as tx:
-        assert await rescheduling.move(tx, [wanted]) == [2]
+        assert [moved.version for moved in await rescheduling.move(tx, [wanted])] == [2]
     claimed = rows(owner_url, "SELECT starts_at FROM claim WHERE released_at IS NULL ORDER BY starts_at")
     assert claimed == [(later,), (later + 10 * MINUTE,)]
     assert_invariants(owner_url)
