@@ -93,6 +93,11 @@ class Kept:
             "\n".join(parts) if len(parts) > 1 else "",
         )
 
+    @property
+    def link(self) -> str:
+        """The whole address that opens it anywhere, outside of a frame too."""
+        return f"{self.visit.request.base_url}b/{self.visit.store.slug}/booking/{self.token}"
+
     def url(self, path: str = "", **changes: Any) -> str:  # noqa: ANN401 - whatever an address may carry
         """Return an address of this booking."""
         return self.visit.url(f"/booking/{self.token}{path}", **{"said": None, **changes})

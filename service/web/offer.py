@@ -82,13 +82,13 @@ class Wish:
         return next(iter(self.found(self.today, MAXIMUM_RANGE_DAYS, 1)), None)
 
     def suggestions(self) -> list[Suggestion]:
-        """Return the finder's best times, no two on one day in the same part of it, by start, each with a reason."""
+        """Return the best times beside the next, no two on one day in the same part of it, by start, with reasons."""
         wanted = self.days(self.today, SUGGESTED_DAYS)
-        soonest = slots.find(self.view, wanted, self.now, limit=1)
-        best = finding.suggestions(self.view, wanted, self.now, near=None, zone=self.zone, count=SUGGESTIONS)
-        told = reasons(best, soonest[0].starts_at, self.zone) if best else []
+        soonest = {slot.starts_at for slot in slots.find(self.view, wanted, self.now, limit=1)}
+        found = finding.suggestions(self.view, wanted, self.now, near=None, zone=self.zone, count=SUGGESTIONS + 1)
+        best = [one for one in found if one.starts_at not in soonest][:SUGGESTIONS]
         return sorted(
-            (Suggestion(self._time(found), reason) for found, reason in zip(best, told, strict=True)),
+            (Suggestion(self._time(one), reason) for one, reason in zip(best, reasons(best, self.zone), strict=True)),
             key=lambda suggestion: suggestion.time.starts_at,
         )
 
@@ -153,18 +153,16 @@ def by_part(times: Iterable[Time]) -> dict[Part, list[Time]]:
     return parts
 
 
-def reasons(best: Sequence[finding.Suggestion], soonest: datetime, zone: ZoneInfo) -> list[str]:
+def reasons(best: Sequence[finding.Suggestion], zone: ZoneInfo) -> list[str]:
     """Return for each suggestion the key of what speaks for it beside the others, by the parts of its score.
 
-    The soonest time of all; else one that leaves no gap where another would; else one where less is booked than with
-    the others; else the part of the day in which it is.
+    One that leaves no gap where another would; else one where less is booked than with the others; else the part of the
+    day in which it is.
     """
-    return [_reason(found, best, soonest, zone) for found in best]
+    return [_reason(found, best, zone) for found in best]
 
 
-def _reason(found: finding.Suggestion, best: Sequence[finding.Suggestion], soonest: datetime, zone: ZoneInfo) -> str:
-    if found.starts_at == soonest:
-        return "soonest"
+def _reason(found: finding.Suggestion, best: Sequence[finding.Suggestion], zone: ZoneInfo) -> str:
     if found.fragment == 0 and any(other.fragment > 0 for other in best):
         return "fits"
     if found.load < min((other.load for other in best if other is not found), default=0):

@@ -30,13 +30,13 @@ class _FromFound(Wish):
         """Return the first times that start on some local dates, in order."""
 
     def suggestions(self) -> list[Suggestion]:
-        """Return the soonest time, and of two other parts of days the first with the least waiting between items."""
+        """Return of three parts of days, not of that of the next time, the first with the least waiting between."""
         free = self.found(self.today, SUGGESTED_DAYS)
         best: dict[object, Time] = {}
         for time in sorted(free, key=lambda time: (time is not free[0], time.ends_at - time.starts_at)):
             best.setdefault((time.starts_at.date(), part_of(time.starts_at)), time)
-        chosen = sorted(list(best.values())[:SUGGESTIONS], key=lambda time: time.starts_at)
-        return [Suggestion(time, "soonest" if time is free[0] else part_of(time.starts_at)) for time in chosen]
+        chosen = sorted(list(best.values())[1 : SUGGESTIONS + 1], key=lambda time: time.starts_at)
+        return [Suggestion(time, part_of(time.starts_at)) for time in chosen]
 
     def strip(self, first: date, count: int) -> list[DayOfSlots]:
         """Return the days of a week or a month with how many times are free on each."""

@@ -152,7 +152,8 @@ class Words:
 
     def zone(self, zone: "ZoneInfo", at: datetime) -> tuple[str, str]:
         """Return the name of a zone and its offset at a moment."""
-        offset = f"{at.astimezone(zone):%z}"
+        # A minus, unlike a hyphen, is not where a line may end.
+        offset = f"{at.astimezone(zone):%z}".replace("-", "\N{MINUS SIGN}")
         return _zone_name(self.language, zone), f"\u2066{self.digits(f'UTC{offset[:3]}:{offset[3:]}')}\u2069"
 
     def _isolated(self, fields: dict[str, object]) -> dict[str, str]:

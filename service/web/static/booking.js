@@ -55,6 +55,18 @@
     }
   };
 
+  const copied = async (button) => {
+    const field = document.getElementById(button.dataset.copy);
+    field.select();
+    // The frame of another site's page may only copy what is selected.
+    try {
+      await navigator.clipboard.writeText(field.value);
+    } catch {
+      document.execCommand("copy");
+    }
+    button.textContent = button.dataset.copied;
+  };
+
   // A button pressed twice sends once.
   document.addEventListener("submit", (event) => {
     const form = event.target;
@@ -65,6 +77,10 @@
   });
   document.addEventListener("htmx:after:swap", started);
   started();
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => copied(button));
+  }
   document.querySelector("select:target")?.focus();
   countDown();
   const alarm = document.querySelector("[data-focus]");

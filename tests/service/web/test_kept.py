@@ -132,6 +132,20 @@ async def test_a_move_stays_with_the_same_person_and_names_another_where_they_ar
     assert "Mon 2 Mar, 11:00 Cut · 30 min · free of charge with Ana" in plain((await browser.get(kept)).text)
 
 
+async def test_the_link_of_a_booking_stands_on_its_page_and_opens_it_anywhere(db, browser):
+    await salon(db)
+    kept = await booked(browser)
+    page = (await browser.get(kept)).text
+    link = re.search(r'readonly dir="ltr" value="([^"]+)"', page)[1]
+    assert link == f"http://127.0.0.1:8000{kept.split('?')[0]}"
+    assert "_blank" not in page.split('class="keep"')[1].split("</div>")[0]
+    browser.cookies.clear()
+    assert "Your booking" in plain((await browser.get(link)).text)
+    # Of a frame nobody sees the address: there it opens on a page of its own.
+    framed = (await browser.get(f"{kept}&embed=1")).text
+    assert f'href="{link}" target="_blank"' in framed
+
+
 async def test_another_time_that_was_taken_instead_stays_chosen_while_the_form_is_mended(db, browser):
     scope = await salon(db)
     form = (await browser.post(HOLD, data={"at": AT})).headers["location"]

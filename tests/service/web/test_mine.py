@@ -85,7 +85,7 @@ async def test_a_list_leads_to_pages_that_move_and_cancel(business, browser):
     page = (await browser.get("/b/salon/me")).text
     address = page.split('/move"')[0].rsplit('href="', 1)[1]
     moving = await browser.get(f"{address}/move")
-    assert "Choose another time" in moving.text
+    assert "Move to another time" in moving.text
     version = moving.text.split('name="version" value="')[1].split('"')[0]
     assert (await browser.post(f"{address}/cancel", data={"version": version})).status_code == 303
     assert "Past and cancelled (1)" in (await browser.get("/b/salon/me")).text

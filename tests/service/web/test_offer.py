@@ -14,7 +14,8 @@ from service.db.command import Scope
 from service.db.views import Views
 from service.queries.finding import ItemWanted, Suggestion
 from service.web.offer import Wish, reasons
-from tests.service.worlds import ANA, MONDAY_10, NOW, WEEK, client
+from service.web.several import VisitWish
+from tests.service.worlds import ANA, COLOUR, CUT, MONDAY_10, NOW, WEEK, client, salon
 
 LISBON = ZoneInfo("Europe/Lisbon")
 PLAIN = Suggestion(ANA, "Ana", MONDAY_10, MONDAY_10, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -23,15 +24,26 @@ PLAIN = Suggestion(ANA, "Ana", MONDAY_10, MONDAY_10, 0.0, 0.0, 0.0, 0.0, 0.0)
 @pytest.mark.parametrize(
     ("parts", "told"),
     [
-        (({}, {}, {}), ["soonest", "morning", "morning"]),
-        (({"fragment": 10.0}, {}, {"fragment": 5.0}), ["soonest", "fits", "morning"]),
-        (({"load": 5.0}, {"load": 1.0}, {"load": 4.0}), ["soonest", "calm", "morning"]),
-        (({"load": 1.0}, {"load": 1.0}, {"load": 1.0}), ["soonest", "morning", "morning"]),
+        (({}, {}, {}), ["morning", "morning", "morning"]),
+        (({"fragment": 10.0}, {}, {"fragment": 5.0}), ["morning", "fits", "morning"]),
+        (({"load": 5.0}, {"load": 1.0}, {"load": 4.0}), ["morning", "calm", "morning"]),
+        (({"load": 1.0}, {"load": 1.0}, {"load": 1.0}), ["morning", "morning", "morning"]),
     ],
 )
 def test_the_reason_is_the_part_of_the_score_that_beats_the_others(parts, told):
     best = [replace(PLAIN, starts_at=MONDAY_10 + timedelta(days=n), **part) for n, part in enumerate(parts)]
-    assert reasons(best, MONDAY_10, LISBON) == told
+    assert reasons(best, LISBON) == told
+
+
+@pytest.mark.anyio
+async def test_the_next_time_is_not_suggested_once_more(db):
+    scope = await salon(db)
+    view = await Views(db).current(scope.business_id, NOW)
+    for kind, services in ((Wish, (CUT,)), (VisitWish, (CUT, COLOUR))):
+        wish = kind(view, tuple(ItemWanted(service) for service in services), LISBON, NOW)
+        offered = [suggestion.time.starts_at for suggestion in wish.suggestions()]
+        assert len(set(offered)) == 3
+        assert min(offered) > wish.next().starts_at
 
 
 @pytest.mark.anyio

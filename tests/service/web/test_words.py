@@ -68,6 +68,8 @@ def test_a_zone_is_named_with_its_offset_at_the_moment():
     summer, winter = datetime(2026, 7, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
     assert "UTC+01:00" in Words("en").zone(zone, summer)[1]
     assert "UTC+00:00" in Words("en").zone(zone, winter)[1]
+    # No line ends within it, as one may after a hyphen.
+    assert "UTC\N{MINUS SIGN}03:00" in Words("en").zone(ZoneInfo("America/Sao_Paulo"), winter)[1]
 
 
 def test_a_name_in_another_direction_does_not_turn_the_sentence():
