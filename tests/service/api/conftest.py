@@ -214,11 +214,13 @@ def nothing_written(owner_url: str, api: httpx.AsyncClient, client_id: str):
 
 def refused(answer: httpx.Response, status: int | None = None, code: str | None = None) -> None:
     """Assert that an answer is a problem document (RFC 9457) of a client's error."""
-    assert 400 <= answer.status_code < 500, answer.text
+    sent = answer.request
+    seen = f"{sent.method} {str(sent.url)[:300]} {sent.content[:300]!r}: {answer.status_code} {answer.text}"
+    assert 400 <= answer.status_code < 500, seen
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
     assert {"type", "title", "status", "detail", "code"} <= problem.keys()
     assert problem["status"] == answer.status_code
     assert problem["type"] == f"urn:interlock:problem:{problem['code']}"
-    assert status in (None, answer.status_code), answer.text
-    assert code in (None, problem["code"]), answer.text
+    assert status in (None, answer.status_code), seen
+    assert code in (None, problem["code"]), seen
