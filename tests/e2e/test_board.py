@@ -66,7 +66,9 @@ def test_the_board_stays_where_it_was_scrolled_and_opens_at_the_present_hour(wor
     assert drawn.evaluate("e => e.scrollTop") > 100
     expect(page.locator("line.now")).to_be_in_viewport()
     drawn.evaluate("e => { e.scrollTop = 60; }")
-    page.wait_for_function("sessionStorage.getItem('/board/salon') === '0 60'")
+    # Playwright's own wait evaluates text in the page, which its policy forbids.
+    while page.evaluate("() => sessionStorage.getItem('/board/salon')") != "0 60":
+        page.wait_for_timeout(20)
     page.locator("a.block", has_text="Bea").click()
     expect(page.get_by_role("region", name="Bea")).to_be_visible()
     assert drawn.evaluate("e => e.scrollTop") == 60

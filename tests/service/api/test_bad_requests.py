@@ -79,9 +79,10 @@ def operations(app: FastAPI) -> list[Described]:
 def digest(owner_url: str) -> str:
     """Hash every row of every table, but for when a key or a session was last used."""
     rows = "string_agg((to_jsonb(t) - 'last_used_at' - 'used_at')::text, '/' ORDER BY t::text)"
-    each = [f"SELECT md5(coalesce({rows}, '')) AS d FROM {table.name} t" for table in metadata.sorted_tables]
+    each = [f"SELECT '{t.name}' AS n, md5(coalesce({rows}, '')) AS d FROM {t.name} t" for t in metadata.sorted_tables]
+    whole = f"SELECT string_agg(d, ',' ORDER BY n) FROM ({' UNION ALL '.join(each)}) AS u"
     with psycopg.connect(owner_url) as connection:
-        return str(connection.execute(f"SELECT string_agg(d, ',') FROM ({' UNION ALL '.join(each)}) AS u").fetchone())
+        return str(connection.execute(whole).fetchone())
 
 
 @pytest.fixture
