@@ -12,9 +12,9 @@ from service.db.limits import PERSON, Limiter
 from service.security import passwords
 
 NOBODY = UUID(int=0)
+"""The business of a transaction that is about no business."""
 log = logging.getLogger("interlock.accounts")
 """What is about no business is in no business's audit: it is logged, with the request's id."""
-"""The business of a transaction that is about no business."""
 BY_EMAIL = "SELECT id, name, password_hash, disabled_at FROM account WHERE email = %s"
 
 
