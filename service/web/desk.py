@@ -1,6 +1,6 @@
 """What is done at the board: book, check in, cancel, block; each answers with the board, or with why not."""
 
-from datetime import date, datetime, time
+from datetime import date, time
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from service.web.board import Board, Refused, day_page, nearest, on_board
 from service.web.details import Details, Typed
 from service.web.house import House, reason
 from service.web.pages import PageRoute
-from service.web.visit import Chosen
+from service.web.visit import Chosen, local_moment
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 SENTENCES = {
@@ -37,7 +37,7 @@ def typed_time(here: House, staff_id: UUID, day: date | None, clock: time | None
     """Return the time that a form names; raises `InvalidInput`."""
     if day is None or clock is None:
         raise InvalidInput("Say when.")
-    return Chosen(staff_id, datetime.combine(day, clock.replace(tzinfo=None), here.zone))
+    return Chosen(staff_id, local_moment(day, clock, here.zone))
 
 
 @router.post("/board/{slug}/bookings/{booking_id}/step")

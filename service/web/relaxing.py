@@ -13,10 +13,9 @@ from service.queries import businesses, waitlist
 from service.queries.slots import Slot, SlotsWanted, find
 from service.queries.waitlist import WaitingEntry
 from service.web.board import nearest
-from service.web.desk import typed_time
 from service.web.house import House, house, reason
 from service.web.pages import PageRoute
-from service.web.visit import Chosen
+from service.web.visit import Chosen, local_moment
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -103,7 +102,7 @@ async def widened(
     at: Annotated[str | None, Form(max_length=100)] = None,
 ) -> Response:
     """Let somebody wait for another time as well, or for another person."""
-    start, end = (typed_time(here, entry_id, day, clock).starts_at for clock in (opens, closes))
+    start, end = (local_moment(day, clock, here.zone) for clock in (opens, closes))
     try:
         await widen(here.scope, Widening(entry_id, version, start, end, staff), now=here.now)
     except (NotFound, Unavailable):

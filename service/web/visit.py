@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 from uuid import UUID
@@ -205,6 +205,11 @@ async def visit(request: Request, slug: PublicName, asked: Annotated[Asked, Quer
 
 
 Visiting = Annotated[Visit, Depends(visit)]
+
+
+def local_moment(day: date, clock: time, zone: ZoneInfo) -> datetime:
+    """Return the moment that a form's date and time of day mean in a zone; an offset that came with them is dropped."""
+    return datetime.combine(day, clock.replace(tzinfo=None), zone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from service.queries import businesses
 from service.web.details import Details, Typed
 from service.web.mine import remember
 from service.web.pages import PageRoute
-from service.web.visit import Visit, Visiting, most_people
+from service.web.visit import Visit, Visiting, local_moment, most_people
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 LONGEST, USUAL = 62, 14
@@ -59,7 +59,7 @@ def _minute(clock: time) -> int:
 
 
 def _span(day: date, after: time, before: time, visit: Visit) -> tuple[datetime, datetime]:
-    start, end = (datetime.combine(day, clock.replace(tzinfo=None), visit.zone) for clock in (after, before))
+    start, end = (local_moment(day, clock, visit.zone) for clock in (after, before))
     return start, end
 
 
